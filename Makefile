@@ -1,0 +1,34 @@
+# Everything here makes its own .venv; nothing has to be installed by hand.
+PYTHON ?= python3
+BIN := .venv/bin
+# Small matrices: a second BLAS thread costs more than it gives.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: demo test test-all lint bench clean
+
+demo: .venv/installed
+	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
+
+test: lint
+	MPLBACKEND=Agg SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: lint
+	MPLBACKEND=Agg SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/fit_time.py
+	$(BIN)/python benchmarks/digits.py
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,21 @@
+"""Multi-source transfer learning for scikit-learn: how much is each source worth?"""
+
+from . import datasets, fisher, metrics, plotting, theory, weights
+from ._uowq import UOWQClassifier
+from ._utils._sources import Sources
+from .pipeline import TransferPipeline, make_transfer_pipeline
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Sources",
+    "TransferPipeline",
+    "UOWQClassifier",
+    "datasets",
+    "fisher",
+    "make_transfer_pipeline",
+    "metrics",
+    "plotting",
+    "theory",
+    "weights",
+]

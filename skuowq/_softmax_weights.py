@@ -1,0 +1,257 @@
+"""Source weights from a softmax regression on the rows of target and sources.
+
+Two calibrations. Both start from contrasts between the sources and the target, measured by the
+Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
+
+- ``"reml"``: at the current weighted fit ``theta`` the mean scores ``g_i`` of all domains are
+  compared. With ``H`` the Fisher information of a row of the weighted mixture, ``n`` its size
+  and ``P`` the ridge penalty, one penalised Newton step from each score gives the contrasts
+
+      delta_i = (H + P / n)^-1 (g_i - g_0),    S_ij = delta_i' H delta_j / d,
+      d = trace[ ((H + P / n)^-1 H)^2 ],
+
+  so that ``S`` carries noise ``1 / N_0`` and ``1 / N_i`` on average over the ``d`` directions that
+  the penalty leaves free, and no fit on the few target rows alone is needed.
+- ``"plugin"`` (the paper's; arXiv 2601.10779) and ``"debiased"``: contrasts of separately fitted
+  parameters in the metric of the Fisher information at the target's, averaged over the target's
+  rows. The dynamic rule fits the target's parameters again with the current weights.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse.linalg import LinearOperator, cg
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from .fisher import (
+    fit_softmax,
+    softmax_fisher_information,
+    softmax_fisher_product,
+    softmax_mean_score,
+)
+from .weights import SourceWeights, estimate_discrepancy, optimal_source_weights
+
+# Up to here the Fisher information is formed; above, products with it are enough.
+_MAX_EXPLICIT_PARAMETERS = 1500
+_TRACE_PROBES = 20
+# Updates end early once no weight moves by more than this.
+_SETTLED = 1e-3
+
+
+@dataclass(frozen=True)
+class SoftmaxWeights:
+    """Weights, and how they came about.
+
+    Attributes
+    ----------
+    weights : SourceWeights
+    discrepancy : ndarray of shape (n_sources, n_sources)
+    n_parameters : float
+        ``d``: directions free of the penalty for "reml", all parameters otherwise.
+    history : ndarray of shape (n_updates + 1, n_sources)
+        Source weights after every update.
+    """
+
+    weights: SourceWeights
+    discrepancy: np.ndarray
+    n_parameters: float
+    history: np.ndarray
+
+
+@dataclass(frozen=True)
+class SoftmaxProblem:
+    """Stacked rows of target and sources, the target's first.
+
+    Attributes
+    ----------
+    matrix : {ndarray, CSR matrix} of shape (n_rows, n_columns)
+    labels : ndarray of shape (n_rows,)
+        Class indices.
+    row_weight : ndarray of shape (n_rows,)
+        The rows' own weights.
+    sizes : list of int
+        Rows of the target and of every source.
+    n_classes : int
+    penalty : ndarray of shape (n_columns,)
+    """
+
+    matrix: object
+    labels: np.ndarray
+    row_weight: np.ndarray
+    sizes: list
+    n_classes: int
+    penalty: np.ndarray
+
+    @property
+    def n_parameters(self):
+        return len(self.penalty) * (self.n_classes - 1)
+
+    @property
+    def domains(self):
+        edges = np.cumsum([0, *self.sizes])
+        return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+    def domain_sizes(self):
+        """``N0`` and the ``N_i``: sums of row weights."""
+        totals = np.array([self.row_weight[rows].sum() for rows in self.domains])
+        return float(totals[0]), totals[1:]
+
+    def weigh(self, source_weights):
+        """Every row's weight: its own times its domain's, the target's being 1."""
+        return np.repeat(np.append(1.0, source_weights), self.sizes) * self.row_weight
+
+    def fit(self, weight, start=None, rows=slice(None)):
+        return fit_softmax(
+            self.matrix[rows], self.labels[rows], self.n_classes, weight, self.penalty, start=start
+        )
+
+
+def softmax_source_weights(
+    problem, *, method, n_updates, max_weight, solver, n_jobs, random_state, report
+):
+    """Weights by REML in score form, or by the paper's plug-in.
+
+    Parameters
+    ----------
+    problem : SoftmaxProblem
+    method : {"reml", "debiased", "plugin"}
+    n_updates : int
+        How often weights and weighted fit alternate after the first weights.
+    max_weight, solver
+        As in :func:`skuowq.weights.solve_source_weights`.
+    n_jobs : int or None
+        Workers for the separate fits of the plug-in.
+    random_state : int, RandomState or None
+        For the trace probes of models with many parameters.
+    report : callable
+        Called with the number of the update and its `SourceWeights`.
+
+    Returns
+    -------
+    result : SoftmaxWeights
+    """
+    n_target, n_samples = problem.domain_sizes()
+    if method == "reml":
+        contrasts = _ScoreContrasts(problem, random_state)
+    else:
+        contrasts = _FittedContrasts(problem, n_jobs)
+    current = contrasts.start
+    history = []
+    for update in range(n_updates + 1):
+        gram, d = contrasts(current)
+        result = optimal_source_weights(
+            gram, n_target, n_samples, d, method=method, max_weight=max_weight, solver=solver
+        )
+        report(update, result)
+        history.append(result.source_weights)
+        settled = np.abs(result.source_weights - current).max() <= _SETTLED
+        current = result.source_weights
+        if settled:
+            break
+    discrepancy = estimate_discrepancy(gram, n_target, n_samples, d, method=method)
+    return SoftmaxWeights(result, discrepancy, float(d), np.array(history))
+
+
+class _ScoreContrasts:
+    """``S`` and ``d`` at the fit with given weights, from score functions."""
+
+    def __init__(self, problem, random_state):
+        self.problem = problem
+        self.rng = check_random_state(random_state)
+        self.theta = None
+        # All sources together weigh as much as the target: bad ones cannot carry the first fit.
+        n_target, n_samples = problem.domain_sizes()
+        self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
+
+    def __call__(self, source_weights):
+        problem = self.problem
+        weight = problem.weigh(source_weights)
+        self.theta = problem.fit(weight, start=self.theta)
+        scores = np.column_stack(
+            [
+                softmax_mean_score(
+                    problem.matrix[rows],
+                    problem.labels[rows],
+                    self.theta,
+                    problem.row_weight[rows],
+                ).ravel()
+                for rows in problem.domains
+            ]
+        )
+        contrasts = scores[:, 1:] - scores[:, :1]
+        ridge = np.repeat(problem.penalty, problem.n_classes - 1) / weight.sum()
+        if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
+            H = softmax_fisher_information(problem.matrix, self.theta, weight)
+            return penalised_gram(H, ridge, contrasts)
+        return penalised_gram_by_products(
+            lambda v: softmax_fisher_product(problem.matrix, self.theta, v, weight),
+            ridge,
+            contrasts,
+            self.rng,
+        )
+
+
+def penalised_gram(H, ridge, contrasts):
+    """``S`` and ``d`` of the module's first formula, with the matrix at hand."""
+    factor = cho_factor(H + np.diag(ridge))
+    shrinkage = cho_solve(factor, H)
+    d = np.sum(shrinkage * shrinkage.T)
+    steps = cho_solve(factor, contrasts)
+    return _symmetric(steps.T @ H @ steps) / d, d
+
+
+def penalised_gram_by_products(product, ridge, contrasts, rng, n_probes=_TRACE_PROBES):
+    """The same from products ``H v`` alone: conjugate gradients and Hutchinson's trace.
+
+    With ``z`` a random sign vector, ``E z' M^2 z = trace(M^2)`` and, for ``A = H + P / n``,
+    ``z' M^2 z = (A^-1 z)' H (A^-1 H z)``.
+    """
+    n_parameters = len(ridge)
+    probes = rng.choice([-1.0, 1.0], size=(n_parameters, n_probes))
+    diagonal = np.mean(probes * product(probes), axis=1)
+    preconditioner = 1 / (np.maximum(diagonal, 0) + ridge)
+    system = LinearOperator(
+        (n_parameters, n_parameters),
+        matvec=lambda v: product(v.reshape(-1, 1)).ravel() + ridge * v.ravel(),
+    )
+    inverse = LinearOperator(system.shape, matvec=lambda v: preconditioner * v.ravel())
+
+    def solve(columns):
+        solved = [cg(system, c, rtol=1e-4, maxiter=200, M=inverse)[0] for c in columns.T]
+        return np.column_stack(solved)
+
+    steps = solve(contrasts)
+    d = np.mean(np.sum(solve(probes) * product(solve(product(probes))), axis=0))
+    d = float(np.clip(d, 1.0, n_parameters))
+    return _symmetric(steps.T @ product(steps)) / d, d
+
+
+class _FittedContrasts:
+    """``S`` from separate fits; the target's is replaced by the weighted fit after the first."""
+
+    def __init__(self, problem, n_jobs):
+        self.problem = problem
+        self.theta = None
+        # The first call is the static rule: the target's fit without any source.
+        self.start = np.zeros(len(problem.sizes) - 1)
+        self.sources = Parallel(n_jobs=n_jobs)(
+            delayed(problem.fit)(problem.row_weight[rows], rows=rows)
+            for rows in problem.domains[1:]
+        )
+
+    def __call__(self, source_weights):
+        problem = self.problem
+        self.theta = problem.fit(problem.weigh(source_weights), start=self.theta)
+        contrasts = np.column_stack([(theta - self.theta).ravel() for theta in self.sources])
+        target = problem.domains[0]
+        products = softmax_fisher_product(
+            problem.matrix[target], self.theta, contrasts, problem.row_weight[target]
+        )
+        d = problem.n_parameters
+        return _symmetric(contrasts.T @ products) / d, d
+
+
+def _symmetric(matrix):
+    return (matrix + matrix.T) / 2

@@ -1,0 +1,418 @@
+"""UOWQClassifier: optimal source weights from asymptotic theory, for any weighted classifier."""
+
+import numbers
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+
+from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
+from ._source_report import SourceReport
+from ._utils._base_estimator import input_tolerance, sample_weight_name
+from ._utils._bind_sources import BindSourcesMixin
+from ._utils._checks import check_discrepancy
+from ._utils._domains import check_domains, concatenate_rows
+from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context, _set_random_states
+from ._utils._softmax_features import make_design
+from ._utils._sources import as_sources
+from .theory import asymptotic_error
+from .weights import SourceWeights, solve_source_weights
+from .weights._program import check_solver
+
+# An unpenalised logistic regression keeps a trace of ridge here, so that its optimum is finite.
+_MAX_INVERSE_PENALTY = 1e6
+
+
+def _estimator_has(method):
+    def check(self):
+        base = getattr(self, "estimator_", None) or self._base_estimator()
+        return hasattr(base, method)
+
+    return check
+
+
+class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
+    """Classifier trained on target and sources, each source with its optimal weight.
+
+    Measures how far each source is from the target, finds the weights that minimise the expected
+    error of the weighted maximum-likelihood fit, and fits the estimator to all rows with them.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        Any classifier whose ``fit`` takes ``sample_weight``, or a pipeline that ends in one; None
+        is :class:`~sklearn.linear_model.LogisticRegression`. The weights come from a softmax
+        regression on the same rows: with the same features and penalty for a logistic
+        regression, on standardised columns, imputed and with categories as indicators, otherwise.
+    discrepancy : {"reml", "debiased", "plugin"} or array of shape (n_sources, n_sources), \
+            default="reml"
+        Estimator of the discrepancy, or the discrepancy itself, squared and per parameter. "reml"
+        takes the sampling noise of target and sources out and needs no fit on the target alone;
+        "plugin" is the original rule, which wastes sources when target rows are few; "debiased"
+        is "plugin" less its expected noise.
+    n_updates : int, default=4
+        How often weights and weighted fit alternate after the first weights. 0 is the static rule.
+        More updates let the sources found useful sharpen the fit by which they are judged, at the
+        cost of one softmax fit each; they end early once the weights settle.
+    max_weight : float, default=None
+        Upper bound on the weight of a source row (a target row weighs 1). None sets no bound.
+    classes : {"union", "target"}, default="union"
+        What to do with classes that only sources have: learn them too ("union", with a warning)
+        or leave their rows out ("target").
+    solver : str, default=None
+        Name of the cvxpy solver for the weight program. None takes the closed form where that is
+        feasible and CLARABEL otherwise.
+    n_jobs : int, default=None
+        Workers for the separate fits of "plugin" and "debiased".
+    random_state : int, RandomState instance or None, default=None
+        Passed to the estimator; also draws the probes that estimate the effective number of
+        parameters in models of more than 1,500.
+    verbose : int, default=0
+        1 prints a line an update.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        The base estimator, fitted to target and sources.
+    source_weights_ : ndarray of shape (n_sources,)
+        Weight of one row of each source; a target row weighs 1.
+    mixture_weights_ : ndarray of shape (n_sources,)
+        Each source's share of all source weight.
+    effective_source_size_ : float
+        How many target rows the sources are worth.
+    discrepancy_ : ndarray of shape (n_sources, n_sources)
+        The discrepancy the weights rest on.
+    expected_error_, target_only_error_ : float
+        Asymptotic expected Kullback-Leibler error with the sources and without; their ratio is
+        the promised gain.
+    n_parameters_ : float
+        Number of parameters ``d``, effective under the ridge penalty for "reml".
+    optimality_gap_ : float
+        Certificate of the weight program: its objective is at most this fraction above optimal.
+    history_ : ndarray of shape (n_updates + 1, n_sources)
+        Source weights at every update.
+    source_report_ : SourceReport
+        All of this as a table that prints; ``to_frame()`` gives a data frame.
+    source_names_ : list of str
+    n_sources_ : int
+    source_n_samples_ : ndarray of shape (n_sources,)
+        Rows of each source, counted by their weights.
+    n_target_ : float
+        Rows of the target, counted by their weights.
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Defined when X has string column names.
+
+    See Also
+    --------
+    skuowq.weights.optimal_source_weights : From contrasts to weights.
+    skuowq.metrics.negative_transfer_gap : Did the sources help?
+    skuowq.plotting.SourceWeightsDisplay : The weights as a picture.
+
+    Notes
+    -----
+    The expected error of the fit with ``w_i`` on each row of source i is
+
+        (d/2) [N0 + s^2 t] / (N0 + s)^2,   s = sum_i w_i N_i,   t = alpha'(diag(1/N) + G) alpha,
+
+    smallest at ``s = 1 / t`` for the mixture ``alpha`` that minimises ``t`` (arXiv 2601.10779).
+    ``G`` is unknown, and its estimate decides everything. "reml" fails where its assumptions do:
+    when every source is far from the target in a few-shot problem with many classes, some weight is
+    left on them; check with :func:`skuowq.metrics.negative_transfer_gap`. Weights describe the
+    softmax model; an estimator of another kind may profit from a source in other ways.
+
+    Examples
+    --------
+    >>> from skuowq import UOWQClassifier
+    >>> from skuowq.datasets import make_classification_tasks
+    >>> tasks = make_classification_tasks(random_state=0)
+    >>> sources = {"near": tasks.sources[0], "far": tasks.sources[2]}
+    >>> clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources=sources)
+    >>> bool(clf.source_weights_[0] > 10 * clf.source_weights_[1])
+    True
+    >>> clf.predict(tasks.X_test).shape
+    (2000,)
+    """
+
+    # Routed without being asked for: the sources are what the estimator exists for.
+    __metadata_request__fit = {"sources": True}  # noqa: RUF012
+
+    _parameter_constraints = {  # noqa: RUF012
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "discrepancy": [StrOptions({"reml", "debiased", "plugin"}), "array-like"],
+        "n_updates": [Interval(numbers.Integral, 0, None, closed="left")],
+        "max_weight": [Interval(numbers.Real, 0, None, closed="left"), None],
+        "classes": [StrOptions({"union", "target"})],
+        "solver": [str, None],
+        "n_jobs": [numbers.Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        discrepancy="reml",
+        n_updates=4,
+        max_weight=None,
+        classes="union",
+        solver=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.discrepancy = discrepancy
+        self.n_updates = n_updates
+        self.max_weight = max_weight
+        self.classes = classes
+        self.solver = solver
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sources=None, *, sample_weight=None):
+        """Weigh the sources and fit the estimator to all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows of the target.
+        y : array-like of shape (n_samples,)
+            Labels of the target.
+        sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
+            The sources, with the target's columns. Wrap them in :class:`skuowq.Sources` when
+            cross-validating; a plain list as long as the target is refused. None learns from the
+            target alone.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the target's rows. Their sum is the size of the target.
+
+        Returns
+        -------
+        self : UOWQClassifier
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input out of bounds; the message names the source, the fact and the remedy.
+        """
+        base = self._base_estimator()
+        weight_name = sample_weight_name(base)
+        if self.solver is not None:
+            check_solver(self.solver)
+        sources = as_sources(self._fit_sources(sources), _num_samples(X))
+        keep_frames = self.estimator is not None and hasattr(X, "iloc")
+        target, domains, classes = check_domains(
+            self,
+            X,
+            y,
+            sample_weight,
+            sources,
+            keep_frames=keep_frames,
+            classes=self.classes,
+            **input_tolerance(base),
+        )
+        result = self._weigh(base, target, domains, len(classes))
+        source_weights = result.weights.source_weights
+        estimator = self._fit_estimator(base, weight_name, target, domains, classes, source_weights)
+        # Only now: an interrupted fit leaves the last one whole.
+        self.estimator_ = estimator
+        self.classes_ = classes
+        self._fitted_on_frames = keep_frames
+        self._set_result(result, target, domains, sources)
+        return self
+
+    def _weigh(self, base, target, domains, n_classes):
+        n_samples = np.array([domain.n_samples for domain in domains])
+        n_parameters = float((self.n_features_in_ + 1) * max(n_classes - 1, 1))
+        if not domains:
+            weights = SourceWeights(np.zeros(0), np.zeros(0), 0.0, 0.0)
+            return SoftmaxWeights(weights, np.zeros((0, 0)), n_parameters, np.zeros((1, 0)))
+        if not isinstance(self.discrepancy, str):
+            discrepancy = check_discrepancy(self.discrepancy, len(domains))
+            weights = solve_source_weights(
+                n_samples,
+                discrepancy,
+                n_target=target.n_samples,
+                max_weight=self.max_weight,
+                solver=self.solver,
+            )
+            history = weights.source_weights[None]
+            return SoftmaxWeights(weights, discrepancy, n_parameters, history)
+        return softmax_source_weights(
+            _softmax_problem(base, [target, *domains], n_classes),
+            method=self.discrepancy,
+            n_updates=self.n_updates,
+            max_weight=self.max_weight,
+            solver=self.solver,
+            n_jobs=self.n_jobs,
+            random_state=self.random_state,
+            report=self._print_update,
+        )
+
+    def _fit_estimator(self, base, weight_name, target, domains, classes, source_weights):
+        """The final fit; sources of weight zero stay out of it."""
+        used = [(target, 1.0)]
+        used += [(d, w) for d, w in zip(domains, source_weights, strict=True) if w > 0]
+        X = concatenate_rows([domain.X for domain, _ in used])
+        y = classes[np.concatenate([domain.y for domain, _ in used])]
+        weight = np.concatenate([w * domain.sample_weight for domain, w in used])
+        estimator = clone(base)
+        if self.random_state is not None:
+            _set_random_states(estimator, check_random_state(self.random_state))
+        return estimator.fit(X, y, **{weight_name: weight})
+
+    def _set_result(self, result, target, domains, sources):
+        weights = result.weights
+        self.n_target_ = target.n_samples
+        self.source_n_samples_ = np.array([domain.n_samples for domain in domains])
+        self.source_names_ = [] if sources is None else list(sources.names)
+        self.n_sources_ = len(domains)
+        self.source_weights_ = weights.source_weights
+        self.mixture_weights_ = weights.mixture_weights
+        self.effective_source_size_ = weights.effective_source_size
+        self.optimality_gap_ = weights.gap
+        self.discrepancy_ = result.discrepancy
+        self.n_parameters_ = result.n_parameters
+        self.history_ = result.history
+        self.target_only_error_ = 0.5 * self.n_parameters_ / self.n_target_
+        self.expected_error_ = self.target_only_error_
+        if domains:
+            self.expected_error_ = asymptotic_error(
+                self.n_target_,
+                self.source_n_samples_,
+                self.source_weights_,
+                self.discrepancy_,
+                self.n_parameters_,
+            )
+        self.source_report_ = SourceReport(
+            names=self.source_names_,
+            n_samples=self.source_n_samples_,
+            discrepancy=np.diag(self.discrepancy_),
+            source_weights=self.source_weights_,
+            mixture_weights=self.mixture_weights_,
+            n_target=self.n_target_,
+            expected_error=self.expected_error_,
+            target_only_error=self.target_only_error_,
+        )
+
+    def _print_update(self, update, weights):
+        if self.verbose:
+            listed = np.array2string(weights.source_weights, precision=3, threshold=8)
+            print(
+                f"[UOWQ] update {update} of {self.n_updates}: sources worth "
+                f"{weights.effective_source_size:.4g} target rows, weights {listed}",
+                flush=True,
+            )
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(self._check_rows(X))
+
+    @available_if(_estimator_has("predict_proba"))
+    def predict_proba(self, X):
+        """Class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``; 0 for a class that no weighted row had.
+        """
+        check_is_fitted(self)
+        probabilities = self.estimator_.predict_proba(self._check_rows(X))
+        return self._align(probabilities, 0.0)
+
+    @available_if(_estimator_has("decision_function"))
+    def decision_function(self, X):
+        """Confidence scores of the base estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            In the order of ``classes_``; minus infinity for a class that no weighted row had.
+        """
+        check_is_fitted(self)
+        scores = self.estimator_.decision_function(self._check_rows(X))
+        if scores.ndim == 1 and len(self.classes_) > 2:
+            scores = np.column_stack([-scores, scores])
+        return self._align(scores, -np.inf)
+
+    def _align(self, columns, fill):
+        """Columns of the base estimator's classes put where ``classes_`` has them."""
+        if len(self.estimator_.classes_) == len(self.classes_):
+            return columns
+        aligned = np.full((len(columns), len(self.classes_)), fill, dtype=columns.dtype)
+        aligned[:, np.searchsorted(self.classes_, self.estimator_.classes_)] = columns
+        return aligned
+
+    def _check_rows(self, X):
+        if self._fitted_on_frames:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return X
+        tolerance = input_tolerance(self.estimator_)
+        return validate_data(
+            self,
+            X,
+            reset=False,
+            dtype=np.float64,
+            accept_sparse="csr" if tolerance["accept_sparse"] else False,
+            ensure_all_finite="allow-nan" if tolerance["allow_nan"] else True,
+        )
+
+    def _base_estimator(self):
+        return LogisticRegression() if self.estimator is None else self.estimator
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        base = get_tags(self._base_estimator()).input_tags
+        tags.input_tags.sparse = base.sparse
+        tags.input_tags.allow_nan = base.allow_nan
+        return tags
+
+
+def _softmax_problem(base, domains, n_classes):
+    """The softmax regression that measures the sources."""
+    # A logistic regression is measured as it is, features and penalty; for other estimators the
+    # softmax model is a stand-in, so its columns are standardised.
+    linear = isinstance(base, LogisticRegression)
+    matrix, penalty = make_design(
+        [domain.X for domain in domains],
+        inverse_penalty=min(base.C, _MAX_INVERSE_PENALTY) if linear else 1.0,
+        standardise=not linear,
+    )
+    if n_classes == 2:
+        # scikit-learn penalises the difference of the two classes' coefficients, which is sqrt(2)
+        # times the coordinate along the orthonormal contrast.
+        penalty = 2 * penalty
+    return SoftmaxProblem(
+        matrix=matrix,
+        labels=np.concatenate([domain.y for domain in domains]),
+        row_weight=np.concatenate([domain.sample_weight for domain in domains]),
+        sizes=[len(domain.y) for domain in domains],
+        n_classes=n_classes,
+        penalty=penalty,
+    )

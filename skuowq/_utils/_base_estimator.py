@@ -1,0 +1,43 @@
+"""What an estimator that a user hands over can do."""
+
+import inspect
+
+from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
+
+from ._sklearn import _routing_enabled
+
+
+def sample_weight_name(estimator):
+    """The name under which ``fit`` takes row weights: through a pipeline, ``step__sample_weight``.
+
+    Raises ValueError where it takes none: sources could not be weighed.
+    """
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    if hasattr(estimator, "steps"):
+        name, last = estimator.steps[-1]
+        inner = sample_weight_name(last)
+        return "sample_weight" if _routing_enabled() else f"{name}__{inner}"
+    takes_any = any(
+        parameter.kind is inspect.Parameter.VAR_KEYWORD
+        for parameter in inspect.signature(estimator.fit).parameters.values()
+    )
+    if takes_any and hasattr(estimator, "estimator"):
+        return sample_weight_name(estimator.estimator)
+    raise ValueError(
+        f"{type(estimator).__name__}.fit takes no sample_weight, so its sources cannot be weighed: "
+        "use a classifier that does, such as LogisticRegression, RandomForestClassifier or "
+        "HistGradientBoostingClassifier."
+    )
+
+
+def input_tolerance(estimator):
+    """Whether the estimator may take missing values and sparse matrices.
+
+    A pipeline or search passes judgement to its parts, whose tags do not tell: it may.
+    """
+    tags = get_tags(estimator).input_tags
+    parts = estimator.get_params(deep=True).values()
+    composite = any(hasattr(part, "fit") and not isinstance(part, type) for part in parts)
+    return {"allow_nan": tags.allow_nan or composite, "accept_sparse": tags.sparse or composite}

@@ -1,0 +1,53 @@
+"""Checks of sizes and discrepancies, shared by the functions on arrays."""
+
+import numpy as np
+
+
+def check_sizes(sizes, name):
+    """Float vector of sample sizes, finite and above 0."""
+    sizes = np.atleast_1d(np.asarray(sizes, dtype=float))
+    if sizes.ndim != 1 or sizes.size == 0:
+        raise ValueError(f"{name} must be a non-empty vector, got shape {sizes.shape}.")
+    bad = np.flatnonzero(~(np.isfinite(sizes) & (sizes > 0)))
+    if bad.size:
+        raise ValueError(
+            f"{name} must be finite and above 0, got {sizes[bad[0]]} at position {bad[0]}: leave "
+            "out what has no rows."
+        )
+    return sizes
+
+
+def check_discrepancy(discrepancy, n_sources, name="discrepancy"):
+    """Symmetric positive semidefinite (n_sources, n_sources) matrix; a vector is a diagonal."""
+    G = np.asarray(discrepancy, dtype=float)
+    if G.ndim == 0 and n_sources == 1:
+        G = G.reshape(1, 1)
+    elif G.ndim == 1:
+        G = np.diag(G)
+    if G.shape != (n_sources, n_sources):
+        raise ValueError(
+            f"{name} has shape {np.shape(discrepancy)}, but there are {n_sources} sources: pass "
+            f"a ({n_sources}, {n_sources}) array, in the order of the sources."
+        )
+    if not np.all(np.isfinite(G)):
+        raise ValueError(f"{name} contains NaN or infinity: all entries must be finite.")
+    scale = np.abs(G).max()
+    if np.abs(G - G.T).max() > 1e-8 * scale:
+        raise ValueError(f"{name} is not symmetric: pass (G + G.T) / 2.")
+    G = (G + G.T) / 2
+    # Unit diagonal first: one large source must not hide a small negative eigenvalue.
+    diagonal = np.diag(G)
+    if np.any(diagonal < 0):
+        i = int(np.argmin(diagonal))
+        raise ValueError(
+            f"{name} is not positive semidefinite: diagonal entry {i} is {diagonal[i]:.3g}, but a "
+            "squared discrepancy is at least 0."
+        )
+    unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    smallest = np.linalg.eigvalsh(G / np.outer(unit, unit))[0]
+    if smallest < -1e-8 * n_sources:
+        raise ValueError(
+            f"{name} is not positive semidefinite: its smallest eigenvalue, at unit diagonal, is "
+            f"{smallest:.3g}. Project it onto the cone, or pass its diagonal alone."
+        )
+    return G

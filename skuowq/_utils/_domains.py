@@ -1,0 +1,246 @@
+"""The door of the estimators: target and sources, checked once, with labels as class indices.
+
+Data frames stay data frames where the user's estimator may want their columns; everything else
+becomes a float array or CSR matrix. Rows of weight zero are dropped here, so nothing below sees
+them.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from ._sklearn import _check_sample_weight, _get_feature_names, _safe_indexing
+from ._sources import source_label
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Rows of one domain; `y` holds indices into the classes."""
+
+    X: object
+    y: np.ndarray
+    sample_weight: np.ndarray
+
+    @property
+    def n_samples(self):
+        """Rows, counted by their weights."""
+        return float(self.sample_weight.sum())
+
+
+def check_domains(
+    estimator, X, y, sample_weight, sources, *, keep_frames, allow_nan, accept_sparse, classes
+):
+    """Validate everything that ``fit`` receives.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Receives ``n_features_in_`` and ``feature_names_in_``.
+    X, y, sample_weight : target rows
+    sources : Sources or None
+    keep_frames : bool
+        Leave data frames as they are.
+    allow_nan, accept_sparse : bool
+        What the base estimator takes.
+    classes : {"union", "target"}
+        Whether classes that only sources have are kept.
+
+    Returns
+    -------
+    target : Domain
+    sources : list of Domain
+    classes_ : ndarray of shape (n_classes,)
+    """
+    check = {
+        "accept_sparse": "csr" if accept_sparse else False,
+        "ensure_all_finite": "allow-nan" if allow_nan else True,
+        "dtype": np.float64,
+    }
+    keep_frames = keep_frames and _is_frame(X)
+    if keep_frames:
+        validate_data(estimator, X, skip_check_array=True)
+        if y is None:
+            raise ValueError("y is None, but the target's labels are required.")
+        check_consistent_length(X, y)
+        _check_frame(X, allow_nan, "the target")
+    else:
+        X, y = validate_data(estimator, X, y, multi_output=True, **check)
+    y = _check_labels(y, "the target")
+    # The dtype is the weights'; integer X must not round them.
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not np.any(weight > 0):
+        raise ValueError("sample_weight is zero for every target row: leave at least one in.")
+    raw = [_drop_zero_weight(X, y, weight)]
+    labels = []
+    for (X_i, y_i, weight_i), name in zip(*_triples(sources), strict=True):
+        label = source_label(name)
+        labels.append(label)
+        X_i = _check_source_features(X_i, X, estimator, keep_frames, check, label)
+        y_i = _check_labels(y_i, label)
+        weight_i = np.ones(len(y_i)) if weight_i is None else weight_i
+        raw.append(_drop_zero_weight(X_i, y_i, weight_i))
+    classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
+    domains = []
+    for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
+        kept = np.isin(y_i, classes_)
+        if not kept.all():
+            rows = np.flatnonzero(kept)
+            X_i, y_i, weight_i = _safe_indexing(X_i, rows), y_i[rows], weight_i[rows]
+        if label != "the target" and len(np.unique(y_i)) < 2:
+            raise ValueError(_one_class_message(label, y_i, classes))
+        domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i))
+    return domains[0], domains[1:], classes_
+
+
+def concatenate_rows(parts):
+    """Stack arrays, CSR matrices or data frames; categories of a frame are united, not lost."""
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format="csr")
+    if not _is_frame(parts[0]):
+        return np.concatenate(parts)
+    import pandas as pd
+
+    parts = [part.reset_index(drop=True) for part in parts]
+    for column in parts[0].columns[[isinstance(t, pd.CategoricalDtype) for t in parts[0].dtypes]]:
+        values = [part[column].astype("category") for part in parts]
+        united = pd.api.types.union_categoricals(values, ignore_order=True).categories
+        dtype = pd.CategoricalDtype(united, ordered=bool(parts[0][column].cat.ordered))
+        parts = [
+            part.assign(**{column: value.astype(dtype)})
+            for part, value in zip(parts, values, strict=True)
+        ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _triples(sources):
+    if sources is None:
+        return [], []
+    return [(*source, None)[:3] for source in sources], sources.names
+
+
+def _is_frame(X):
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def _check_frame(X, allow_nan, label):
+    numbers = X.select_dtypes(include="number")
+    values = numbers.to_numpy(dtype=float, na_value=np.nan)
+    infinite = np.isinf(values).any(axis=0)
+    if infinite.any():
+        column = numbers.columns[infinite][0]
+        raise ValueError(f"{label}: column {column!r} contains infinity: values must be finite.")
+    missing = X.isna().to_numpy().any(axis=0)
+    if missing.any() and not allow_nan:
+        raise ValueError(
+            f"{label}: column {X.columns[missing][0]!r} contains NaN, which the estimator does not "
+            "take: impute it, in a pipeline around or inside, or use an estimator that does."
+        )
+
+
+def _check_source_features(X_i, X, estimator, keep_frames, check, label):
+    names_i, names = _get_feature_names(X_i), getattr(estimator, "feature_names_in_", None)
+    if names is not None and names_i is not None and list(names_i) != list(names):
+        extra = [name for name in names_i if name not in set(names)]
+        lost = [name for name in names if name not in set(names_i)]
+        what = (
+            f"unknown columns {extra}, missing columns {lost}"
+            if extra or lost
+            else "the same columns in another order"
+        )
+        raise ValueError(f"{label} has {what}: pass the target's columns in the target's order.")
+    n_features = X.shape[1]
+    shape = getattr(X_i, "shape", None)
+    if shape is not None and len(shape) == 2 and shape[1] != n_features:
+        raise ValueError(
+            f"{label} has {shape[1]} features, the target has {n_features}: pass the same columns "
+            "in the same order."
+        )
+    if keep_frames:
+        if not _is_frame(X_i):
+            raise ValueError(
+                f"{label} is a {type(X_i).__name__}, the target is a data frame: pass both as data "
+                "frames with the same columns."
+            )
+        _check_frame(X_i, check["ensure_all_finite"] == "allow-nan", label)
+        return X_i
+    try:
+        X_i = check_array(X_i, **check)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{label}: {error}") from error
+    if sparse.issparse(X) != sparse.issparse(X_i):
+        X_i = sparse.csr_matrix(X_i) if sparse.issparse(X) else X_i.toarray()
+    return X_i
+
+
+def _check_labels(y, label):
+    try:
+        y = column_or_1d(y, warn=True)
+        if y.dtype.kind == "f" and not np.all(np.isfinite(y)):
+            raise ValueError("y contains NaN or infinity.")
+        check_classification_targets(y)
+    except ValueError as error:
+        if label == "the target":
+            raise
+        raise ValueError(f"{label}: {error}") from error
+    if y.dtype.kind == "O" and all(isinstance(value, str) for value in y):
+        y = y.astype(str)
+    return y
+
+
+def _drop_zero_weight(X, y, weight):
+    kept = np.flatnonzero(weight > 0)
+    if len(kept) == len(weight):
+        return X, y, weight
+    return _safe_indexing(X, kept), y[kept], weight[kept]
+
+
+def _common_classes(ys, labels, classes):
+    """Classes to learn; guards against labels that were encoded on one side only."""
+    target = np.unique(ys[0])
+    if len(ys) == 1:
+        return target
+    kinds = ["text" if y.dtype.kind in "USO" else "numbers" for y in ys]
+    for kind, label in zip(kinds[1:], labels, strict=True):
+        if kind != kinds[0]:
+            raise ValueError(
+                f"The labels of the target are {kinds[0]}, those of {label} are {kind}. "
+                + _ENCODING_REMEDY
+            )
+    ours = np.unique(np.concatenate([np.unique(y) for y in ys[1:]]))
+    only_target = np.setdiff1d(target, ours)
+    only_sources = np.setdiff1d(ours, target)
+    if len(only_target) and len(only_sources):
+        raise ValueError(
+            f"Classes {only_target.tolist()} appear only in the target and "
+            f"{only_sources.tolist()} only in the sources. " + _ENCODING_REMEDY
+        )
+    if classes == "target" or not len(only_sources):
+        return target
+    warnings.warn(
+        f"Classes {only_sources.tolist()} appear only in the sources; they are learnt, and "
+        "predict_proba has a column for each. Pass classes='target' to leave their rows out.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return np.union1d(target, ours)
+
+
+_ENCODING_REMEDY = (
+    "Labels must be coded alike on both sides. Meta-estimators such as BaggingClassifier, "
+    "VotingClassifier or OneVsRestClassifier hand y on as 0, 1, ...: encode the labels of target "
+    "and sources that way before."
+)
+
+
+def _one_class_message(label, y, classes):
+    if len(y) == 0:
+        return f"{label} has no row of the target's classes: leave it out or pass classes='union'."
+    return (
+        f"{label} has the single class {y[0]!r}: it cannot tell classes apart. Pass rows of "
+        "at least two classes or leave it out."
+    )

@@ -1,0 +1,80 @@
+"""Numeric features for the softmax model that measures the sources.
+
+Any column a user's estimator takes must become a number here: missing values are imputed and
+marked, categories become indicators. Standardised columns and a constant; the ridge penalty acts on
+the columns as they were, so a linear model keeps its own.
+"""
+
+import numpy as np
+from scipy import sparse
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import OneHotEncoder
+
+from ._domains import _is_frame, concatenate_rows
+
+# Intercepts carry no penalty in the model; this keeps them finite where a class has no rows.
+_INTERCEPT_PENALTY = 1e-4
+_MAX_CATEGORIES = 30
+
+
+def make_design(features, *, inverse_penalty, standardise):
+    """Design of the softmax model on the rows of all domains.
+
+    Parameters
+    ----------
+    features : list of {ndarray, CSR matrix, DataFrame}
+        X of every domain.
+    inverse_penalty : float
+        ``C`` of scikit-learn's logistic regression.
+    standardise : bool
+        Whether the penalty acts on the standardised columns rather than on the given ones.
+
+    Returns
+    -------
+    Z : {ndarray, CSR matrix} of shape (n_rows, n_columns)
+        Rows of all domains, stacked; the last column is constant.
+    penalty : ndarray of shape (n_columns,)
+        Ridge penalty of each column.
+    """
+    X = _numeric(concatenate_rows(features))
+    if sparse.issparse(X):
+        mean = np.zeros(X.shape[1])
+        variance = np.asarray(X.multiply(X).mean(axis=0)).ravel()
+    else:
+        mean, variance = X.mean(axis=0), X.var(axis=0)
+    # A constant column tells nothing; its penalty then stands for itself.
+    variance[variance <= 1e-24 * np.maximum(mean**2, 1e-300)] = 1.0
+    if standardise:
+        scale = np.sqrt(variance)
+        penalty = np.full(X.shape[1], 1 / inverse_penalty)
+    else:
+        # The optimum is the given columns'; the units only make the curvature, penalty included,
+        # alike in all of them.
+        scale = np.sqrt(variance + 1 / (inverse_penalty * X.shape[0]))
+        penalty = 1 / (inverse_penalty * scale**2)
+    if sparse.issparse(X):
+        Z = sparse.hstack([X @ sparse.diags(1 / scale), np.ones((X.shape[0], 1))], format="csr")
+    else:
+        Z = np.empty((X.shape[0], X.shape[1] + 1))
+        np.subtract(X, mean, out=Z[:, :-1])
+        Z[:, :-1] /= scale
+        Z[:, -1] = 1.0
+    return Z, np.append(penalty, _INTERCEPT_PENALTY)
+
+
+def _numeric(X):
+    if _is_frame(X):
+        categories = OneHotEncoder(handle_unknown="ignore", max_categories=_MAX_CATEGORIES)
+        transformer = make_column_transformer(
+            (_imputer(), make_column_selector(dtype_include=["number", "bool"])),
+            (categories, make_column_selector(dtype_exclude=["number", "bool"])),
+        )
+        X = transformer.fit_transform(X)
+        return sparse.csr_matrix(X) if sparse.issparse(X) else np.asarray(X, dtype=float)
+    values = X.data if sparse.issparse(X) else X
+    return _imputer().fit_transform(X) if np.isnan(values).any() else X
+
+
+def _imputer():
+    return SimpleImputer(add_indicator=True, keep_empty_features=True)

@@ -1,0 +1,306 @@
+"""The container that carries sources through scikit-learn."""
+
+import numbers
+from html import escape
+
+import numpy as np
+
+from ._sklearn import _safe_indexing
+
+# joblib memory-maps arrays above this size; smaller ones it pickles again for every task.
+_MEMMAP_BYTES = 1_000_000
+
+
+class Sources:
+    """Source data sets, carried safely through scikit-learn.
+
+    Cross-validation in scikit-learn cuts every fit parameter that is as long as the target has rows:
+    a plain list of ten sources beside ten target rows loses sources in each fold without a word.
+    `Sources` has neither length nor shape, so it arrives whole. Estimators take plain lists too and
+    raise where the two lengths agree.
+
+    Parameters
+    ----------
+    pairs : list, tuple or dict
+        ``(X, y)`` or ``(X, y, sample_weight)`` for every source; a dict maps names to them.
+    names : list of str, default=None
+        A name for every source, for messages, reports and plots. None takes the dict's keys or
+        ``"source 0"``, ``"source 1"``, ...
+
+    Attributes
+    ----------
+    n_sources : int
+        Number of sources.
+    n_samples : tuple of int
+        Rows of every source.
+    names : tuple of str
+        Names of the sources.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a source is not a pair or a triple, its lengths disagree, or it has no rows; the
+        message names the source.
+
+    Notes
+    -----
+    Immutable. Iterating gives the pairs and triples back. Many small arrays are packed into one
+    block (copied), which workers then share; large ones are kept as they are, without a copy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skuowq import Sources
+    >>> X, y = np.zeros((6, 2)), np.array([0, 1] * 3)
+    >>> Sources({"north": (X, y), "south": (X[:4], y[:4])})
+    Sources(2 sources, 10 rows: north 6, south 4)
+    """
+
+    __slots__ = ("_block", "_names", "_triples")
+
+    def __init__(self, pairs, names=None):
+        if isinstance(pairs, Sources):
+            names = pairs.names if names is None else names
+            pairs = pairs._triples
+        if isinstance(pairs, dict):
+            names = list(pairs) if names is None else names
+            pairs = list(pairs.values())
+        elif not isinstance(pairs, (list, tuple)):
+            raise TypeError(
+                f"sources must be a list of (X, y) pairs, a dict of them or a Sources, got "
+                f"{type(pairs).__name__}. An iterator is used up by the first fit: pass "
+                "list(sources). One source alone goes into a list: [(X, y)]."
+            )
+        if len(pairs) == 0:
+            raise ValueError("sources is empty: pass sources=None to learn from the target alone.")
+        names = _check_names(names, len(pairs))
+        triples = tuple(
+            _check_source(pair, label)
+            for pair, label in zip(pairs, map(source_label, names), strict=True)
+        )
+        block = _pack(triples)
+        self._set(names, triples if block is None else _unpack(*block), block)
+
+    def _set(self, names, triples, block):
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_triples", triples)
+        object.__setattr__(self, "_block", block)
+
+    @classmethod
+    def from_domains(cls, X, y, sample_domain, target):
+        """Split data stacked over domains into target and sources.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows of all domains.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_domain : array-like of shape (n_samples,)
+            The domain of every row; the values name the sources.
+        target : scalar
+            The value that marks the target's rows.
+
+        Returns
+        -------
+        X_target : same type as X
+        y_target : same type as y
+        sources : Sources
+            One source per other domain, in sorted order.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skuowq import Sources
+        >>> X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
+        >>> X_target, y_target, sources = Sources.from_domains(
+        ...     X, y, ["a", "a", "b", "b", "c", "c"], target="b"
+        ... )
+        >>> X_target.tolist(), sources
+        ([[4.0, 5.0], [6.0, 7.0]], Sources(2 sources, 4 rows: a 2, c 2))
+        """
+        sample_domain = np.asarray(sample_domain)
+        n_rows = _n_rows(X)
+        if sample_domain.shape != (n_rows,):
+            raise ValueError(
+                f"sample_domain has shape {sample_domain.shape}, but X has {n_rows} rows: pass one "
+                "domain a row."
+            )
+        domains = np.unique(sample_domain)
+        if not np.any(domains == target):
+            raise ValueError(
+                f"target={target!r} is not among the domains {domains.tolist()} of sample_domain."
+            )
+        if len(domains) == 1:
+            raise ValueError(
+                f"sample_domain holds the target {target!r} alone: there is no source."
+            )
+
+        def rows_of(domain):
+            rows = np.flatnonzero(sample_domain == domain)
+            return _safe_indexing(X, rows), _safe_indexing(y, rows)
+
+        others = [domain for domain in domains.tolist() if domain != target]
+        sources = cls([rows_of(domain) for domain in others], names=[str(d) for d in others])
+        return (*rows_of(target), sources)
+
+    @property
+    def n_sources(self):
+        return len(self._triples)
+
+    @property
+    def n_samples(self):
+        return tuple(_n_rows(X) for X, _, _ in self._triples)
+
+    @property
+    def names(self):
+        return self._names
+
+    def __iter__(self):
+        for X, y, sample_weight in self._triples:
+            yield (X, y) if sample_weight is None else (X, y, sample_weight)
+
+    def map_features(self, function):
+        """New `Sources` with ``function(X, label)`` in place of every X; rows keep their order."""
+        triples = [
+            (function(X, source_label(name)), y, sample_weight)
+            for (X, y, sample_weight), name in zip(self._triples, self._names, strict=True)
+        ]
+        return Sources(triples, names=self._names)
+
+    def __setattr__(self, name, value):
+        raise AttributeError("Sources is immutable: make a new one.")
+
+    __delattr__ = __setattr__
+
+    def __reduce__(self):
+        if self._block is None:
+            return Sources, (self._triples, self._names)
+        return _from_block, (self._names, self._block)
+
+    def __repr__(self):
+        shown = [
+            f"{name} {n:,}" for name, n in zip(self.names[:6], self.n_samples[:6], strict=True)
+        ]
+        more = ["..."] if self.n_sources > 6 else []
+        plural = "" if self.n_sources == 1 else "s"
+        return (
+            f"Sources({self.n_sources} source{plural}, {sum(self.n_samples):,} rows: "
+            f"{', '.join(shown + more)})"
+        )
+
+    def _repr_html_(self):
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{n:,}</td></tr>"
+            for name, n in zip(self.names, self.n_samples, strict=True)
+        )
+        return f"<table><tr><th>source</th><th>rows</th></tr>{rows}</table>"
+
+
+def as_sources(sources, n_rows):
+    """`Sources` from what a user passed to ``fit``, or None.
+
+    Raises when a plain container is as long as the target: it may have been cut on the way.
+    """
+    if sources is None or isinstance(sources, Sources):
+        return sources
+    if isinstance(sources, (list, tuple, dict)) and len(sources) == n_rows:
+        raise ValueError(
+            f"sources is a {type(sources).__name__} of length {len(sources)} and the target has as "
+            "many rows: cross-validation in scikit-learn cuts such lists along with the rows, so "
+            "they may have lost sources on the way. Wrap them where they are made: "
+            "skuowq.Sources(sources)."
+        )
+    return Sources(sources)
+
+
+def source_label(name):
+    """How a message calls a source."""
+    return name if name.startswith("source ") else f"source {name!r}"
+
+
+def _check_names(names, n_sources):
+    if names is None:
+        return tuple(f"source {i}" for i in range(n_sources))
+    names = tuple(str(name) for name in names)
+    if len(names) != n_sources:
+        raise ValueError(f"names has {len(names)} entries for {n_sources} sources: pass one each.")
+    if len(set(names)) != n_sources:
+        raise ValueError(f"names must be unique, got {list(names)}.")
+    return names
+
+
+def _check_source(pair, label):
+    if not isinstance(pair, (list, tuple)) or len(pair) not in (2, 3):
+        what = type(pair).__name__
+        if isinstance(pair, (list, tuple)):
+            what += f" of length {len(pair)}"
+        raise TypeError(
+            f"{label} is a {what}: pass (X, y) or (X, y, sample_weight). One source alone goes into "
+            "a list: sources=[(X, y)]."
+        )
+    X, y, sample_weight = (*pair, None)[:3]
+    X, y = _as_array(X), _as_array(y)
+    if getattr(X, "ndim", 2) != 2:
+        raise ValueError(f"{label}: X must have two dimensions, got {X.ndim}.")
+    if _n_rows(X) == 0:
+        raise ValueError(f"{label} is empty: leave it out.")
+    if _n_rows(y) != _n_rows(X):
+        raise ValueError(f"{label}: X has {_n_rows(X)} rows, but y has {_n_rows(y)} entries.")
+    if sample_weight is not None:
+        if isinstance(sample_weight, numbers.Real):
+            sample_weight = np.full(_n_rows(X), float(sample_weight))
+        sample_weight = np.asarray(sample_weight, dtype=float)
+        if sample_weight.shape != (_n_rows(X),):
+            raise ValueError(
+                f"{label}: X has {_n_rows(X)} rows, but sample_weight has shape "
+                f"{sample_weight.shape}."
+            )
+        if not np.all(np.isfinite(sample_weight)) or np.any(sample_weight < 0):
+            raise ValueError(f"{label}: sample_weight must be finite and at least 0.")
+        if not np.any(sample_weight > 0):
+            raise ValueError(f"{label}: all sample_weight are zero: leave the source out.")
+    return X, y, sample_weight
+
+
+def _as_array(data):
+    return np.asarray(data) if isinstance(data, (list, tuple)) else data
+
+
+def _n_rows(data):
+    shape = getattr(data, "shape", None)
+    return shape[0] if shape else len(data)
+
+
+def _pack(triples):
+    """One block for many small dense sources; None where packing would not be faithful."""
+    if len(triples) < 2:
+        return None
+    Xs, ys, weights = zip(*triples, strict=True)
+    arrays = (*Xs, *ys)
+    if not all(type(a) is np.ndarray and not a.dtype.hasobject for a in arrays):
+        return None
+    same = len({(X.dtype, X.shape[1]) for X in Xs}) == 1 and len({y.dtype.kind for y in ys}) == 1
+    if not same or any(y.ndim != 1 for y in ys):
+        return None
+    if sum(X.nbytes for X in Xs) > _MEMMAP_BYTES * len(Xs):
+        return None
+    if all(w is None for w in weights):
+        weight = None
+    elif any(w is None for w in weights):
+        return None
+    else:
+        weight = np.concatenate(weights)
+    offsets = np.cumsum([0] + [len(X) for X in Xs])
+    return np.concatenate(Xs), np.concatenate(ys), weight, offsets
+
+
+def _unpack(X, y, sample_weight, offsets):
+    parts = [slice(a, b) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return tuple((X[p], y[p], None if sample_weight is None else sample_weight[p]) for p in parts)
+
+
+def _from_block(names, block):
+    sources = object.__new__(Sources)
+    sources._set(names, _unpack(*block), block)
+    return sources

@@ -1,0 +1,7 @@
+"""Transfer problems: tasks with known truth, and real images dealt into domains."""
+
+from ._classification_tasks import make_classification_tasks
+from ._digit_domains import load_digit_domains
+from ._gaussian_tasks import make_gaussian_tasks
+
+__all__ = ["load_digit_domains", "make_classification_tasks", "make_gaussian_tasks"]

@@ -1,0 +1,123 @@
+"""Classification domains from softmax regression at chosen discrepancies from the target's."""
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+
+from skuowq.fisher import softmax_fisher_information, softmax_probabilities
+
+from ._arguments import check_count, check_sources
+
+# Rows over which the Fisher information is averaged: its entries are good to about 1 %, and the
+# discrepancies are exact with respect to the matrix returned. The rows are the same in every call.
+_N_MONTE_CARLO = 20_000
+
+
+def make_classification_tasks(
+    n_target=50,
+    n_samples=(1000, 1000, 1000),
+    n_features=10,
+    n_classes=3,
+    discrepancies=(0.0, 0.1, 1.0),
+    class_sep=1.0,
+    n_test=2000,
+    random_state=None,
+):
+    """Draw a target and sources from softmax regression with known parameters.
+
+    In every domain ``x ~ N(0, I)``, and the label is drawn with probabilities
+    ``softmax(V theta' [x, 1])``, with ``V`` the basis of `skuowq.fisher.contrast_basis`. The
+    target's slopes are normal, its intercepts 0. Source ``i`` has ``theta_i = theta_0 + delta_i``,
+    a random direction scaled so that ``G_ii = delta_i' J delta_i / d`` is ``discrepancies[i]``.
+
+    Parameters
+    ----------
+    n_target : int, default=50
+        Labelled target rows.
+    n_samples : sequence of int, default=(1000, 1000, 1000)
+        Rows of each source.
+    n_features : int, default=10
+        Features, without the constant. ``d = (n_features + 1) (n_classes - 1)``.
+    n_classes : int, default=3
+        Classes, at least 2.
+    discrepancies : sequence of float, default=(0.0, 0.1, 1.0)
+        ``tau_i``, at least 0, one for each source.
+    class_sep : float, default=1.0
+        Standard deviation of the target's slopes, above 0. Increasing it makes the classes easier
+        to tell apart, at the cost of a small Fisher information: the same discrepancy then is a
+        longer way in the parameters.
+    n_test : int, default=2000
+        Further target rows to test on.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for reproducible tasks.
+
+    Returns
+    -------
+    tasks : Bunch
+        - X_target, X_test : ndarray of shape (n_target or n_test, n_features)
+        - y_target, y_test : ndarray of shape (n_target or n_test,)
+        - sources : list of pairs ``(X, y)``
+        - theta_target : ndarray of shape (n_features + 1, n_classes - 1), intercepts last
+        - theta_sources : ndarray of shape (n_sources, n_features + 1, n_classes - 1)
+        - discrepancy : ndarray of shape (n_sources, n_sources), the true ``G``
+        - fisher_information : ndarray of shape (d, d), ``J`` of one row at the target's truth in
+          the order of ``theta.ravel()``, averaged over 20,000 drawn rows that never change
+        - classes : ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or the sources' arguments differ in length.
+
+    Examples
+    --------
+    >>> from skuowq.datasets import make_classification_tasks
+    >>> tasks = make_classification_tasks(n_target=12, random_state=0)
+    >>> tasks.X_target.shape, tasks.y_target.shape, len(tasks.sources)
+    ((12, 10), (12,), 3)
+    >>> tasks.discrepancy.diagonal().round(6).tolist()
+    [0.0, 0.1, 1.0]
+    """
+    check_count("n_target", n_target, 1)
+    check_count("n_features", n_features, 1)
+    check_count("n_classes", n_classes, 2)
+    check_count("n_test", n_test, 0)
+    n_samples, discrepancies = check_sources(n_samples, discrepancies)
+    if not (np.isfinite(class_sep) and class_sep > 0):
+        raise ValueError(f"class_sep is {class_sep}, and must be finite and above 0")
+    rng = check_random_state(random_state)
+    theta_target = class_sep * rng.standard_normal((n_features + 1, n_classes - 1))
+    theta_target[-1] = 0
+    fixed_rows = np.random.RandomState(0).standard_normal((_N_MONTE_CARLO, n_features))
+    J = softmax_fisher_information(_with_constant(fixed_rows), theta_target)
+    contrasts = rng.standard_normal((len(n_samples), theta_target.size))
+    lengths = np.einsum("ka,ab,kb->k", contrasts, J, contrasts) / theta_target.size
+    contrasts *= np.sqrt(discrepancies / lengths)[:, None]
+    theta_sources = theta_target + contrasts.reshape(-1, *theta_target.shape)
+
+    X_target, y_target = _draw(n_target, theta_target, rng)
+    X_test, y_test = _draw(n_test, theta_target, rng)
+    return Bunch(
+        X_target=X_target,
+        y_target=y_target,
+        X_test=X_test,
+        y_test=y_test,
+        sources=[_draw(n, theta, rng) for n, theta in zip(n_samples, theta_sources, strict=True)],
+        theta_target=theta_target,
+        theta_sources=theta_sources,
+        discrepancy=contrasts @ J @ contrasts.T / theta_target.size,
+        fisher_information=J,
+        classes=np.arange(n_classes),
+    )
+
+
+def _draw(n, theta, rng):
+    """Rows and labels; the class is where a uniform number falls among the cumulated ones."""
+    X = rng.standard_normal((n, len(theta) - 1))
+    probabilities = softmax_probabilities(_with_constant(X), theta)
+    below = np.cumsum(probabilities, axis=1)[:, :-1]
+    y = np.sum(rng.uniform(size=(n, 1)) > below, axis=1)
+    return X, y
+
+
+def _with_constant(X):
+    return np.column_stack([X, np.ones(len(X))])

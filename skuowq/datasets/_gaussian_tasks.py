@@ -1,0 +1,98 @@
+"""Gaussian domains whose means lie at chosen discrepancies from the target's."""
+
+import numpy as np
+from sklearn.utils import Bunch, check_random_state
+
+from ._arguments import check_count, check_sources
+
+
+def make_gaussian_tasks(
+    n_target=20,
+    n_samples=(200, 200, 200),
+    n_parameters=5,
+    discrepancies=(0.0, 0.05, 1.0),
+    common_shift=0.0,
+    random_state=None,
+):
+    """Draw a target and sources from Gaussians with identity covariance and known means.
+
+    Source ``i`` has mean ``theta_i = theta_0 + sqrt(d) (sqrt(c) u + sqrt(tau_i) v_i)``: ``u`` is a
+    random unit vector shared by all sources, ``v_i`` a random unit vector of its own, orthogonal to
+    ``u`` where there is a shift. So ``G_ii = tau_i + c`` exactly, for the discrepancy
+    ``G = Theta' J Theta / d``, and no draw of the directions is better or worse than another.
+
+    Parameters
+    ----------
+    n_target : int, default=20
+        Target rows.
+    n_samples : sequence of int, default=(200, 200, 200)
+        Rows of each source.
+    n_parameters : int, default=5
+        Length ``d`` of the mean.
+    discrepancies : sequence of float, default=(0.0, 0.05, 1.0)
+        ``tau_i``, at least 0: each source's own squared distance per parameter. However many its
+        rows, a source at ``tau_i`` is worth no more than ``1 / tau_i`` target rows.
+    common_shift : float, default=0.0
+        ``c``, at least 0: squared distance per parameter by which all sources are off together. No
+        number of sources averages it out.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for reproducible tasks.
+
+    Returns
+    -------
+    tasks : Bunch
+        - X_target : ndarray of shape (n_target, n_parameters)
+        - sources : list of ndarray of shape (n_samples[i], n_parameters)
+        - theta_target : ndarray of shape (n_parameters,)
+        - theta_sources : ndarray of shape (n_parameters, n_sources), one column for each source
+        - discrepancy : ndarray of shape (n_sources, n_sources), the true ``G``
+        - fisher_information : ndarray of shape (n_parameters, n_parameters), of one row
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, the sources' arguments differ in length, or one parameter
+        leaves no room for a common shift beside the sources' own.
+
+    Examples
+    --------
+    >>> from skuowq.datasets import make_gaussian_tasks
+    >>> tasks = make_gaussian_tasks(discrepancies=(0.0, 0.05, 1.0), random_state=0)
+    >>> tasks.X_target.shape, len(tasks.sources)
+    ((20, 5), 3)
+    >>> tasks.discrepancy.diagonal().round(6).tolist()
+    [0.0, 0.05, 1.0]
+    """
+    check_count("n_target", n_target, 1)
+    check_count("n_parameters", n_parameters, 1)
+    n_samples, discrepancies = check_sources(n_samples, discrepancies)
+    if not (np.isfinite(common_shift) and common_shift >= 0):
+        raise ValueError(f"common_shift is {common_shift}, and must be finite and at least 0")
+    if n_parameters == 1 and common_shift > 0 and discrepancies.any():
+        raise ValueError(
+            "n_parameters is 1, and a common shift needs a direction apart from the sources' own: "
+            "use 2 or more parameters, or set common_shift or discrepancies to 0"
+        )
+    rng = check_random_state(random_state)
+    theta_target = rng.standard_normal(n_parameters)
+    shared = rng.standard_normal((n_parameters, 1))
+    shared /= np.linalg.norm(shared)
+    own = rng.standard_normal((n_parameters, len(n_samples)))
+    if common_shift > 0 and n_parameters > 1:
+        own -= shared * (shared.T @ own)
+    own /= np.linalg.norm(own, axis=0)
+    contrasts = np.sqrt(n_parameters) * (
+        np.sqrt(common_shift) * shared + np.sqrt(discrepancies) * own
+    )
+    theta_sources = theta_target[:, None] + contrasts
+    return Bunch(
+        X_target=theta_target + rng.standard_normal((n_target, n_parameters)),
+        sources=[
+            theta + rng.standard_normal((n, n_parameters))
+            for n, theta in zip(n_samples, theta_sources.T, strict=True)
+        ],
+        theta_target=theta_target,
+        theta_sources=theta_sources,
+        discrepancy=contrasts.T @ contrasts / n_parameters,
+        fisher_information=np.eye(n_parameters),
+    )

@@ -1,0 +1,138 @@
+"""NegativeTransferDisplay: where the sources help and where they hurt."""
+
+import numpy as np
+
+from skuowq.plotting._matplotlib import import_pyplot
+
+
+class NegativeTransferDisplay:
+    """Negative transfer gaps with their intervals, one result a row, the first on top.
+
+    Left of the zero line the sources help, right of it they hurt. A dot is filled where the
+    interval keeps to one side of zero.
+
+    Parameters
+    ----------
+    gaps : array-like of shape (n_results,)
+        Risk with sources minus risk without.
+    intervals : array-like of shape (n_results, 2)
+        Lower and upper end of each gap's interval.
+    names : list of str, length n_results
+        Names of the results.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import NegativeTransferDisplay
+    >>> display = NegativeTransferDisplay(
+    ...     gaps=[-0.2, 0.1], intervals=[(-0.3, -0.1), (-0.1, 0.3)], names=["weighted", "pooled"]
+    ... )
+    >>> [label.get_text() for label in display.plot().ax_.get_yticklabels()]
+    ['weighted', 'pooled']
+    """
+
+    def __init__(self, *, gaps, intervals, names):
+        self.gaps = gaps
+        self.intervals = intervals
+        self.names = names
+
+    @classmethod
+    def from_results(cls, results, *, ax=None):
+        """Draw the results of `metrics.negative_transfer_gap`.
+
+        Parameters
+        ----------
+        results : dict of str to NegativeTransferGap
+            One or more results by name, of the same score; `gap` and `interval` are read.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : NegativeTransferDisplay
+            Already drawn.
+
+        Raises
+        ------
+        ValueError
+            If there are no results.
+        ImportError
+            If matplotlib is missing.
+        """
+        if not results:
+            raise ValueError("results is empty: pass at least one {name: NegativeTransferGap}.")
+        display = cls(
+            gaps=[result.gap for result in results.values()],
+            intervals=[result.interval for result in results.values()],
+            names=list(results),
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure, which grows with the number of results.
+
+        Returns
+        -------
+        display : NegativeTransferDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        gaps = np.asarray(self.gaps, dtype=float)
+        low, high = np.asarray(self.intervals, dtype=float).T
+        if ax is None:
+            size = (8, 1.6 + 0.35 * gaps.size)
+            _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+
+        rows = np.arange(gaps.size)
+        decided = (low > 0) | (high < 0)
+        ax.hlines(rows, low, high, color="#2b5c8a", linewidth=2)
+        fill = np.where(decided, "#2b5c8a", "white")
+        ax.scatter(gaps, rows, s=50, color=fill, edgecolor="#2b5c8a", linewidth=1.5, zorder=3)
+        ax.set_yticks(rows, [str(name) for name in self.names])
+        ax.set_ylim(gaps.size - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(
+            "negative transfer gap: risk with sources - risk without\n"
+            "(filled: the interval excludes 0)"
+        )
+        ax.spines[["top", "right"]].set_visible(False)
+        _name_regions(ax, min(0, low.min()), max(0, high.max()))
+        return self
+
+
+def _name_regions(ax, low, high):
+    """Draw the zero line between two named regions, both wide enough for their names."""
+    span = (high - low) or 1
+    left, right = min(low - 0.05 * span, -0.3 * span), max(high + 0.05 * span, 0.3 * span)
+    ax.set_xlim(left, right)
+    ax.axvline(0, color="0.2", linewidth=1, zorder=1)
+    ax.axvspan(0, right, color="0.93", linewidth=0, zorder=0)
+    for text, side, offset in [
+        ("\N{LEFTWARDS ARROW} sources help", "right", -6),
+        ("sources hurt \N{RIGHTWARDS ARROW}", "left", 6),
+    ]:
+        ax.annotate(
+            text,
+            (0, 1),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(offset, 4),
+            textcoords="offset points",
+            ha=side,
+            va="bottom",
+        )

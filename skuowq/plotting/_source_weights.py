@@ -1,0 +1,196 @@
+"""SourceWeightsDisplay: what one row of each source is worth."""
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skuowq.plotting._matplotlib import import_pyplot
+
+_NEAR_ZERO = 0.01  # a source whose rows weigh less than this is drawn pale
+_MAX_NAME = 32  # characters
+
+
+class SourceWeightsDisplay:
+    """Bars of the source weights, one source a row, the first on top.
+
+    The length of a bar is the weight w_i of one row of the source; a target row has weight 1,
+    marked by a dotted line. Sources of weight below 0.01 are pale.
+
+    Parameters
+    ----------
+    source_weights : array-like of shape (n_sources,)
+        Weight of one row of each source.
+    n_samples : array-like of shape (n_sources,)
+        Rows of each source, where the rows have weights the effective number.
+    names : list of str, length n_sources
+        Names of the sources.
+    n_target : float
+        Rows of the target, the sum of their weights.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import SourceWeightsDisplay
+    >>> display = SourceWeightsDisplay(
+    ...     source_weights=[0.8, 0.03], n_samples=[200, 300], names=["a", "b"], n_target=50
+    ... )
+    >>> display.plot().ax_.get_title(loc="left")
+    '50 target rows + sources worth 169'
+    """
+
+    def __init__(self, *, source_weights, n_samples, names, n_target):
+        self.source_weights = source_weights
+        self.n_samples = n_samples
+        self.names = names
+        self.n_target = n_target
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the source weights of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator or Pipeline
+            Fitted with sources; of a pipeline the last step is taken. Its attributes
+            `source_weights_`, `source_n_samples_`, `source_names_` and `n_target_` are read.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : SourceWeightsDisplay
+            Already drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If it has no source weights, for instance as it was fitted without sources.
+        ImportError
+            If matplotlib is missing.
+        """
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        check_is_fitted(estimator)
+        source_weights = getattr(estimator, "source_weights_", None)
+        if source_weights is None or len(source_weights) == 0:
+            raise ValueError(
+                f"This {type(estimator).__name__} has no source weights to draw: fit an estimator "
+                "that weighs its sources, with fit(X, y, sources=...)."
+            )
+        display = cls(
+            source_weights=source_weights,
+            n_samples=estimator.source_n_samples_,
+            names=estimator.source_names_,
+            n_target=estimator.n_target_,
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure, which grows with the number of sources.
+
+        Returns
+        -------
+        display : SourceWeightsDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        weights = np.asarray(self.source_weights, dtype=float)
+        n_samples = np.asarray(self.n_samples, dtype=float)
+        if ax is None:
+            size = (8, 1.4 + 0.3 * weights.size)
+            _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+
+        self._draw_bars(weights)
+        ax.axvline(1, color="0.2", linestyle=":")
+        ax.annotate(
+            "a target row",
+            (1, 1),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize="small",
+        )
+        ax.set_xlabel("weight $w_i$ of one source row (a target row = 1)")
+        worth = weights @ n_samples
+        title = f"{_short(self.n_target)} target rows + sources worth {_short(worth)}"
+        ax.set_title(title, loc="left", pad=20)
+        ax.spines[["top", "right"]].set_visible(False)
+        _fit_horizontally(ax, weights, self._annotate(weights, n_samples))
+        return self
+
+    def _draw_bars(self, weights):
+        ax, rows = self.ax_, np.arange(weights.size)
+        strong = weights >= _NEAR_ZERO
+        ax.barh(rows[strong], weights[strong], height=0.7, color="#2b5c8a")
+        ax.barh(
+            rows[~strong], weights[~strong], height=0.7, color="0.9", edgecolor="0.6", hatch="////"
+        )
+        ax.set_yticks(rows, [_shorten(name) for name in self.names])
+        ax.set_ylim(weights.size - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        for label, is_strong in zip(ax.get_yticklabels(), strong, strict=True):
+            label.set_color("black" if is_strong else "0.5")
+
+    def _annotate(self, weights, n_samples):
+        return [
+            self.ax_.annotate(
+                f"w {_relation(w)}: {_short(n)} rows worth {_short(w * n)}",
+                (w, row),
+                xytext=(5, 0),
+                textcoords="offset points",
+                va="center_baseline",
+                fontsize="small",
+                color="black" if w >= _NEAR_ZERO else "0.5",
+                # Hides the dotted line where the text crosses it.
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            )
+            for row, (w, n) in enumerate(zip(weights, n_samples, strict=True))
+        ]
+
+
+def _fit_horizontally(ax, weights, texts):
+    """Set the limits of x so that every bar's text ends inside the axes.
+
+    Text at weight w of width p pixels fits into axes of P pixels and range m when
+    w / m * P + p <= P.
+    """
+    ax.set_xlim(0, 1.05 * max(1, weights.max()))
+    ax.figure.canvas.figure.draw_without_rendering()  # lays out, so that the widths are final
+    free = 1 - np.array([text.get_window_extent().width + 10 for text in texts]) / ax.bbox.width
+    # Axes too narrow for the text: let it run out rather than squeeze the bars to nothing.
+    ax.set_xlim(0, max(1.05, (weights / np.maximum(free, 0.3)).max()))
+
+
+def _relation(weight):
+    return "< 0.001" if 0 < weight < 0.001 else f"= {_short(weight)}"
+
+
+def _short(number):
+    if number >= 9.95:
+        return f"{number:,.0f}"
+    return f"{number:.2g}" if number == 0 or number >= 0.001 else "under 0.001"
+
+
+def _shorten(name):
+    name = str(name)
+    return name if len(name) <= _MAX_NAME else f"{name[:19]}\N{HORIZONTAL ELLIPSIS}{name[-12:]}"

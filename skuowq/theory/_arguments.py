@@ -1,0 +1,55 @@
+"""Checks at the door of this package: every failure names the argument, the fact and the remedy."""
+
+import numpy as np
+
+from skuowq._utils._checks import check_discrepancy
+
+
+def above_zero(name, value, remedy):
+    """`value` as a float array whose entries are finite and above 0."""
+    value = np.asarray(value, dtype=float)
+    wrong = ~(np.isfinite(value) & (value > 0))
+    if wrong.any():
+        raise ValueError(
+            f"{name} holds {value[wrong][0]:g}, and must be finite and above 0: {remedy}"
+        )
+    return value
+
+
+def not_negative(name, value, remedy):
+    """`value` as a float array whose entries are finite and at least 0."""
+    value = np.asarray(value, dtype=float)
+    wrong = ~(np.isfinite(value) & (value >= 0))
+    if wrong.any():
+        raise ValueError(
+            f"{name} holds {value[wrong][0]:g}, and must be finite and at least 0: {remedy}"
+        )
+    return value
+
+
+def one_number(name, value, remedy):
+    """`value` as a float that is finite and above 0."""
+    value = above_zero(name, value, remedy)
+    if value.ndim > 0:
+        raise ValueError(f"{name} has shape {value.shape}, and must be one number: {remedy}")
+    return float(value)
+
+
+def discrepancy_matrix(value):
+    """The discrepancy as an (n_sources, n_sources) array, as `skuowq.weights` reads it.
+
+    Its own size says how many sources there are; a scalar is one source.
+    """
+    return check_discrepancy(value, len(np.atleast_1d(value)))
+
+
+def one_per_source(name, value, n_sources):
+    """Let a scalar stand for one source; otherwise demand the source axis to come last."""
+    if value.ndim == 0 and n_sources == 1:
+        return value.reshape(1)
+    if value.ndim == 0 or value.shape[-1] != n_sources:
+        raise ValueError(
+            f"{name} has shape {value.shape}, and discrepancy is {n_sources} x {n_sources}: the "
+            f"last axis must hold one entry for each source, {n_sources} in all"
+        )
+    return value

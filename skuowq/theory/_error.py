@@ -1,0 +1,220 @@
+"""Asymptotic error of the weighted maximum likelihood fit, and what minimises it.
+
+Convention. The target has ``N0`` rows of weight 1, source ``i`` has ``n_i`` rows of weight
+``w_i``. ``d`` is the number of parameters, ``J`` the Fisher information of ONE row at the target's
+truth, and the discrepancy is squared and per parameter: ``G = Theta' J Theta / d``, the columns of
+``Theta`` being ``theta_i - theta_0``; ``tau`` is its diagonal. Errors are expected Kullback-Leibler
+divergences from the target's truth to the fit, with the factor 1/2 kept: target-only learning has
+error ``d / (2 N0)``.
+"""
+
+import numpy as np
+
+from skuowq.weights import solve_source_weights
+
+from ._arguments import above_zero, discrepancy_matrix, not_negative, one_number, one_per_source
+
+_TARGET_ROWS = "pass the number of labelled target rows"
+_SOURCE_ROWS = "pass the rows used of each source, and leave out sources without rows"
+_PARAMETERS = "pass the number of free parameters of the model"
+_WEIGHTS = "pass the weight of one row of each source; 0 ignores a source"
+_TAU = "it is a squared distance per parameter; an unbiased estimate below 0 stands for 0"
+
+
+def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_parameters):
+    """Expected KL error of the fit for given weights and quantities.
+
+    To first order in one over the sample sizes (UOWQ, arXiv 2601.10779, where it stands as a sum of
+    two fractions),
+
+        E KL = (d / 2) [N0 + s^2 t] / (N0 + s)^2,
+        s = sum_i w_i n_i,    s^2 t = sum_i w_i^2 n_i + (w n)' G (w n).
+
+    ``s^2 t`` is read as the sources' variance plus their squared bias. For a Gaussian mean with
+    known covariance the formula is exact at any size.
+
+    Parameters
+    ----------
+    n_target : float
+        Target rows ``N0``, above 0.
+    n_samples : array-like of shape (..., n_sources)
+        Rows used of each source, above 0; a scalar where there is one source.
+    source_weights : array-like of shape (..., n_sources)
+        Weight of one row of each source, at least 0; may exceed 1. A scalar where there is one
+        source. Leading axes broadcast against those of `n_samples`.
+    discrepancy : array-like of shape (n_sources, n_sources)
+        ``G``, symmetric and positive semidefinite; a vector is taken as its diagonal, a scalar as
+        one source.
+    n_parameters : float
+        ``d``, above 0; the effective number where the fit is regularised.
+
+    Returns
+    -------
+    error : float or ndarray of shape (...)
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or the shapes do not fit together.
+
+    See Also
+    --------
+    minimal_error : The least value over the weights.
+
+    Examples
+    --------
+    The same source as the target, used fully, is worth its rows:
+
+    >>> from skuowq.theory import asymptotic_error
+    >>> asymptotic_error(20, 80, 1.0, 0.0, n_parameters=10)
+    0.05
+    >>> asymptotic_error(20, 80, [[0.0], [0.5], [1.0]], 0.1, n_parameters=10).round(4).tolist()
+    [0.25, 0.2778, 0.37]
+    """
+    N0 = one_number("n_target", n_target, _TARGET_ROWS)
+    d = one_number("n_parameters", n_parameters, _PARAMETERS)
+    G = discrepancy_matrix(discrepancy)
+    n = one_per_source("n_samples", above_zero("n_samples", n_samples, _SOURCE_ROWS), len(G))
+    w = not_negative("source_weights", source_weights, _WEIGHTS)
+    w = one_per_source("source_weights", w, len(G))
+    try:
+        mass = w * n
+    except ValueError as error:
+        raise ValueError(
+            f"source_weights of shape {w.shape} and n_samples of shape {n.shape} do not broadcast: "
+            "pass one grid point a row in both, or a single row in one of them"
+        ) from error
+    s = mass.sum(axis=-1)
+    variance = (w * mass).sum(axis=-1)
+    squared_bias = ((mass @ G) * mass).sum(axis=-1)
+    return _unwrap(d / 2 * (N0 + variance + squared_bias) / (N0 + s) ** 2)
+
+
+def minimal_error(n_target, n_samples, discrepancy, n_parameters):
+    """Least expected KL error over the source weights, ``(d / 2) / (N0 + s*)``.
+
+    ``s* = 1 / min_alpha t(alpha)``, with ``t(alpha) = alpha' (diag(1 / N) + G) alpha`` over the
+    simplex, says how many target rows the sources are worth (UOWQ, arXiv 2601.10779). Since ``t``
+    falls in every ``N_i``, all source rows are used.
+
+    Parameters
+    ----------
+    n_target : float
+        Target rows ``N0``, above 0.
+    n_samples : array-like of shape (n_sources,)
+        Rows available from each source, above 0; a scalar where there is one source.
+    discrepancy : array-like of shape (n_sources, n_sources)
+        ``G``, symmetric and positive semidefinite; a vector is taken as its diagonal, a scalar as
+        one source.
+    n_parameters : float
+        ``d``, above 0.
+
+    Returns
+    -------
+    error : float
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range, or the shapes do not fit together.
+
+    Examples
+    --------
+    >>> from skuowq.theory import minimal_error
+    >>> minimal_error(20, 80, 0.0, n_parameters=10)
+    0.05
+    >>> round(minimal_error(20, 80, 0.1, n_parameters=10), 4)
+    0.1731
+    """
+    N0 = one_number("n_target", n_target, _TARGET_ROWS)
+    d = one_number("n_parameters", n_parameters, _PARAMETERS)
+    G = discrepancy_matrix(discrepancy)
+    n = one_per_source("n_samples", above_zero("n_samples", n_samples, _SOURCE_ROWS), len(G))
+    if n.ndim > 1:
+        raise ValueError(
+            f"n_samples has shape {n.shape}, and must be one row: each point of a grid has a "
+            "program of its own, so call this function once for each"
+        )
+    return float(d / 2 / (N0 + solve_source_weights(n, G).effective_source_size))
+
+
+def optimal_weight(n_source, discrepancy):
+    """Best weight of the rows of a single source, ``w* = 1 / (1 + tau N)``.
+
+    It does not depend on the number of target rows: the weight says how far the source's rows can
+    be trusted, and the target's rows count for themselves.
+
+    Parameters
+    ----------
+    n_source : array-like
+        Rows of the source, above 0.
+    discrepancy : array-like
+        ``tau``, at least 0. Broadcasts against `n_source`.
+
+    Returns
+    -------
+    weight : float or ndarray
+        In (0, 1].
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> from skuowq.theory import optimal_weight
+    >>> optimal_weight(100, [0.0, 0.01, 0.09]).tolist()
+    [1.0, 0.5, 0.1]
+    """
+    N = above_zero("n_source", n_source, _SOURCE_ROWS)
+    tau = not_negative("discrepancy", discrepancy, _TAU)
+    return _unwrap(1 / (1 + tau * N))
+
+
+def optimal_quantity(n_target, n_source, discrepancy):
+    """Best number of rows of a single source when every row has weight 1.
+
+    The rule of OTQMS, the predecessor of UOWQ, which chooses quantities in place of weights: all
+    rows when ``N0 tau <= 1/2``, else ``n* = N0 / (2 N0 tau - 1)``, never more than there are. Its
+    error is never below that of all rows at `optimal_weight`.
+
+    Parameters
+    ----------
+    n_target : array-like
+        Target rows ``N0``, above 0.
+    n_source : array-like
+        Rows of the source ``N``, above 0.
+    discrepancy : array-like
+        ``tau``, at least 0. The three broadcast against each other.
+
+    Returns
+    -------
+    quantity : float or ndarray
+        In (0, n_source]; not rounded.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    >>> from skuowq.theory import optimal_quantity
+    >>> optimal_quantity(10, 500, [0.01, 0.06, 0.3]).round(3).tolist()
+    [500.0, 50.0, 2.0]
+    """
+    N0 = above_zero("n_target", n_target, _TARGET_ROWS)
+    N = above_zero("n_source", n_source, _SOURCE_ROWS)
+    tau = not_negative("discrepancy", discrepancy, _TAU)
+    N0, N, tau = np.broadcast_arrays(N0, N, tau)
+    slope = 2 * N0 * tau - 1
+    # Where the slope is not positive the error falls in n for ever.
+    stationary = np.divide(N0, slope, out=np.full(N0.shape, np.inf), where=slope > 0)
+    return _unwrap(np.minimum(stationary, N))
+
+
+def _unwrap(value):
+    return value.item() if np.ndim(value) == 0 else value

@@ -17,6 +17,7 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
   rows. The dynamic rule fits the target's parameters again with the current weights.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,13 +26,10 @@ from scipy.sparse.linalg import LinearOperator, cg
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from .fisher import (
-    fit_softmax,
-    softmax_fisher_information,
-    softmax_fisher_product,
-    softmax_mean_score,
-)
-from .weights import SourceWeights, estimate_discrepancy, optimal_source_weights
+from .fisher import fit_softmax, softmax_fisher_product
+from .fisher._softmax_regression import class_probabilities, information, mean_score
+from .weights import SourceWeights
+from .weights._discrepancy import weights_and_discrepancy
 
 # Up to here the Fisher information is formed; above, products with it are enough.
 _MAX_EXPLICIT_PARAMETERS = 1500
@@ -91,7 +89,7 @@ class SoftmaxProblem:
     @property
     def domains(self):
         edges = np.cumsum([0, *self.sizes])
-        return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
     def domain_sizes(self):
         """``N0`` and the ``N_i``: sums of row weights."""
@@ -141,7 +139,7 @@ def softmax_source_weights(
     history = []
     for update in range(n_updates + 1):
         gram, d = contrasts(current)
-        result = optimal_source_weights(
+        result, discrepancy = weights_and_discrepancy(
             gram, n_target, n_samples, d, method=method, max_weight=max_weight, solver=solver
         )
         report(update, result)
@@ -150,7 +148,6 @@ def softmax_source_weights(
         current = result.source_weights
         if settled:
             break
-    discrepancy = estimate_discrepancy(gram, n_target, n_samples, d, method=method)
     return SoftmaxWeights(result, discrepancy, float(d), np.array(history))
 
 
@@ -169,12 +166,13 @@ class _ScoreContrasts:
         problem = self.problem
         weight = problem.weigh(source_weights)
         self.theta = problem.fit(weight, start=self.theta)
+        probabilities, _ = class_probabilities(problem.matrix, self.theta)
         scores = np.column_stack(
             [
-                softmax_mean_score(
+                mean_score(
                     problem.matrix[rows],
                     problem.labels[rows],
-                    self.theta,
+                    probabilities[:, rows],
                     problem.row_weight[rows],
                 ).ravel()
                 for rows in problem.domains
@@ -183,8 +181,9 @@ class _ScoreContrasts:
         contrasts = scores[:, 1:] - scores[:, :1]
         ridge = np.repeat(problem.penalty, problem.n_classes - 1) / weight.sum()
         if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
-            H = softmax_fisher_information(problem.matrix, self.theta, weight)
-            return penalised_gram(H, ridge, contrasts)
+            return penalised_gram(
+                information(problem.matrix, probabilities, weight), ridge, contrasts
+            )
         return penalised_gram_by_products(
             lambda v: softmax_fisher_product(problem.matrix, self.theta, v, weight),
             ridge,

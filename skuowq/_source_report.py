@@ -60,8 +60,8 @@ class SourceReport:
             return f"{self.n_target:g} target rows, no sources"
         promise = self.expected_error / self.target_only_error
         return (
-            f"{self.n_target:g} target rows; the sources are worth {self.rows_worth.sum():.4g} more; "
-            f"expected error {promise:.2g} times target-only's"
+            f"{self.n_target:g} target rows; the sources are worth {self.rows_worth.sum():.4g} "
+            f"more; expected error {promise:.2g} times target-only's"
         )
 
     def _cells(self):

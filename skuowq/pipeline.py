@@ -153,8 +153,9 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         else:
             if params:
                 raise ValueError(
-                    f"fit_on='pooled' fits the transformers on rows of all domains, but {sorted(params)}"
-                    " belong to the target's: leave them out or use fit_on='target'."
+                    f"fit_on='pooled' fits the transformers on rows of all domains, but "
+                    f"{sorted(params)} belong to the target's: leave them out or use "
+                    "fit_on='target'."
                 )
             pairs = [(X, y), *(source[:2] for source in sources)]
             X_all, y_all = (concatenate_rows(list(part)) for part in zip(*pairs, strict=True))

@@ -1,5 +1,6 @@
 """The container that carries sources through scikit-learn."""
 
+import itertools
 import numbers
 from html import escape
 
@@ -14,8 +15,8 @@ _MEMMAP_BYTES = 1_000_000
 class Sources:
     """Source data sets, carried safely through scikit-learn.
 
-    Cross-validation in scikit-learn cuts every fit parameter that is as long as the target has rows:
-    a plain list of ten sources beside ten target rows loses sources in each fold without a word.
+    Cross-validation in scikit-learn cuts every fit parameter that is as long as the target has
+    rows: a plain list of ten sources beside ten target rows loses sources in each fold unnoticed.
     `Sources` has neither length nor shape, so it arrives whole. Estimators take plain lists too and
     raise where the two lengths agree.
 
@@ -236,8 +237,8 @@ def _check_source(pair, label):
         if isinstance(pair, (list, tuple)):
             what += f" of length {len(pair)}"
         raise TypeError(
-            f"{label} is a {what}: pass (X, y) or (X, y, sample_weight). One source alone goes into "
-            "a list: sources=[(X, y)]."
+            f"{label} is a {what}: pass (X, y) or (X, y, sample_weight). One source alone goes "
+            "into a list: sources=[(X, y)]."
         )
     X, y, sample_weight = (*pair, None)[:3]
     X, y = _as_array(X), _as_array(y)
@@ -296,7 +297,7 @@ def _pack(triples):
 
 
 def _unpack(X, y, sample_weight, offsets):
-    parts = [slice(a, b) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    parts = [slice(a, b) for a, b in itertools.pairwise(offsets)]
     return tuple((X[p], y[p], None if sample_weight is None else sample_weight[p]) for p in parts)
 
 

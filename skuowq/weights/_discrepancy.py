@@ -1,7 +1,7 @@
 """From fitted contrasts to discrepancies, and on to weights.
 
-The contrast Gram matrix is ``S_ij = (thetahat_i - thetahat_0)' J (thetahat_j - thetahat_0) / d``. As
-an estimate of the discrepancy ``G`` it carries noise: ``E[S] = G + 11' / N_0 + diag(1 / N_i)``.
+The contrast Gram matrix is ``S_ij = (thetahat_i - thetahat_0)' J (thetahat_j - thetahat_0) / d``.
+As an estimate of the discrepancy ``G`` it carries noise: ``E[S] = G + 11' / N_0 + diag(1 / N_i)``.
 
 - ``"plugin"``: S itself, as the paper has it (arXiv 2601.10779). With few target rows even
   identical sources look ``1 / N_0`` away.
@@ -13,9 +13,10 @@ an estimate of the discrepancy ``G`` it carries noise: ``E[S] = G + 11' / N_0 + 
 import numpy as np
 from scipy.special import expit
 
-from .._utils._checks import check_discrepancy, check_sizes
+from skuowq._utils._checks import check_discrepancy, check_sizes
+
 from ._program import solve_source_weights, weights_record
-from ._reml import reml_discrepancy
+from ._reml import reml_fits
 
 METHODS = ("reml", "debiased", "plugin")
 
@@ -60,13 +61,9 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
     >>> round(estimate_discrepancy([[0.06]], 20, [1000], 50).item(), 4)
     0.009
     """
-    S, n_target, n_samples = _check(contrast_gram, n_target, n_samples, n_parameters, method)
-    if method == "plugin":
-        return S
-    if method == "debiased":
-        return _project(S - 1 / n_target - np.diag(1 / n_samples))
-    fits, evidence = _reml_fits(S, n_target, n_samples, n_parameters)
-    return sum(p * (np.diag(tau) + shift) for p, (tau, shift) in zip(evidence, fits, strict=True))
+    arguments = _check(contrast_gram, n_target, n_samples, n_parameters, method)
+    candidates, evidence = _candidates(*arguments, method)
+    return _average(candidates, evidence)
 
 
 def optimal_source_weights(
@@ -106,33 +103,49 @@ def optimal_source_weights(
     >>> result.source_weights.round(3).tolist()
     [1.0, 0.002]
     """
-    S, n_target, n_samples = _check(contrast_gram, n_target, n_samples, n_parameters, method)
-    if method == "reml":
-        fits, evidence = _reml_fits(S, n_target, n_samples, n_parameters)
-        candidates = [np.diag(tau) + shift for tau, shift in fits]
-    else:
-        evidence = [1.0]
-        candidates = [estimate_discrepancy(S, n_target, n_samples, n_parameters, method=method)]
+    result, _ = weights_and_discrepancy(
+        contrast_gram,
+        n_target,
+        n_samples,
+        n_parameters,
+        method=method,
+        max_weight=max_weight,
+        solver=solver,
+    )
+    return result
+
+
+def weights_and_discrepancy(
+    contrast_gram, n_target, n_samples, n_parameters, *, method, max_weight, solver
+):
+    """`optimal_source_weights` and `estimate_discrepancy` for the price of one."""
+    S, n_target, n_samples, d = _check(contrast_gram, n_target, n_samples, n_parameters, method)
+    candidates, evidence = _candidates(S, n_target, n_samples, d, method)
     results = [
         solve_source_weights(n_samples, G, n_target=n_target, max_weight=max_weight, solver=solver)
         for G in candidates
     ]
-    averaged = sum(p * r.source_weights for p, r in zip(evidence, results, strict=True))
-    return weights_record(averaged, n_samples, max(r.gap for r in results))
+    averaged = _average([result.source_weights for result in results], evidence)
+    record = weights_record(averaged, n_samples, max(result.gap for result in results))
+    return record, _average(candidates, evidence)
 
 
-def _reml_fits(S, n_target, n_samples, n_parameters):
-    """``(tau, shift)`` without and with a common shift, and their posterior weights."""
-    tau, _, base = reml_discrepancy(S, n_target, n_samples, n_parameters, common_shift=False)
-    if len(n_samples) == 1:
-        return [(tau, 0.0)], [1.0]
-    shifted, shift, likelihood = reml_discrepancy(
-        S, n_target, n_samples, n_parameters, common_shift=True
-    )
-    if shift == 0:
-        return [(tau, 0.0)], [1.0]
-    p = expit(likelihood - base - np.log(max(n_parameters, 3)))
-    return [(tau, 0.0), (shifted, shift)], [1 - p, p]
+def _candidates(S, n_target, n_samples, n_parameters, method):
+    """Discrepancies and their posterior weights; more than one only where evidence decides."""
+    if method == "plugin":
+        return [S], [1.0]
+    if method == "debiased":
+        return [_project(S - 1 / n_target - np.diag(1 / n_samples))], [1.0]
+    own, shifted = reml_fits(S, n_target, n_samples, n_parameters)
+    if shifted is None:
+        return [np.diag(own.tau)], [1.0]
+    gain = shifted.log_likelihood - own.log_likelihood
+    p = expit(gain - np.log(max(n_parameters, 3)))
+    return [np.diag(own.tau), np.diag(shifted.tau) + shifted.shift], [1 - p, p]
+
+
+def _average(values, evidence):
+    return sum(p * value for p, value in zip(evidence, values, strict=True))
 
 
 def _project(S):
@@ -149,4 +162,5 @@ def _check(contrast_gram, n_target, n_samples, n_parameters, method):
     n_target = float(check_sizes([n_target], "n_target")[0])
     if not n_parameters >= 1:
         raise ValueError(f"n_parameters must be at least 1, got {n_parameters!r}.")
-    return check_discrepancy(contrast_gram, len(n_samples), "contrast_gram"), n_target, n_samples
+    S = check_discrepancy(contrast_gram, len(n_samples), "contrast_gram")
+    return S, n_target, n_samples, n_parameters

@@ -20,7 +20,8 @@ from functools import partial
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky
 
-from .._utils._checks import check_discrepancy, check_sizes
+from skuowq._utils._checks import check_discrepancy, check_sizes
+
 from ._active_set import active_set_mixture
 
 # A road's answer is taken when its relative Frank-Wolfe gap is below this.
@@ -158,8 +159,8 @@ def _best_mixture(matrix, caps, solver):
         "another, or add a small multiple of its diagonal to it."
     )
     raise RuntimeError(
-        f"The weight program was not solved: the best relative gap is {min(gaps, default=np.inf):.1e}"
-        f", above {_GAP_TOLERANCE:.0e}. {remedy}"
+        "The weight program was not solved: the best relative gap is "
+        f"{min(gaps, default=np.inf):.1e}, above {_GAP_TOLERANCE:.0e}. {remedy}"
     )
 
 

@@ -10,90 +10,125 @@ the K x K Gram matrix of the contrasts divided by ``d``, the log likelihood is
 
     -(d / 2) [ log det Sigma + trace(Sigma^-1 S) ].
 
-Sigma is diagonal plus rank one, so a step costs O(K^2). The unknowns are ``log v`` and ``log a``,
-bounded below by their noise floors: a discrepancy of exactly zero sits on the bound.
+It may have several maxima. EM, with the target's own error as the latent variable, runs from all
+starting points at once; L-BFGS finishes the best. Sigma is diagonal plus rank one, so a step costs
+O(K^2). The unknowns are bounded below by their noise floors ``1 / N_i`` and ``1 / N_0``: a
+discrepancy of exactly zero sits on the bound.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
 
+_EM_STEPS = 30
 
-def reml_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, common_shift):
-    """Maximise the likelihood over ``tau`` and, if asked, the common shift ``c``.
 
-    Returns
-    -------
-    tau : ndarray of shape (n_sources,)
-    shift : float
-    log_likelihood : float
+@dataclass(frozen=True)
+class RemlFit:
+    """Own discrepancies ``tau`` (K,), the common ``shift`` and the log likelihood reached."""
+
+    tau: np.ndarray
+    shift: float
+    log_likelihood: float
+
+
+def reml_fits(S, n_target, n_samples, n_parameters):
+    """Fits without and with a common shift; the second is None where the shift is zero.
+
+    One source's own discrepancy and a shift are one thing: the moments are the maximum.
     """
-    floor = 1 / n_samples
-    shift_floor = 1 / n_target
-    own = np.diag(contrast_gram)
-    if len(floor) == 1:
-        # One source: moments are the maximum, and its own discrepancy and a shift are one thing.
-        tau = np.maximum(own - floor - shift_floor, 0)
-        value, _, _ = _negative_log_likelihood(floor + tau, shift_floor, contrast_gram)
-        return tau, 0.0, -0.5 * n_parameters * value
-    lower = np.log(np.append(floor, shift_floor))
+    floor = np.append(1 / n_samples, 1 / n_target)
+    if len(n_samples) == 1:
+        tau = np.maximum(np.diag(S) - floor[0] - floor[1], 0)
+        value, _ = _negative_log_likelihood(floor + np.append(tau, 0), S)
+        return RemlFit(tau, 0.0, -0.5 * n_parameters * value), None
+    starts = _starts(S, floor)
+    own = _maximise(S, floor, starts, n_parameters, common_shift=False)
+    starts = np.vstack([starts, _shifted_starts(S, floor), floor + np.append(own.tau, 0)])
+    shifted = _maximise(S, floor, starts, n_parameters, common_shift=True)
+    if shifted.shift == 0 or shifted.log_likelihood <= own.log_likelihood:
+        return own, None
+    return own, shifted
+
+
+def _maximise(S, floor, starts, n_parameters, *, common_shift):
+    variances = _expectation_maximisation(S, floor, starts, common_shift)
+    values = [_negative_log_likelihood(v, S)[0] for v in variances]
+    start = variances[int(np.argmin(values))]
+    lower = np.log(floor)
     # Nothing can be further away than the largest contrast seen.
-    upper = np.maximum(lower, np.log(4 * own.max() + 4 * np.append(floor, shift_floor)))
+    upper = np.log(4 * np.diag(S).max() + 4 * floor)
     if not common_shift:
         upper[-1] = lower[-1]
 
     def objective(log_variances):
-        variances = np.exp(log_variances)
-        value, slope, shift_slope = _negative_log_likelihood(
-            variances[:-1], variances[-1], contrast_gram
-        )
-        return value, np.append(slope, shift_slope) * variances
+        value, slope = _negative_log_likelihood(np.exp(log_variances), S)
+        return value, slope * np.exp(log_variances)
 
-    best = None
-    for start in _starts(contrast_gram, floor, shift_floor, common_shift):
-        start = np.clip(np.log(start), lower, upper)
-        result = minimize(
-            objective,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=np.column_stack([lower, upper]),
-            options={"maxiter": 500, "ftol": 1e-13, "gtol": 1e-9},
-        )
-        if best is None or result.fun < best.fun:
-            best = result
-    variances = np.exp(best.x)
-    at_floor = best.x <= lower
-    excess = np.where(at_floor, 0, np.maximum(variances - np.append(floor, shift_floor), 0))
-    return excess[:-1], float(excess[-1]), -0.5 * n_parameters * best.fun
+    result = minimize(
+        objective,
+        np.clip(np.log(start), lower, upper),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=np.column_stack([lower, upper]),
+        options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-7},
+    )
+    excess = np.where(result.x <= lower, 0.0, np.exp(result.x) - floor)
+    return RemlFit(excess[:-1], float(excess[-1]), -0.5 * n_parameters * result.fun)
 
 
-def _negative_log_likelihood(v, a, S):
+def _expectation_maximisation(S, floor, starts, common_shift):
+    """EM steps from every row of `starts` (B, K + 1) at once.
+
+    Given the target's error ``e ~ N(0, a)``, the contrasts ``D_i = e_i - e`` are independent; its
+    posterior has precision ``p = 1/a + sum_i 1/v_i`` and mean ``-sum_i D_i / v_i / p``.
+    """
+    variances = starts.copy()
+    for _ in range(_EM_STEPS):
+        u = 1 / variances[:, :-1]
+        precision = 1 / variances[:, -1] + u.sum(axis=1)
+        Su = u @ S
+        spread = np.sum(u * Su, axis=1) / precision**2 + 1 / precision
+        v = np.diag(S) - 2 * Su / precision[:, None] + spread[:, None]
+        variances[:, :-1] = np.maximum(v, floor[:-1])
+        if common_shift:
+            variances[:, -1] = np.maximum(spread, floor[-1])
+    return variances
+
+
+def _negative_log_likelihood(variances, S):
     """``log det Sigma + trace(Sigma^-1 S)`` and its derivatives in ``v`` and ``a``."""
-    u = 1 / v
-    damping = a / (1 + a * u.sum())
+    u, a = 1 / variances[:-1], variances[-1]
+    own = S.diagonal()
+    total = u.sum()
+    damping = a / (1 + a * total)
     Su = S @ u
     uSu = u @ Su
-    value = np.log(v).sum() + np.log1p(a * u.sum()) + np.diag(S) @ u - damping * uSu
-    # diag(Sigma^-1) and diag(Sigma^-1 S Sigma^-1), Sigma^-1 = diag(u) - damping u u'.
-    inverse = u - damping * u**2
-    middle = u**2 * (np.diag(S) - 2 * damping * Su + damping**2 * uSu)
-    # 1' Sigma^-1 1 and 1' Sigma^-1 S Sigma^-1 1, with Sigma^-1 1 = shrink * u.
-    shrink = 1 - damping * u.sum()
-    return value, inverse - middle, shrink * u.sum() - shrink**2 * uSu
+    value = np.log1p(a * total) - np.log(u).sum() + own @ u - damping * uSu
+    # Diagonals of Sigma^-1 and Sigma^-1 S Sigma^-1, with Sigma^-1 = diag(u) - damping u u'; then
+    # 1' Sigma^-1 1 and 1' Sigma^-1 S Sigma^-1 1, with Sigma^-1 1 = shrink u.
+    slope = np.empty(len(variances))
+    slope[:-1] = u - damping * u**2 - u**2 * (own - 2 * damping * Su + damping**2 * uSu)
+    shrink = 1 / (1 + a * total)
+    slope[-1] = shrink * total - shrink**2 * uSu
+    return value, slope
 
 
-def _starts(S, floor, shift_floor, common_shift):
-    """Starting points ``(v, a)``: the likelihood may have several maxima."""
-    own = np.diag(S)
-    yield np.append(np.maximum(own - shift_floor, floor), shift_floor)
-    yield np.append(floor, shift_floor)
-    # A source taken as a second target: the others' discrepancy is their distance to it.
-    for anchor in np.argsort(own - floor)[:2]:
-        distance = own + own[anchor] - 2 * S[:, anchor]
-        yield np.append(np.maximum(distance - floor[anchor], floor), shift_floor)
-    if common_shift:
-        K = len(own)
-        between = (S.sum() - np.trace(S)) / (K * (K - 1))
-        for shift in (between, own.min()):
-            shift = max(shift, shift_floor)
-            yield np.append(np.maximum(own - shift, floor), shift)
+def _starts(S, floor):
+    """Moments; all sources identical to the target; two of them in turn as a second target."""
+    own = S.diagonal()
+    moments = own - floor[-1]
+    anchors = np.argsort(own - floor[:-1])[:2]
+    distances = own + own[anchors, None] - 2 * S[anchors] - floor[:-1][anchors, None]
+    tau = np.vstack([moments, floor[:-1], distances])
+    return np.column_stack([np.maximum(tau, floor[:-1]), np.full(len(tau), floor[-1])])
+
+
+def _shifted_starts(S, floor):
+    """All that sources share taken as a shift, or all of the nearest one's contrast."""
+    own = S.diagonal()
+    K = len(own)
+    shifts = np.array([(S.sum() - np.trace(S)) / (K * (K - 1)), own.min()])
+    shifts = np.maximum(shifts, floor[-1])
+    return np.column_stack([np.maximum(own - shifts[:, None], floor[:-1]), shifts])

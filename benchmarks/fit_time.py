@@ -28,9 +28,7 @@ def main():
     y = np.concatenate([tasks.y_target, *(y for _, y in tasks.sources)])
     contestants = {
         "pooled": lambda: LogisticRegression().fit(X, y),
-        "uowq": lambda: UOWQClassifier().fit(
-            tasks.X_target, tasks.y_target, sources=tasks.sources
-        ),
+        "uowq": lambda: UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources=tasks.sources),
     }
     seconds = {name: [] for name in contestants}
     for repeat in range(N_REPEATS + 1):

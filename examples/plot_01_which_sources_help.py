@@ -45,7 +45,10 @@ print(model.source_report_, "\n")
 # The alternatives. "good sources only" knows in hindsight which sources to trust.
 def with_fixed_weights(weights):
     def fit():
-        rows = [(X, y, 1.0), *((*pair, w) for pair, w in zip(sources.values(), weights, strict=True))]
+        rows = [
+            (X, y, 1.0),
+            *((*pair, w) for pair, w in zip(sources.values(), weights, strict=True)),
+        ]
         rows = [(X_i, y_i, w) for X_i, y_i, w in rows if w > 0]
         sample_weight = np.concatenate([np.full(len(y_i), w) for _, y_i, w in rows])
         return LogisticRegression(max_iter=1000).fit(

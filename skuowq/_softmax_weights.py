@@ -35,7 +35,7 @@ from .weights._discrepancy import weights_and_discrepancy
 _MAX_EXPLICIT_PARAMETERS = 1500
 _TRACE_PROBES = 20
 # Updates end early once no weight moves by more than this.
-_SETTLED = 1e-3
+_SETTLED = 1e-2
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,15 @@ class SoftmaxProblem:
         """Every row's weight: its own times its domain's, the target's being 1."""
         return np.repeat(np.append(1.0, source_weights), self.sizes) * self.row_weight
 
-    def fit(self, weight, start=None, rows=slice(None)):
+    def fit(self, weight, start=None, curvature=None, rows=slice(None)):
         return fit_softmax(
-            self.matrix[rows], self.labels[rows], self.n_classes, weight, self.penalty, start=start
+            self.matrix[rows],
+            self.labels[rows],
+            self.n_classes,
+            weight,
+            self.penalty,
+            start=start,
+            curvature=curvature,
         )
 
 
@@ -157,7 +163,7 @@ class _ScoreContrasts:
     def __init__(self, problem, random_state):
         self.problem = problem
         self.rng = check_random_state(random_state)
-        self.theta = None
+        self.theta = self.curvature = None
         # All sources together weigh as much as the target: bad ones cannot carry the first fit.
         n_target, n_samples = problem.domain_sizes()
         self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
@@ -165,7 +171,7 @@ class _ScoreContrasts:
     def __call__(self, source_weights):
         problem = self.problem
         weight = problem.weigh(source_weights)
-        self.theta = problem.fit(weight, start=self.theta)
+        self.theta = problem.fit(weight, start=self.theta, curvature=self.curvature)
         probabilities, _ = class_probabilities(problem.matrix, self.theta)
         scores = np.column_stack(
             [
@@ -181,9 +187,8 @@ class _ScoreContrasts:
         contrasts = scores[:, 1:] - scores[:, :1]
         ridge = np.repeat(problem.penalty, problem.n_classes - 1) / weight.sum()
         if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
-            return penalised_gram(
-                information(problem.matrix, probabilities, weight), ridge, contrasts
-            )
+            self.curvature = information(problem.matrix, probabilities, weight)
+            return penalised_gram(self.curvature, ridge, contrasts)
         return penalised_gram_by_products(
             lambda v: softmax_fisher_product(problem.matrix, self.theta, v, weight),
             ridge,

@@ -182,7 +182,8 @@ def _check_labels(y, label):
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f" and not np.all(np.isfinite(y)):
             raise ValueError("y contains NaN or infinity.")
-        check_classification_targets(y)
+        if y.dtype.kind not in "iubSU":  # Integers and strings cannot be a regression target.
+            check_classification_targets(y)
     except ValueError as error:
         if label == "the target":
             raise

@@ -14,9 +14,13 @@ along contiguous memory, which is most of the speed for tables.
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
+from scipy.sparse import issparse
 
 # Up to this many parameters a Newton step with an explicit Hessian is the fastest road.
 _NEWTON_MAX_PARAMETERS = 400
+_MAX_NEWTON_STEPS = 60
+_CHORD_RATE = 0.2
+_BLOCK_ENTRIES = 2**15
 
 
 def contrast_basis(n_classes):
@@ -133,7 +137,7 @@ def softmax_fisher_product(X, theta, directions, sample_weight=None):
     return products
 
 
-def fit_softmax(X, y, n_classes, sample_weight, penalty, start=None, tol=1e-4):
+def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvature=None, tol=1e-3):
     """Weighted, ridge-penalised maximum likelihood of softmax regression.
 
     Minimises ``sum_j weight_j loss_j + 1/2 sum penalty theta^2``. Classes without rows are allowed:
@@ -150,9 +154,12 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, start=None, tol=1e-4):
         Ridge penalty of each feature's row of ``theta``, above 0.
     start : ndarray of shape (n_features, n_classes - 1), default=None
         Where the optimiser starts; None starts at zero.
-    tol : float, default=1e-4
-        The fit stops when the objective is this close to its minimum, in nats. Sampling noise
-        moves it by half the number of parameters.
+    curvature : ndarray of shape (n_parameters, n_parameters), default=None
+        Fisher information of a row near `start`, from an earlier fit: saves computing one as long
+        as it leads downhill fast.
+    tol : float, default=1e-3
+        The fit stops when the objective exceeds its minimum by no more than this fraction of
+        ``n_parameters / 2``, the amount by which sampling noise moves it.
 
     Returns
     -------
@@ -160,8 +167,9 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, start=None, tol=1e-4):
     """
     shape = (X.shape[1], n_classes - 1)
     start = np.zeros(shape) if start is None else start
+    tol = tol * np.prod(shape) / 2
     if np.prod(shape) <= _NEWTON_MAX_PARAMETERS:
-        theta = _newton(X, y, sample_weight, penalty, start, tol)
+        theta = _newton(X, y, sample_weight, penalty, start, curvature, tol)
         if theta is not None:
             return theta
     scale = 1 / sample_weight.sum()
@@ -197,47 +205,67 @@ def mean_score(X, y, probabilities, weight):
 
 def information(X, probabilities, weight):
     """`softmax_fisher_information` from probabilities of shape (n_classes, n_samples)."""
-    n_features, n_contrasts = X.shape[1], len(probabilities) - 1
-    weight = weight / weight.sum()
+    n_samples, n_features = X.shape
+    n_contrasts = len(probabilities) - 1
     basis = contrast_basis(n_contrasts + 1)
-    mean_contrast = basis.T @ probabilities
-    result = np.empty((n_features, n_contrasts, n_features, n_contrasts))
-    for a in range(n_contrasts):
-        for b in range(a + 1):
-            curvature = (basis[:, a] * basis[:, b]) @ probabilities
-            curvature -= mean_contrast[a] * mean_contrast[b]
-            block = X.T @ _scale_rows(X, weight * curvature)
-            block = block if isinstance(block, np.ndarray) else block.toarray()
-            result[:, a, :, b] = result[:, b, :, a] = block
-    return result.reshape(n_features * n_contrasts, -1)
+    pairs = [(a, b) for a in range(n_contrasts) for b in range(a + 1)]
+    products = np.array([basis[:, a] * basis[:, b] for a, b in pairs])
+    result = np.zeros((n_features, n_contrasts, n_features, n_contrasts))
+    # Blocks of rows that stay in the cache while every pair of contrasts passes over them.
+    step = n_samples if issparse(X) else max(1, _BLOCK_ENTRIES // n_features)
+    for start in range(0, n_samples, step):
+        rows = slice(start, start + step)
+        X_block, p_block = X[rows], probabilities[:, rows]
+        mean = basis.T @ p_block
+        for (a, b), curvature in zip(pairs, products @ p_block, strict=True):
+            curvature -= mean[a] * mean[b]
+            curvature *= weight[rows]
+            result[:, a, :, b] += _gram(X_block, curvature)
+    for a, b in pairs:
+        result[:, b, :, a] = result[:, a, :, b]
+    return result.reshape(n_features * n_contrasts, -1) / weight.sum()
 
 
-def _newton(X, y, sample_weight, penalty, theta, tol, max_iter=30):
-    """Newton's method with step halving; None when it does not get there."""
+def _newton(X, y, sample_weight, penalty, theta, curvature, tol):
+    """Newton's method with step halving; None when it does not get there.
+
+    A curvature matrix costs several gradients, so one serves as long as it brings the fit nearer
+    at a good rate (chord steps).
+    """
     total = sample_weight.sum()
     ridge = np.repeat(penalty, theta.shape[1])
     loss, gradient, probabilities = _loss_and_gradient(X, y, sample_weight, penalty, theta)
-    for _ in range(max_iter):
-        hessian = total * information(X, probabilities, sample_weight)
-        hessian[np.diag_indices_from(hessian)] += ridge
-        factor = cho_factor(hessian, overwrite_a=True, check_finite=False)
-        step = cho_solve(factor, gradient.ravel(), check_finite=False).reshape(theta.shape)
-        decrement = np.vdot(gradient, step)
+    stale = curvature is not None
+    factor = None
+    for _ in range(_MAX_NEWTON_STEPS):
+        if factor is None:
+            if not stale:
+                curvature = information(X, probabilities, sample_weight)
+            factor = cho_factor(total * curvature + np.diag(ridge), check_finite=False)
+            step = cho_solve(factor, gradient.ravel(), check_finite=False)
+            left = 0.5 * np.dot(gradient.ravel(), step)
         size = 1.0
         while size > 1e-4:
-            trial = theta - size * step
+            trial = theta - size * step.reshape(theta.shape)
             state = _loss_and_gradient(X, y, sample_weight, penalty, trial)
             # The last term forgives rounding in sums of many losses.
-            if state[0] <= loss - 1e-4 * size * decrement + 1e-12 * abs(loss):
+            if state[0] <= loss - 1e-4 * size * left + 1e-12 * abs(loss):
                 break
             size /= 2
         else:
             return None
         theta, (loss, gradient, probabilities) = trial, state
-        # Half the decrement is what is left to gain; the last curvature is near enough to tell.
-        left = cho_solve(factor, gradient.ravel(), check_finite=False)
-        if size == 1.0 and 0.5 * np.dot(gradient.ravel(), left) <= tol:
+        # Half the decrement is what is left to gain, as far as the curvature at hand can tell: a
+        # stale one is believed only while it brings the fit nearer fast.
+        step = cho_solve(factor, gradient.ravel(), check_finite=False)
+        left, last_left = 0.5 * np.dot(gradient.ravel(), step), left
+        fast = left <= _CHORD_RATE * last_left
+        if size == 1.0 and left <= tol and (fast or not stale):
             return theta
+        if not fast:
+            factor, stale = None, False
+        else:
+            stale = True
     return None
 
 
@@ -253,7 +281,8 @@ def _loss_and_gradient(X, y, sample_weight, penalty, theta):
     return loss + 0.5 * np.vdot(theta, shrink), gradient, probabilities
 
 
-def _scale_rows(X, factor):
-    if isinstance(X, np.ndarray):
-        return X * factor[:, None]
-    return X.multiply(factor[:, None]).tocsr()
+def _gram(X, factor):
+    """``X' diag(factor) X`` as a dense matrix."""
+    if issparse(X):
+        return (X.T @ X.multiply(factor[:, None]).tocsr()).toarray()
+    return X.T @ (X * factor[:, None])

@@ -21,7 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-_EM_STEPS = 30
+_EM_STEPS = 15
+# Nats of log likelihood: with less to gain a shift has no say in the average.
+_WORTH_A_SHIFT = 0.01
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,24 @@ def reml_fits(S, n_target, n_samples, n_parameters):
         value, _ = _negative_log_likelihood(floor + np.append(tau, 0), S)
         return RemlFit(tau, 0.0, -0.5 * n_parameters * value), None
     starts = _starts(S, floor)
-    own = _maximise(S, floor, starts, n_parameters, common_shift=False)
+    own = _polish(S, floor, _best_start(S, floor, starts, False)[0], n_parameters, False)
     starts = np.vstack([starts, _shifted_starts(S, floor), floor + np.append(own.tau, 0)])
-    shifted = _maximise(S, floor, starts, n_parameters, common_shift=True)
-    if shifted.shift == 0 or shifted.log_likelihood <= own.log_likelihood:
+    start, value = _best_start(S, floor, starts, True)
+    if -0.5 * n_parameters * value < own.log_likelihood + _WORTH_A_SHIFT:
         return own, None
-    return own, shifted
+    shifted = _polish(S, floor, start, n_parameters, True)
+    return own, (shifted if shifted.shift > 0 else None)
 
 
-def _maximise(S, floor, starts, n_parameters, *, common_shift):
+def _best_start(S, floor, starts, common_shift):
+    """EM from all starts; the best point reached and its ``log det + trace``."""
     variances = _expectation_maximisation(S, floor, starts, common_shift)
     values = [_negative_log_likelihood(v, S)[0] for v in variances]
-    start = variances[int(np.argmin(values))]
+    best = int(np.argmin(values))
+    return variances[best], values[best]
+
+
+def _polish(S, floor, start, n_parameters, common_shift):
     lower = np.log(floor)
     # Nothing can be further away than the largest contrast seen.
     upper = np.log(4 * np.diag(S).max() + 4 * floor)
@@ -72,7 +80,7 @@ def _maximise(S, floor, starts, n_parameters, *, common_shift):
         jac=True,
         method="L-BFGS-B",
         bounds=np.column_stack([lower, upper]),
-        options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-7},
+        options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-5},
     )
     excess = np.where(result.x <= lower, 0.0, np.exp(result.x) - floor)
     return RemlFit(excess[:-1], float(excess[-1]), -0.5 * n_parameters * result.fun)

@@ -11,7 +11,8 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
       d = trace[ ((H + P / n)^-1 H)^2 ],
 
   so that ``S`` carries noise ``1 / N_0`` and ``1 / N_i`` on average over the ``d`` directions that
-  the penalty leaves free, and no fit on the few target rows alone is needed.
+  the penalty leaves free, and no fit on the few target rows alone is needed. In the end the
+  target's rows judge how much of the weights they support (:func:`supported_share`).
 - ``"plugin"`` (the paper's; arXiv 2601.10779) and ``"debiased"``: contrasts of separately fitted
   parameters in the metric of the Fisher information at the target's, averaged over the target's
   rows. The dynamic rule fits the target's parameters again with the current weights.
@@ -23,19 +24,29 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse.linalg import LinearOperator, cg
+from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from .fisher import fit_softmax, softmax_fisher_product
+from .fisher._leave_one_out import leave_one_out_loss
 from .fisher._softmax_regression import class_probabilities, information, mean_score
 from .weights import SourceWeights
 from .weights._discrepancy import weights_and_discrepancy
+from .weights._program import weights_record
 
 # Up to here the Fisher information is formed; above, products with it are enough.
 _MAX_EXPLICIT_PARAMETERS = 1500
 _TRACE_PROBES = 20
 # Updates end early once no weight moves by more than this.
 _SETTLED = 1e-2
+# Scores forgive a fit that stops early; contrasts of separate fits do not.
+_SEPARATE_FIT_TOL = 1e-6
+# Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.
+_CLEAR_EVIDENCE = np.log(100)
+_SMALLER_SHARES = (0.3, 0.1, 0.03, 0.01)
+_MAX_JUDGED_ROWS = 500
+_N_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -48,8 +59,8 @@ class SoftmaxWeights:
     discrepancy : ndarray of shape (n_sources, n_sources)
     n_parameters : float
         ``d``: directions free of the penalty for "reml", all parameters otherwise.
-    history : ndarray of shape (n_updates + 1, n_sources)
-        Source weights after every update.
+    history : ndarray of shape (n_steps, n_sources)
+        Source weights after every update, and for "reml" after the target's judgement.
     """
 
     weights: SourceWeights
@@ -100,7 +111,7 @@ class SoftmaxProblem:
         """Every row's weight: its own times its domain's, the target's being 1."""
         return np.repeat(np.append(1.0, source_weights), self.sizes) * self.row_weight
 
-    def fit(self, weight, start=None, curvature=None, rows=slice(None)):
+    def fit(self, weight, start=None, curvature=None, rows=slice(None), tol=1e-3):
         return fit_softmax(
             self.matrix[rows],
             self.labels[rows],
@@ -109,6 +120,7 @@ class SoftmaxProblem:
             self.penalty,
             start=start,
             curvature=curvature,
+            tol=tol,
         )
 
 
@@ -154,6 +166,12 @@ def softmax_source_weights(
         current = result.source_weights
         if settled:
             break
+    if method == "reml":
+        share = supported_share(
+            problem, result.source_weights, contrasts.theta, contrasts.curvature
+        )
+        result = weights_record(share * result.source_weights, n_samples, result.gap)
+        history.append(result.source_weights)
     return SoftmaxWeights(result, discrepancy, float(d), np.array(history))
 
 
@@ -241,13 +259,14 @@ class _FittedContrasts:
         # The first call is the static rule: the target's fit without any source.
         self.start = np.zeros(len(problem.sizes) - 1)
         self.sources = Parallel(n_jobs=n_jobs)(
-            delayed(problem.fit)(problem.row_weight[rows], rows=rows)
+            delayed(problem.fit)(problem.row_weight[rows], rows=rows, tol=_SEPARATE_FIT_TOL)
             for rows in problem.domains[1:]
         )
 
     def __call__(self, source_weights):
         problem = self.problem
-        self.theta = problem.fit(problem.weigh(source_weights), start=self.theta)
+        weight = problem.weigh(source_weights)
+        self.theta = problem.fit(weight, start=self.theta, tol=_SEPARATE_FIT_TOL)
         contrasts = np.column_stack([(theta - self.theta).ravel() for theta in self.sources])
         target = problem.domains[0]
         products = softmax_fisher_product(
@@ -255,6 +274,57 @@ class _FittedContrasts:
         )
         d = problem.n_parameters
         return _symmetric(contrasts.T @ products) / d, d
+
+
+def supported_share(problem, source_weights, theta, curvature):
+    """How much of the weights the target's own rows support, from 0 to 1.
+
+    The scores of a source that contradicts the target are bounded, so its discrepancy is
+    underestimated where it is large, and the theory says nothing of distances beyond
+    ``1 / sqrt(N0)``. The target's rows decide, by their held-out likelihood under shares of the
+    weights from none to all: the posterior mean of the share, with half the prior on all.
+    """
+
+    def held_out_loss(share):
+        return _held_out_loss(problem, share * source_weights, theta, curvature)
+
+    everything, nothing = held_out_loss(1.0), held_out_loss(0.0)
+    if everything < nothing - _CLEAR_EVIDENCE:
+        return 1.0
+    shares = np.array([1.0, 0.0, *_SMALLER_SHARES])
+    losses = np.array([everything, nothing, *map(held_out_loss, _SMALLER_SHARES)])
+    log_prior = np.log(np.where(shares == 1, 0.5, 0.5 / (len(shares) - 1)))
+    return float(softmax(log_prior - losses) @ shares)
+
+
+def _held_out_loss(problem, source_weights, theta, curvature):
+    """Held-out log loss, summed over the target's rows (spread over all when there are many)."""
+    target = problem.domains[0]
+    rows = slice(None) if np.any(source_weights > 0) else target
+    weight = problem.weigh(source_weights)[rows]
+    # In label order, so that every fold and every thinning has its share of each class.
+    order = np.argsort(problem.labels[target], kind="stable")
+    if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
+        judged = order[:: 1 + len(order) // _MAX_JUDGED_ROWS]
+        theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
+        probabilities, _ = class_probabilities(problem.matrix[rows], theta)
+        curvature = weight.sum() * information(problem.matrix[rows], probabilities, weight)
+        curvature += np.diag(np.repeat(problem.penalty, problem.n_classes - 1))
+        losses = leave_one_out_loss(
+            problem.matrix[target][judged], problem.labels[target][judged], theta, curvature
+        )
+    else:
+        judged, losses = order, np.empty(len(order))
+        for fold in range(_N_FOLDS):
+            held_out = order[fold::_N_FOLDS]
+            kept = weight.copy()
+            kept[held_out] = 0
+            theta = problem.fit(kept, start=theta, rows=rows)
+            _, log_probabilities = class_probabilities(problem.matrix[target][held_out], theta)
+            labels = problem.labels[target][held_out]
+            losses[fold::_N_FOLDS] = -log_probabilities[labels, np.arange(len(labels))]
+    row_weight = problem.row_weight[target]
+    return row_weight.sum() * np.average(losses, weights=row_weight[judged])
 
 
 def _symmetric(matrix):

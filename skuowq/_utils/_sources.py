@@ -172,7 +172,8 @@ class Sources:
     def __setattr__(self, name, value):
         raise AttributeError("Sources is immutable: make a new one.")
 
-    __delattr__ = __setattr__
+    def __delattr__(self, name):
+        raise AttributeError("Sources is immutable: make a new one.")
 
     def __reduce__(self):
         if self._block is None:

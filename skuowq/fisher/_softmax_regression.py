@@ -137,7 +137,7 @@ def softmax_fisher_product(X, theta, directions, sample_weight=None):
     return products
 
 
-def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvature=None, tol=1e-3):
+def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvature=None, tol=1e-5):
     """Weighted, ridge-penalised maximum likelihood of softmax regression.
 
     Minimises ``sum_j weight_j loss_j + 1/2 sum penalty theta^2``. Classes without rows are allowed:
@@ -157,7 +157,7 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
     curvature : ndarray of shape (n_parameters, n_parameters), default=None
         Fisher information of a row near `start`, from an earlier fit: saves computing one as long
         as it leads downhill fast.
-    tol : float, default=1e-3
+    tol : float, default=1e-5
         The fit stops when the objective exceeds its minimum by no more than this fraction of
         ``n_parameters / 2``, the amount by which sampling noise moves it.
 
@@ -187,20 +187,17 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
 
 def class_probabilities(X, theta):
     """Probabilities and their logarithms, both of shape (n_classes, n_samples)."""
-    logits = contrast_basis(theta.shape[1] + 1) @ (X @ theta).T
-    logits -= logits.max(axis=0)
-    probabilities = np.exp(logits)
-    total = probabilities.sum(axis=0)
-    probabilities /= total
-    return probabilities, logits - np.log(total)
+    probabilities, logits, log_total = _softmax(X, theta)
+    return probabilities, logits - log_total
 
 
 def mean_score(X, y, probabilities, weight):
     """`softmax_mean_score` from probabilities of shape (n_classes, n_samples)."""
-    residual = -probabilities
-    residual[y, np.arange(len(y))] += 1
+    basis = contrast_basis(len(probabilities))
+    residual = basis.T.take(y, axis=1)
+    residual -= basis.T @ probabilities
     residual *= weight / weight.sum()
-    return X.T @ (contrast_basis(len(residual)).T @ residual).T
+    return X.T @ residual.T
 
 
 def information(X, probabilities, weight):
@@ -270,15 +267,26 @@ def _newton(X, y, sample_weight, penalty, theta, curvature, tol):
 
 
 def _loss_and_gradient(X, y, sample_weight, penalty, theta):
-    probabilities, log_probabilities = class_probabilities(X, theta)
-    rows = np.arange(len(y))
-    loss = -np.dot(sample_weight, log_probabilities[y, rows])
-    residual = probabilities.copy()
-    residual[y, rows] -= 1
+    probabilities, logits, log_total = _softmax(X, theta)
+    own_logit = logits.ravel().take(y * len(sample_weight) + np.arange(len(sample_weight)))
+    loss = np.dot(sample_weight, log_total - own_logit)
+    basis = contrast_basis(len(probabilities))
+    residual = basis.T @ probabilities
+    residual -= basis.T.take(y, axis=1)
     residual *= sample_weight
     shrink = penalty[:, None] * theta
-    gradient = X.T @ (contrast_basis(len(residual)).T @ residual).T + shrink
+    gradient = X.T @ residual.T + shrink
     return loss + 0.5 * np.vdot(theta, shrink), gradient, probabilities
+
+
+def _softmax(X, theta):
+    """Probabilities, logits less each row's largest, and the log of their normaliser."""
+    logits = contrast_basis(theta.shape[1] + 1) @ (X @ theta).T
+    logits -= logits.max(axis=0)
+    probabilities = np.exp(logits)
+    total = probabilities.sum(axis=0)
+    probabilities /= total
+    return probabilities, logits, np.log(total)
 
 
 def _gram(X, factor):

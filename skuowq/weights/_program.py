@@ -202,7 +202,22 @@ def _interior_point(R, g, unit, caps, solver="CLARABEL"):
             problem.solve(solver=solver)
     except cp.error.SolverError:
         return None, None
-    return v.value, None
+    return (v.value if caps is not None else _on_its_support(R, g, v.value)), None
+
+
+def _on_its_support(R, g, v):
+    """The stationary point on the sources in use: exact zeros, full precision elsewhere."""
+    if v is None:
+        return None
+    # In use where a source's own share exceeds what the solver leaves on those it has left.
+    used = v > 1e-5 * v.max()
+    exact = np.zeros(len(v))
+    try:
+        exact[used] = cho_solve(cho_factor(R[np.ix_(used, used)]), g[used])
+    except LinAlgError:
+        return v
+    outside = (R @ exact)[~used] < g[~used]
+    return v if np.any(exact < 0) or np.any(outside) else exact
 
 
 def _active_set(R, g, unit, caps):

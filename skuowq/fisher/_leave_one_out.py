@@ -1,0 +1,50 @@
+"""Approximate leave-one-out loss of a penalised softmax regression, without refitting."""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.special import logsumexp
+
+from ._softmax_regression import class_probabilities, contrast_basis
+
+
+def leave_one_out_loss(X, y, theta, penalised_information):
+    """Log loss of every row under the fit without it, to first order.
+
+    With ``A`` the curvature of the objective, ``F_j = V'(diag p_j - p_j p_j')V``,
+    ``h_j = (x_j (x) I)' A^-1 (x_j (x) I)`` and ``r_j = V'(e_{y_j} - p_j)``, one Newton step without
+    row j moves its logits' contrasts by ``-h_j (I - F_j h_j)^-1 r_j``.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Rows of weight 1 that took part in the fit (a weight counts copies; one is left out).
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    theta : ndarray of shape (n_features, n_classes - 1)
+        The fit.
+    penalised_information : ndarray of shape (n_parameters, n_parameters)
+        ``A``: information of all rows of the fit together plus the ridge penalty.
+
+    Returns
+    -------
+    loss : ndarray of shape (n_samples,)
+    """
+    n_features, n_contrasts = theta.shape
+    basis = contrast_basis(n_contrasts + 1)
+    X = X if isinstance(X, np.ndarray) else X.toarray()
+    n_samples = len(X)
+    # Columns (j, a): x_j in the rows of theta's column a.
+    rows = np.einsum("jf,ab->fajb", X, np.eye(n_contrasts))
+    rows = rows.reshape(n_features * n_contrasts, n_samples * n_contrasts)
+    solved = cho_solve(cho_factor(penalised_information), rows)
+    solved = solved.reshape(n_features, n_contrasts, n_samples, n_contrasts)
+    leverage = np.einsum("jf,fajb->jab", X, solved)
+    probabilities = class_probabilities(X, theta)[0].T
+    mean = probabilities @ basis
+    curvature = np.einsum("jc,ca,cb->jab", probabilities, basis, basis)
+    curvature -= mean[:, :, None] * mean[:, None, :]
+    residual = basis[y] - mean
+    shrink = np.eye(n_contrasts) - curvature @ leverage
+    step = leverage @ np.linalg.solve(shrink, residual[:, :, None])
+    logits = (X @ theta - step[:, :, 0]) @ basis.T
+    return logsumexp(logits, axis=1) - logits[np.arange(n_samples), y]

@@ -1,0 +1,41 @@
+"""One table of named source problems: sizes, true displacements, and what is special about them."""
+
+import numpy as np
+
+
+def _directions(n_parameters, distances, seed=0):
+    """Random directions, one a source, of given lengths (n_parameters, n_sources)."""
+    rng = np.random.default_rng(seed)
+    directions = rng.normal(size=(n_parameters, len(distances)))
+    return directions / np.linalg.norm(directions, axis=0) * np.asarray(distances)
+
+
+# name: (n_target, n_samples, displacements (d, K))
+PROBLEMS = {
+    "one identical": (50, [1000], _directions(20, [0.0])),
+    "one near": (50, [1000], _directions(20, [0.6])),
+    "near to far": (50, [1000] * 5, _directions(20, [0, 0.2, 0.5, 1, 3])),
+    "common shift": (
+        50,
+        [1000] * 5,
+        _directions(20, [0, 0.2, 0.5, 1, 3]) + _directions(20, [1.0], seed=1),
+    ),
+    "ten mixed": (50, [100] * 10, _directions(50, [0, 0, 0.2, 0.3, 0.5, 0.5, 1, 1, 2, 3])),
+    "unequal sizes": (20, [10, 100, 10_000], _directions(10, [0.1, 0.5, 0.5])),
+    "few target rows": (20, [500] * 4, _directions(200, [0.5, 1, 2, 5])),
+    "all far": (30, [300] * 3, _directions(15, [4, 5, 6])),
+}
+
+
+def true_discrepancy(displacements):
+    """``Theta' Theta / d`` (the Fisher information is the identity)."""
+    return displacements.T @ displacements / len(displacements)
+
+
+def simulate_contrasts(problem, rng):
+    """Fitted target parameters (d,) and source parameters (d, K) of a Gaussian mean problem."""
+    n_target, n_samples, displacements = problem
+    d, K = displacements.shape
+    target = rng.normal(size=d) / np.sqrt(n_target)
+    sources = displacements + rng.normal(size=(d, K)) / np.sqrt(n_samples)
+    return target, sources

@@ -1,0 +1,185 @@
+"""The two calibrations against slow roads and against simulated truth."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skuowq import _softmax_weights as module
+from skuowq import fisher
+from skuowq._softmax_weights import (
+    SoftmaxProblem,
+    penalised_gram,
+    penalised_gram_by_products,
+    softmax_source_weights,
+)
+from skuowq.datasets import make_classification_tasks
+from skuowq.fisher._leave_one_out import leave_one_out_loss
+
+
+def random_system(seed=0, n_parameters=30, n_contrasts=4):
+    rng = np.random.default_rng(seed)
+    root = rng.normal(size=(60, n_parameters)) * np.geomspace(1, 0.01, n_parameters)
+    H = root.T @ root / 60
+    return H, np.full(n_parameters, 1e-3), rng.normal(size=(n_parameters, n_contrasts))
+
+
+def test_gram_is_the_definition():
+    H, ridge, contrasts = random_system()
+    inverse = np.linalg.inv(H + np.diag(ridge))
+    expected_d = np.trace(inverse @ H @ inverse @ H)
+    expected = contrasts.T @ inverse @ H @ inverse @ contrasts / expected_d
+    gram, d = penalised_gram(H, ridge, contrasts)
+    assert_allclose(d, expected_d)
+    assert_allclose(gram, expected)
+
+
+def test_gram_from_products_is_the_same():
+    H, ridge, contrasts = random_system()
+    exact, d = penalised_gram(H, ridge, contrasts)
+    # The products are exact; only the trace is drawn, here from enough probes.
+    rng = np.random.RandomState(0)
+    gram, drawn = penalised_gram_by_products(lambda v: H @ v, ridge, contrasts, rng, n_probes=2000)
+    assert_allclose(drawn, d, rtol=0.05)
+    assert_allclose(gram * drawn, exact * d, rtol=2e-3)
+
+
+def problem_from(tasks, penalty=1e-3):
+    """A problem with the constant column that the truth has."""
+    domains = [(tasks.X_target, tasks.y_target), *tasks.sources]
+    X = np.vstack([X for X, _ in domains])
+    n_classes = tasks.theta_target.shape[-1] + 1
+    return SoftmaxProblem(
+        matrix=np.column_stack([X, np.ones(len(X))]),
+        labels=np.concatenate([np.searchsorted(tasks.classes, y) for _, y in domains]),
+        row_weight=np.ones(len(X)),
+        sizes=[len(y) for _, y in domains],
+        n_classes=n_classes,
+        penalty=np.full(X.shape[1] + 1, penalty),
+    )
+
+
+def weigh(problem, method="reml", n_updates=4, **options):
+    arguments = {"max_weight": None, "solver": None, "n_jobs": None, "random_state": 0}
+    return softmax_source_weights(
+        problem,
+        method=method,
+        n_updates=n_updates,
+        report=lambda update, weights: None,
+        **{**arguments, **options},
+    )
+
+
+def test_noise_of_the_scores_is_one_row_in_n():
+    """With identical sources E[S] = 1/N0 + diag(1/N): a z-test over draws of the data."""
+    draws = []
+    for seed in range(150):
+        tasks = make_classification_tasks(
+            n_target=400,
+            n_samples=(800, 1600),
+            n_features=4,
+            discrepancies=(0, 0),
+            random_state=seed,
+        )
+        contrasts = module._ScoreContrasts(problem_from(tasks), 0)
+        draws.append(contrasts(np.ones(2))[0])
+    draws = np.array(draws)
+    expected = 1 / 400 + np.diag([1 / 800, 1 / 1600])
+    z = (draws.mean(axis=0) - expected) / (draws.std(axis=0) / np.sqrt(len(draws)))
+    assert np.abs(z).max() < 4
+
+
+@pytest.mark.parametrize("method", ["reml", "debiased"])
+def test_discrepancies_are_recovered_where_rows_abound(method):
+    tasks = make_classification_tasks(
+        n_target=4000, n_samples=(8000,) * 3, discrepancies=(0.0, 0.01, 0.1), random_state=0
+    )
+    result = weigh(problem_from(tasks), method)
+    assert_allclose(np.diag(result.discrepancy), [0.0, 0.01, 0.1], rtol=0.5, atol=2e-3)
+    assert np.all(np.diff(result.weights.source_weights) < 0)
+
+
+def test_plugin_is_the_papers_rule():
+    """Separate fits, per-row Fisher information at the target's fit over the target's rows."""
+    tasks = make_classification_tasks(
+        n_target=60, n_samples=(200, 300), random_state=1, discrepancies=(0.0, 0.5)
+    )
+    problem = problem_from(tasks, penalty=0.5)
+    fits = [
+        fisher.fit_softmax(
+            problem.matrix[rows],
+            problem.labels[rows],
+            3,
+            problem.row_weight[rows],
+            problem.penalty,
+            tol=1e-8,
+        )
+        for rows in problem.domains
+    ]
+    J = fisher.softmax_fisher_information(problem.matrix[problem.domains[0]], fits[0])
+    Theta = np.column_stack([(theta - fits[0]).ravel() for theta in fits[1:]])
+    result = weigh(problem, "plugin", n_updates=0)
+    assert_allclose(result.discrepancy, Theta.T @ J @ Theta / len(J), rtol=0.02)
+    assert result.n_parameters == len(J)
+    assert result.history.shape == (1, 2)
+
+
+def test_dynamic_updates_are_recorded_and_end_when_settled():
+    tasks = make_classification_tasks(random_state=0)
+    static = weigh(problem_from(tasks), n_updates=0)
+    dynamic = weigh(problem_from(tasks), n_updates=50)
+    # The last entry is the target's judgement.
+    assert static.history.shape == (2, 3)
+    assert 2 < len(dynamic.history) < 52
+    assert_allclose(dynamic.history[0], static.history[0])
+    assert_allclose(dynamic.history[-1], dynamic.weights.source_weights)
+    assert np.abs(dynamic.history[-2] - dynamic.history[-3]).max() <= 0.01
+
+
+def test_products_and_matrix_give_the_same_weights(monkeypatch):
+    tasks = make_classification_tasks(random_state=0)
+    explicit = weigh(problem_from(tasks), n_updates=1)
+    monkeypatch.setattr(module, "_MAX_EXPLICIT_PARAMETERS", 0)
+    monkeypatch.setattr(module, "_TRACE_PROBES", 200)
+    products = weigh(problem_from(tasks), n_updates=1)
+    assert_allclose(
+        products.weights.source_weights, explicit.weights.source_weights, rtol=0.15, atol=0.01
+    )
+
+
+def test_leave_one_out_is_what_refitting_without_each_row_gives():
+    problem = problem_from(make_classification_tasks(random_state=2), penalty=0.5)
+    target = problem.domains[0]
+    weight = problem.weigh(np.array([0.5, 0.1, 0.01]))
+    theta = problem.fit(weight, tol=1e-8)
+    total = weight.sum() * fisher.softmax_fisher_information(problem.matrix, theta, weight)
+    total += np.diag(np.repeat(problem.penalty, 2))
+    losses = leave_one_out_loss(problem.matrix[target], problem.labels[target], theta, total)
+    refitted = []
+    for j in range(target.stop):
+        without = weight.copy()
+        without[j] = 0
+        probabilities = fisher.softmax_probabilities(
+            problem.matrix[[j]], problem.fit(without, start=theta, tol=1e-8)
+        )
+        refitted.append(-np.log(probabilities[0, problem.labels[j]]))
+    assert_allclose(losses, refitted, rtol=0.03, atol=0.003)
+
+
+@pytest.mark.parametrize("road", ["leave one out", "folds"])
+def test_the_target_rejects_a_contradicting_source(road, monkeypatch):
+    tasks = make_classification_tasks(n_target=60, random_state=0)
+    contradicting = [(X, 2 - y) for X, y in tasks.sources[:1]]
+    tasks.sources = [tasks.sources[0], *contradicting]
+    problem = problem_from(tasks, penalty=0.5)
+    if road == "folds":
+        monkeypatch.setattr(module, "_MAX_EXPLICIT_PARAMETERS", 0)
+    theta = problem.fit(problem.weigh(np.zeros(2)))
+    assert module.supported_share(problem, np.array([1.0, 0.0]), theta, None) == 1
+    assert module.supported_share(problem, np.array([0.0, 1.0]), theta, None) < 0.02
+
+
+def test_workers_change_nothing():
+    tasks = make_classification_tasks(random_state=0)
+    one = weigh(problem_from(tasks), "plugin")
+    two = weigh(problem_from(tasks), "plugin", n_jobs=2)
+    assert_allclose(two.weights.source_weights, one.weights.source_weights)

@@ -1,0 +1,423 @@
+"""UOWQClassifier: what a user relies on, acceptance tests named after peers' failures."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
+
+from skuowq import Sources, UOWQClassifier
+from skuowq.datasets import load_digit_domains, make_classification_tasks
+from skuowq.theory import asymptotic_error
+from skuowq.weights import solve_source_weights
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return make_classification_tasks(random_state=0)
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Frames with numbers, categories and missing values: a near source and a flipped one."""
+    rng = np.random.default_rng(0)
+
+    def domain(n, flip):
+        size = rng.normal(size=n)
+        colour = rng.choice(["red", "green", "blue"], n)
+        logit = 2 * size + 2 * (colour == "red") - 1
+        y = (rng.random(n) < 1 / (1 + np.exp(-logit))) ^ flip
+        size[rng.random(n) < 0.1] = np.nan
+        X = pd.DataFrame(
+            {"size": size, "colour": pd.Categorical(colour), "junk": rng.normal(size=n)}
+        )
+        return X, np.where(y, "yes", "no")
+
+    target, test = domain(40, False), domain(2000, False)
+    sources = Sources({"near": domain(600, False), "flipped": domain(600, True)})
+    return target, test, sources
+
+
+def test_the_main_road(tasks):
+    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+    assert clf.n_sources_ == 3
+    assert clf.n_target_ == 50
+    assert_allclose(clf.source_n_samples_, [1000] * 3)
+    assert clf.source_names_ == ["source 0", "source 1", "source 2"]
+    assert clf.source_weights_[0] > clf.source_weights_[1] > clf.source_weights_[2]
+    assert_allclose(clf.mixture_weights_.sum(), 1)
+    assert_allclose(clf.effective_source_size_, clf.source_weights_ @ clf.source_n_samples_)
+    assert clf.discrepancy_.shape == (3, 3)
+    assert clf.optimality_gap_ < 1e-6
+    assert_allclose(clf.history_[-1], clf.source_weights_)
+    assert clf.expected_error_ < clf.target_only_error_
+    expected = asymptotic_error(
+        50, [1000] * 3, clf.source_weights_, clf.discrepancy_, clf.n_parameters_
+    )
+    assert_allclose(clf.expected_error_, expected)
+    alone = UOWQClassifier().fit(tasks.X_target, tasks.y_target)
+    assert log_loss(tasks.y_test, clf.predict_proba(tasks.X_test)) < log_loss(
+        tasks.y_test, alone.predict_proba(tasks.X_test)
+    )
+
+
+def test_without_sources_it_is_the_estimator(tasks):
+    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target)
+    plain = LogisticRegression().fit(tasks.X_target, tasks.y_target)
+    assert_array_equal(clf.predict_proba(tasks.X_test), plain.predict_proba(tasks.X_test))
+    assert clf.n_sources_ == 0
+    assert clf.source_weights_.shape == (0,)
+    assert clf.effective_source_size_ == 0
+    assert clf.expected_error_ == clf.target_only_error_
+    assert repr(clf.source_report_) == "50 target rows, no sources"
+
+
+def test_the_weights_reported_are_the_weights_used(tasks):
+    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+    X = np.vstack([tasks.X_target, *(X for X, _ in tasks.sources)])
+    y = np.concatenate([tasks.y_target, *(y for _, y in tasks.sources)])
+    weight = np.concatenate([np.ones(50), np.repeat(clf.source_weights_, 1000)])
+    by_hand = LogisticRegression().fit(X, y, weight)
+    assert_allclose(clf.predict_proba(tasks.X_test), by_hand.predict_proba(tasks.X_test))
+
+
+def test_sample_weights_count_as_rows(tasks):
+    """Weights of target and source rows act as repetitions, zero weight as absence."""
+    X, y = tasks.X_target, tasks.y_target
+    rng = np.random.default_rng(0)
+    counts, source_counts = rng.integers(0, 3, 50), rng.integers(0, 3, 1000)
+    X_0, y_0 = tasks.sources[0]
+    weighted = UOWQClassifier().fit(
+        X, y, [(X_0, y_0, source_counts), tasks.sources[2]], sample_weight=counts
+    )
+    repeated = UOWQClassifier().fit(
+        np.repeat(X, counts, axis=0),
+        np.repeat(y, counts),
+        [
+            (np.repeat(X_0, source_counts, axis=0), np.repeat(y_0, source_counts)),
+            tasks.sources[2],
+        ],
+    )
+    assert weighted.n_target_ == counts.sum()
+    assert_allclose(weighted.source_n_samples_, [source_counts.sum(), 1000])
+    assert_allclose(weighted.source_weights_, repeated.source_weights_, rtol=1e-3)
+    assert_allclose(
+        weighted.predict_proba(tasks.X_test), repeated.predict_proba(tasks.X_test), atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("discrepancy", ["reml", "debiased", "plugin"])
+def test_permuting_sources_permutes_weights(tasks, discrepancy):
+    order = [2, 0, 1]
+    clf = UOWQClassifier(discrepancy=discrepancy)
+    straight = clf.fit(tasks.X_target, tasks.y_target, tasks.sources).source_weights_
+    permuted = clf.fit(tasks.X_target, tasks.y_target, [tasks.sources[i] for i in order])
+    assert_allclose(permuted.source_weights_, straight[order], rtol=1e-3, atol=1e-6)
+
+
+def test_a_given_discrepancy_is_taken_as_it_is(tasks):
+    G = np.diag([0.0, 0.01, 1.0])
+    clf = UOWQClassifier(discrepancy=G).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert_allclose(clf.source_weights_, solve_source_weights([1000] * 3, G).source_weights)
+    assert_array_equal(clf.discrepancy_, G)
+    zero = clone(clf).set_params(discrepancy=np.zeros((3, 3)))
+    zero.fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert_allclose(zero.source_weights_, 1)
+
+
+def test_max_weight_bounds(tasks):
+    clf = UOWQClassifier(max_weight=0.05).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert clf.source_weights_.max() <= 0.05
+    assert clf.source_weights_[0] == pytest.approx(0.05, rel=1e-3)
+
+
+def test_report_names_and_prints(tasks):
+    sources = dict(zip(["near", "middle", "far"], tasks.sources, strict=True))
+    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources)
+    lines = repr(clf.source_report_).splitlines()
+    assert lines[0].startswith("50 target rows; the sources are worth")
+    assert [line.split()[0] for line in lines[1:]] == ["source", "near", "middle", "far"]
+    assert len({len(line) for line in lines[1:]}) == 1
+    frame = clf.source_report_.to_frame()
+    assert list(frame.index) == ["near", "middle", "far"]
+    assert_allclose(frame["worth"].sum(), clf.effective_source_size_)
+    assert "<td>near</td>" in clf.source_report_._repr_html_()
+
+
+def test_verbose_prints_and_silence_is_silent(tasks, capsys):
+    UOWQClassifier().fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert capsys.readouterr().out == ""
+    UOWQClassifier(verbose=1, n_updates=1).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert "[UOWQ] update 1 of 1: sources worth" in capsys.readouterr().out
+
+
+def test_pickle(tasks):
+    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, tasks.sources)
+    twin = pickle.loads(pickle.dumps(clf))
+    assert_array_equal(twin.predict(tasks.X_test), clf.predict(tasks.X_test))
+
+
+def test_an_interrupted_fit_leaves_the_last_one(tasks, monkeypatch):
+    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, tasks.sources)
+    before = clf.predict_proba(tasks.X_test)
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skuowq._uowq.softmax_source_weights", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(tasks.X_target, tasks.y_target, tasks.sources[:1])
+    assert clf.n_sources_ == 3
+    assert_array_equal(clf.predict_proba(tasks.X_test), before)
+
+
+# Acceptance tests: each a failure of some other package.
+
+
+def test_fit_changes_no_data(tasks):
+    data = [tasks.X_target.copy(), tasks.y_target.copy()]
+    pairs = [(X.copy(), y.copy()) for X, y in tasks.sources]
+    for array in [*data, *(a for pair in pairs for a in pair)]:
+        array.flags.writeable = False
+    UOWQClassifier().fit(*data, sources=pairs)
+    assert_array_equal(data[0], tasks.X_target)
+
+
+def test_clone_keeps_every_argument():
+    options = {
+        "estimator": GaussianNB(),
+        "discrepancy": "plugin",
+        "n_updates": 2,
+        "max_weight": 0.5,
+        "classes": "target",
+        "solver": "CLARABEL",
+        "n_jobs": 1,
+        "random_state": 3,
+        "verbose": 0,
+    }
+    copied = clone(UOWQClassifier(**options)).get_params(deep=False)
+    assert set(copied) == set(options)
+    assert all(copied[k] == v for k, v in options.items() if k != "estimator")
+
+
+def test_flipping_target_labels_changes_the_fit_inside_grid_search(tasks):
+    X, y, sources = tasks.X_target, tasks.y_target, Sources(tasks.sources[:1])
+    search = GridSearchCV(UOWQClassifier(), {"n_updates": [0, 1]}, cv=2)
+    straight = search.fit(X, y, sources=sources).predict_proba(tasks.X_test)
+    flipped = search.fit(X, 2 - y, sources=sources).predict_proba(tasks.X_test)
+    assert np.abs(straight - flipped).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda y: np.array(["negative", "positive"])[y],
+        lambda y: np.array(["negative", "positive"], dtype=object)[y],
+        lambda y: 2 * y - 1,
+        lambda y: y.astype(np.int32),
+        lambda y: y.astype(bool),
+        lambda y: y + 1.0,
+        lambda y: pd.Series(y + 5),
+    ],
+)
+def test_labels_of_any_kind(tasks, encode):
+    def binary(y):
+        return encode((y > 0).astype(int))
+
+    sources = [(X, binary(y)) for X, y in tasks.sources]
+    clf = UOWQClassifier().fit(tasks.X_target, binary(tasks.y_target), sources)
+    plain = UOWQClassifier().fit(
+        tasks.X_target,
+        (tasks.y_target > 0).astype(int),
+        [(X, (y > 0).astype(int)) for X, y in tasks.sources],
+    )
+    assert_array_equal(clf.classes_, np.unique(binary(tasks.y_target)))
+    assert_allclose(clf.predict_proba(tasks.X_test), plain.predict_proba(tasks.X_test))
+    assert clf.score(tasks.X_test, binary(tasks.y_test)) > 0.6
+
+
+def test_frames_sparse_and_integers(tasks):
+    names = [f"x{j}" for j in range(tasks.X_target.shape[1])]
+    plain = UOWQClassifier().fit(tasks.X_target, tasks.y_target, tasks.sources)
+    frame = UOWQClassifier().fit(
+        pd.DataFrame(tasks.X_target, columns=names),
+        pd.Series(tasks.y_target),
+        [(pd.DataFrame(X, columns=names), pd.Series(y)) for X, y in tasks.sources],
+    )
+    assert_array_equal(frame.feature_names_in_, names)
+    assert_allclose(frame.source_weights_, plain.source_weights_)
+    assert_allclose(
+        frame.predict_proba(pd.DataFrame(tasks.X_test, columns=names)),
+        plain.predict_proba(tasks.X_test),
+    )
+    spread = UOWQClassifier().fit(
+        sparse.csr_matrix(tasks.X_target),
+        tasks.y_target,
+        [(sparse.csc_matrix(X), y) for X, y in tasks.sources],
+    )
+    assert_allclose(spread.source_weights_, plain.source_weights_, rtol=0.02, atol=1e-4)
+    assert_allclose(
+        spread.predict_proba(sparse.csr_matrix(tasks.X_test)),
+        plain.predict_proba(tasks.X_test),
+        atol=0.01,
+    )
+    integers = UOWQClassifier().fit(
+        (10 * tasks.X_target).astype(int),
+        tasks.y_target,
+        [((10 * X).astype(int), y) for X, y in tasks.sources],
+    )
+    assert integers.source_weights_[0] > integers.source_weights_[2]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=30),
+        make_pipeline(
+            make_column_transformer(
+                (make_pipeline(SimpleImputer(), StandardScaler()), ["size", "junk"]),
+                (OneHotEncoder(), ["colour"]),
+            ),
+            LogisticRegression(),
+        ),
+    ],
+    ids=["boosted trees", "pipeline"],
+)
+def test_categories_and_missing_values_reach_the_estimator(mixed, estimator):
+    (X, y), (X_test, y_test), sources = mixed
+    clf = UOWQClassifier(estimator, random_state=0).fit(X, y, sources=sources)
+    near, flipped = clf.source_weights_
+    assert flipped < 0.1 * near
+    accuracy = clf.score(X_test, y_test)
+    alone = clone(clf).fit(X, y).score(X_test, y_test)
+    assert accuracy > alone - 0.01
+    assert_array_equal(clf.classes_, ["no", "yes"])
+    assert_allclose(clf.predict_proba(X_test).sum(axis=1), 1)
+
+
+def test_categories_that_one_domain_lacks_are_kept(mixed):
+    (X, y), (X_test, _), sources = mixed
+    few = X["colour"] != "blue"
+    X = X[few].assign(colour=X["colour"][few].cat.remove_unused_categories())
+    model = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=5)
+    clf = UOWQClassifier(model).fit(X, y[few.to_numpy()], sources=sources)
+    assert clf.predict(X_test).shape == (2000,)
+    assert clf.estimator_.is_categorical_.sum() == 1
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [GaussianNB(), RandomForestClassifier(n_estimators=10), LinearSVC(), None],
+    ids=lambda e: type(e).__name__,
+)
+def test_any_classifier_with_sample_weight(tasks, estimator):
+    clf = UOWQClassifier(estimator, random_state=0)
+    clf.fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert clf.score(tasks.X_test, tasks.y_test) > 0.45
+    assert hasattr(clf, "predict_proba") == (not isinstance(estimator, LinearSVC))
+    again = clone(clf).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert_array_equal(again.predict(tasks.X_test), clf.predict(tasks.X_test))
+
+
+def test_an_estimator_without_sample_weight_is_refused(tasks):
+    for estimator in (
+        KNeighborsClassifier(),
+        make_pipeline(StandardScaler(), KNeighborsClassifier()),
+    ):
+        with pytest.raises(ValueError, match=r"KNeighborsClassifier\.fit takes no sample_weight"):
+            UOWQClassifier(estimator).fit(tasks.X_target, tasks.y_target, tasks.sources)
+
+
+def test_search_as_the_base_estimator(tasks):
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=2)
+    clf = UOWQClassifier(search).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert clf.estimator_.best_params_["C"] in (0.1, 1)
+
+
+def accuracies(names, n_per_class, seeds):
+    """Accuracy with the sources and without, one pair a seed, on real digits."""
+    pairs = []
+    for seed in seeds:
+        digits = load_digit_domains(sources=names, n_per_class=n_per_class, random_state=seed)
+        clf = UOWQClassifier(LogisticRegression(max_iter=1000))
+        with_sources = clone(clf).fit(digits.X_target, digits.y_target, digits.sources)
+        alone = clone(clf).fit(digits.X_target, digits.y_target)
+        pairs.append([m.score(digits.X_test, digits.y_test) for m in (with_sources, alone)])
+    return np.array(pairs)
+
+
+@pytest.mark.parametrize(
+    "names", [("shifted_labels",), ("rotated", "shifted_labels"), ("rotated", "noisy_labels")]
+)
+def test_a_harmful_source_does_no_harm(names):
+    pairs = accuracies(names, 5, range(5))
+    difference = pairs[:, 0] - pairs[:, 1]
+    assert difference.mean() >= -difference.std(ddof=1) / np.sqrt(len(difference))
+
+
+def test_classes_missing_in_a_source_and_in_the_target():
+    tasks = make_classification_tasks(n_classes=4, random_state=0)
+    X_0, y_0 = tasks.sources[0]
+    lacking = y_0 != 1
+    target = tasks.y_target != 3
+    sources = [(X_0[lacking], y_0[lacking]), tasks.sources[1]]
+    X, y = tasks.X_target[target], tasks.y_target[target]
+    with pytest.warns(UserWarning, match=r"Classes \[3\] appear only in the sources"):
+        clf = UOWQClassifier().fit(X, y, sources)
+    assert_array_equal(clf.classes_, [0, 1, 2, 3])
+    assert clf.predict_proba(tasks.X_test).shape == (2000, 4)
+    assert 3 in clf.predict(tasks.X_test)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        narrow = UOWQClassifier(classes="target").fit(X, y, sources)
+    assert_array_equal(narrow.classes_, [0, 1, 2])
+    assert_allclose(narrow.source_n_samples_[0], np.sum(lacking & (y_0 != 3)))
+
+
+def test_a_class_that_only_a_worthless_source_has(tasks):
+    """Weight 0 leaves its rows out of the fit; the column stays, with probability 0."""
+    X_2, y_2 = tasks.sources[2]
+    extra = (np.vstack([X_2, X_2[:5]]), np.append(y_2, [7] * 5))
+    for estimator in (None, LinearSVC()):
+        clf = UOWQClassifier(estimator, discrepancy=np.diag([0.0, 1e9]), max_weight=1.0)
+        clf.set_params(discrepancy=np.array([[1.0, -1e4], [-1e4, 1e8]]) * 1e-3)
+        clf.set_params(max_weight=None)
+        with pytest.warns(UserWarning, match="appear only in the sources"):
+            clf.fit(tasks.X_target, tasks.y_target, [tasks.sources[0], extra])
+        assert_array_equal(clf.classes_, [0, 1, 2, 7])
+
+
+def test_zero_weight_sources_stay_out_of_the_fit(tasks):
+    far = (tasks.sources[2][0] + 1e6, tasks.sources[2][1])
+    # Positive correlation of biases: the worse source is not used at all.
+    G = np.array([[0.01, 1.0], [1.0, 100.0]])
+    clf = UOWQClassifier(discrepancy=G).fit(tasks.X_target, tasks.y_target, [tasks.sources[0], far])
+    assert clf.source_weights_[1] == 0
+    assert np.isfinite(clf.estimator_.coef_).all()
+    only = UOWQClassifier(discrepancy=[[0.01]])
+    only.fit(tasks.X_target, tasks.y_target, tasks.sources[:1])
+    assert_allclose(clf.predict_proba(tasks.X_test), only.predict_proba(tasks.X_test))
+
+
+def test_encoded_labels_on_one_side_are_refused(tasks):
+    words = [(X, np.array(list("abc"))[y]) for X, y in tasks.sources]
+    with pytest.raises(ValueError, match="are numbers, those of source 0 are text"):
+        UOWQClassifier().fit(tasks.X_target, tasks.y_target, words)
+    shifted = [(X, y + 1) for X, y in tasks.sources]
+    with pytest.raises(ValueError, match=r"Classes \[0\] appear only in the target and \[3\]"):
+        UOWQClassifier().fit(tasks.X_target, tasks.y_target, shifted)

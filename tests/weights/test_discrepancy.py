@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from problems import PROBLEMS, simulate_contrasts, true_discrepancy
+from reference.reml import brute_maximum, log_likelihood
+from scipy.optimize import approx_fprime
+
+from skuowq.weights import (
+    estimate_discrepancy,
+    optimal_source_weights,
+    solve_source_weights,
+)
+from skuowq.weights._reml import _negative_log_likelihood, reml_fits
+
+
+def contrast_gram(problem, rng):
+    target, sources = simulate_contrasts(problem, rng)
+    contrasts = sources - target[:, None]
+    return contrasts.T @ contrasts / len(contrasts)
+
+
+# Differential evolution is an oracle in few dimensions only.
+@pytest.mark.parametrize("name", [name for name, p in PROBLEMS.items() if len(p[1]) <= 5])
+def test_reml_reaches_the_maximum_of_the_likelihood(name):
+    problem = PROBLEMS[name]
+    n_target, n_samples, displacements = problem
+    d = len(displacements)
+    S = contrast_gram(problem, np.random.default_rng(0))
+    own, shifted = reml_fits(S, n_target, np.array(n_samples, dtype=float), d)
+    for fit, common_shift in [(own, False), (shifted, True)]:
+        if fit is None:
+            fit = own
+        at_fit = log_likelihood(fit.tau, fit.shift, S, n_target, n_samples, d)
+        assert_allclose(fit.log_likelihood, at_fit, rtol=1e-6)
+        if len(n_samples) == 1 and common_shift:
+            continue
+        # 0.02 nats: a shift that gains less than 0.01 is left out on purpose.
+        assert at_fit >= brute_maximum(S, n_target, n_samples, d, common_shift) - 0.02
+
+
+def test_likelihood_gradient():
+    rng = np.random.default_rng(3)
+    S = contrast_gram(PROBLEMS["near to far"], rng)
+    variances = rng.uniform(0.01, 1, size=6)
+    _, slope = _negative_log_likelihood(variances, S)
+    numeric = approx_fprime(variances, lambda v: _negative_log_likelihood(v, S)[0], 1e-7)
+    assert_allclose(slope, numeric, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["reml", "debiased"])
+@pytest.mark.parametrize("contrast", [0.001, 0.07, 3.0])
+def test_one_source_is_the_james_stein_rule(method, contrast):
+    n_target, n_samples = 20, 500
+    G = estimate_discrepancy([[contrast]], n_target, [n_samples], 10, method=method)
+    assert_allclose(G, max(contrast - 1 / n_target - 1 / n_samples, 0), atol=1e-15)
+    weights = optimal_source_weights([[contrast]], n_target, [n_samples], 10, method=method)
+    w = weights.source_weights[0]
+    target_share = n_target / (n_target + w * n_samples)
+    floor = n_target / (n_target + n_samples)
+    # d / (N0 |D|^2) with |D|^2 = d S
+    assert_allclose(target_share, max(1 - 1 / (n_target * contrast), floor), rtol=1e-9)
+
+
+def test_plugin_is_biased_by_the_noise_of_both_fits():
+    """E[S] = G + 11'/N0 + diag(1/N): a z-test over 4,000 draws."""
+    problem = PROBLEMS["unequal sizes"]
+    n_target, n_samples, displacements = problem
+    rng = np.random.default_rng(0)
+    draws = np.array([contrast_gram(problem, rng) for _ in range(4000)])
+    plugin = np.array(
+        [estimate_discrepancy(S, n_target, n_samples, 10, method="plugin") for S in draws]
+    )
+    expected = true_discrepancy(displacements) + 1 / n_target + np.diag(1 / np.array(n_samples))
+    z = (plugin.mean(axis=0) - expected) / (plugin.std(axis=0) / np.sqrt(len(draws)))
+    assert np.abs(z).max() < 4
+    # The test can fail: leaving out the target's share is seen.
+    z = (plugin.mean(axis=0) - expected + 1 / n_target) / (plugin.std(axis=0) / np.sqrt(len(draws)))
+    assert np.abs(z).min() > 4
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("method", ["reml", "debiased", "plugin"])
+def test_estimates_are_positive_semidefinite_and_weights_optimal(name, method):
+    problem = PROBLEMS[name]
+    n_target, n_samples, displacements = problem
+    d = len(displacements)
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        S = contrast_gram(problem, rng)
+        G = estimate_discrepancy(S, n_target, n_samples, d, method=method)
+        assert np.linalg.eigvalsh(G).min() >= -1e-10 * np.abs(G).max()
+        result = optimal_source_weights(S, n_target, n_samples, d, method=method)
+        assert result.gap < 1e-6
+        assert np.all(result.source_weights >= 0)
+        if method != "reml":
+            direct = solve_source_weights(n_samples, G)
+            assert_allclose(result.source_weights, direct.source_weights, atol=1e-8)
+
+
+def test_permuting_sources_permutes_reml_weights():
+    n_target, n_samples, displacements = PROBLEMS["ten mixed"]
+    S = contrast_gram(PROBLEMS["ten mixed"], np.random.default_rng(2))
+    order = np.random.default_rng(3).permutation(10)
+    d = len(displacements)
+    straight = optimal_source_weights(S, n_target, n_samples, d).source_weights
+    permuted = optimal_source_weights(S[np.ix_(order, order)], n_target, n_samples, d)
+    assert_allclose(permuted.source_weights, straight[order], rtol=1e-3, atol=1e-5)
+
+
+def relative_errors(name, methods, n_repeats):
+    """KL of the weighted mean over the oracle's, one row a method, paired over draws."""
+    problem = PROBLEMS[name]
+    n_target, n_samples, displacements = problem
+    n_samples = np.array(n_samples, dtype=float)
+    d = len(displacements)
+    oracle = solve_source_weights(n_samples, true_discrepancy(displacements)).source_weights
+    rng = np.random.default_rng(0)
+    losses = {method: [] for method in [*methods, "oracle", "target only"]}
+    for _ in range(n_repeats):
+        target, sources = simulate_contrasts(problem, rng)
+        contrasts = sources - target[:, None]
+        S = contrasts.T @ contrasts / d
+        for method, values in losses.items():
+            if method == "oracle":
+                w = oracle
+            elif method == "target only":
+                w = np.zeros(len(n_samples))
+            else:
+                w = optimal_source_weights(S, n_target, n_samples, d, method=method).source_weights
+            mass = w * n_samples
+            fitted = (n_target * target + sources @ mass) / (n_target + mass.sum())
+            values.append(0.5 * fitted @ fitted)
+    return {method: np.array(values) for method, values in losses.items()}
+
+
+@pytest.mark.parametrize("name", ["near to far", "ten mixed", "few target rows", "one identical"])
+def test_reml_beats_the_plugin_and_target_only(name):
+    losses = relative_errors(name, ["reml", "plugin"], 60)
+    for rival in ("plugin", "target only"):
+        difference = losses["reml"] - losses[rival]
+        assert difference.mean() / (difference.std() / np.sqrt(60)) < -4
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="method must be one of"):
+        estimate_discrepancy([[1]], 10, [10], 5, method="magic")
+    with pytest.raises(ValueError, match="n_target must be finite and above 0"):
+        estimate_discrepancy([[1]], 0, [10], 5)
+    with pytest.raises(ValueError, match="contrast_gram has shape"):
+        estimate_discrepancy(np.eye(3), 10, [10, 10], 5)
+    with pytest.raises(ValueError, match="n_parameters must be at least 1"):
+        estimate_discrepancy([[1]], 10, [10], 0)

@@ -1,0 +1,176 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from problems import PROBLEMS, true_discrepancy
+from reference.weight_program import every_active_set, nnls_weights
+
+from skuowq.weights import solve_source_weights
+
+INTERIOR_POINT = {"solver": "CLARABEL"}
+
+
+@pytest.mark.parametrize("n_samples", [1.0, 37.5, 1e9])
+@pytest.mark.parametrize("tau", [0.0, 1e-12, 0.01, 1e6])
+def test_one_source_has_the_closed_form(n_samples, tau):
+    result = solve_source_weights([n_samples], [[tau]])
+    assert_allclose(result.source_weights, 1 / (1 + tau * n_samples), rtol=1e-9)
+    assert_allclose(result.mixture_weights, 1)
+    assert_allclose(result.effective_source_size, n_samples / (1 + tau * n_samples), rtol=1e-9)
+
+
+@pytest.mark.parametrize("options", [{}, INTERIOR_POINT])
+def test_zero_discrepancy_gives_weight_one(options):
+    n_samples = np.array([1, 50, 1e3, 1e7])
+    result = solve_source_weights(n_samples, np.zeros((4, 4)), **options)
+    assert_allclose(result.source_weights, 1, rtol=1e-3 if options else 1e-12)
+    assert_allclose(result.effective_source_size, n_samples.sum(), rtol=1e-6)
+
+
+def test_opposite_biases_may_weigh_more_than_a_target_row():
+    # Two sources of equal size with biases 1 and -2: theory.md's example at tau N = 1 and 4.
+    bias = np.array([1.0, -2.0])
+    result = solve_source_weights([1.0, 1.0], np.outer(bias, bias))
+    reference, _ = every_active_set([1.0, 1.0], np.outer(bias, bias))
+    assert_allclose(result.source_weights, reference, rtol=1e-12)
+    large = solve_source_weights([1e6, 1e6], np.outer(bias, bias) * 1e3)
+    assert_allclose(large.source_weights, [1.2, 0.6], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_cvxpy_nnls_and_the_default_agree(name):
+    _, n_samples, displacements = PROBLEMS[name]
+    G = true_discrepancy(displacements)
+    oracle = nnls_weights(n_samples, G)
+    assert_allclose(solve_source_weights(n_samples, G).source_weights, oracle, atol=1e-6)
+    by_cvxpy = solve_source_weights(n_samples, G, **INTERIOR_POINT)
+    assert_allclose(by_cvxpy.source_weights, oracle, atol=1e-4)
+    assert by_cvxpy.gap < 1e-6
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_optimum_is_the_best_of_all_active_sets(seed):
+    rng = np.random.default_rng(seed)
+    n_samples = 10 ** rng.uniform(0, 4, 5)
+    biases = rng.normal(size=(3, 5)) * 10 ** rng.uniform(-3, 1, 5)
+    G = biases.T @ biases
+    reference, value = every_active_set(n_samples, G)
+    result = solve_source_weights(n_samples, G)
+    assert_allclose(1 / result.effective_source_size, value, rtol=1e-6)
+    assert_allclose(result.source_weights, reference, atol=1e-4)
+
+
+def test_permuting_sources_permutes_weights():
+    _, n_samples, displacements = PROBLEMS["near to far"]
+    G = true_discrepancy(displacements)
+    order = np.array([3, 0, 4, 1, 2])
+    n_samples = np.array(n_samples) * [1, 2, 3, 4, 5]
+    straight = solve_source_weights(n_samples, G).source_weights
+    permuted = solve_source_weights(n_samples[order], G[np.ix_(order, order)]).source_weights
+    assert_allclose(permuted, straight[order], rtol=1e-9)
+
+
+def hard_discrepancy(rng, n_sources, kind):
+    """Discrepancies from 1e-12 to 1e6 of low or full rank."""
+    rank = int(rng.choice([1, 2, 5, n_sources, 3 * n_sources]))
+    scale = np.sqrt(10 ** rng.uniform(-12, 6, n_sources))
+    biases = rng.normal(size=(rank, n_sources))
+    if kind == "one sign":
+        biases = np.abs(biases)
+    if kind == "one scale":
+        scale = scale[0]
+    biases = biases * scale
+    if kind == "duplicates":
+        half = n_sources // 2
+        biases[:, half : 2 * half] = biases[:, :half]
+    return biases.T @ biases / rank
+
+
+@pytest.mark.parametrize("kind", ["any", "one sign", "one scale", "duplicates"])
+@pytest.mark.parametrize("n_sources", [2, 5, 50, 300])
+def test_hard_problems_are_solved_with_a_certificate(n_sources, kind):
+    rng = np.random.default_rng([n_sources, len(kind)])
+    for _ in range(3 if n_sources == 300 else 10):
+        n_samples = 10 ** rng.uniform(0, 9, n_sources)
+        result = solve_source_weights(n_samples, hard_discrepancy(rng, n_sources, kind))
+        assert result.gap < 1e-6
+        assert np.all(result.source_weights >= 0)
+        assert_allclose(result.mixture_weights.sum(), 1)
+
+
+def test_the_certificate_bounds_the_distance_to_the_optimum():
+    from skuowq.weights._program import frank_wolfe_gap
+
+    rng = np.random.default_rng(0)
+    biases = rng.normal(size=(3, 4))
+    M = np.diag([1.0, 0.1, 0.01, 0.5]) + biases.T @ biases
+    _, best = every_active_set(1 / np.array([1.0, 0.1, 0.01, 0.5]), biases.T @ biases)
+    for mixture in rng.dirichlet(np.ones(4), size=50):
+        value = mixture @ M @ mixture
+        assert (value - best) / value <= frank_wolfe_gap(mixture, M) + 1e-12
+
+
+def expected_error(weights, n_target, n_samples, G):
+    """The error formula over d/2, in plain numbers."""
+    mass = weights * n_samples
+    variance = n_target + np.sum(weights**2 * n_samples) + mass @ G @ mass
+    return variance / (n_target + mass.sum()) ** 2
+
+
+@pytest.mark.parametrize("max_weight", [0.05, 0.5, 1.0])
+def test_bounded_weights_minimise_the_error_within_the_bound(max_weight):
+    rng = np.random.default_rng(1)
+    n_target, n_samples = 40, np.array([300.0, 200.0])
+    biases = np.array([[0.05, -0.1]])
+    G = biases.T @ biases
+    result = solve_source_weights(n_samples, G, n_target=n_target, max_weight=max_weight)
+    assert np.all(result.source_weights <= max_weight)
+    ours = expected_error(result.source_weights, n_target, n_samples, G)
+    grid = rng.uniform(0, max_weight, size=(20_000, 2))
+    errors = [expected_error(w, n_target, n_samples, G) for w in grid]
+    corners = [
+        expected_error(np.array(w), n_target, n_samples, G)
+        for w in [(max_weight, max_weight), (0, max_weight), (max_weight, 0), (0, 0)]
+    ]
+    assert ours <= min(errors + corners) * (1 + 1e-6)
+    assert result.gap < 1e-6
+
+
+def test_a_loose_bound_changes_nothing():
+    _, n_samples, displacements = PROBLEMS["near to far"]
+    G = true_discrepancy(displacements)
+    free = solve_source_weights(n_samples, G)
+    bounded = solve_source_weights(n_samples, G, n_target=50, max_weight=100.0)
+    assert_allclose(bounded.source_weights, free.source_weights, atol=1e-5)
+
+
+def test_bound_zero_is_target_only():
+    result = solve_source_weights([10, 10], np.eye(2), n_target=5, max_weight=0)
+    assert_allclose(result.source_weights, 0)
+    assert result.effective_source_size == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([10, 0], np.eye(2)), "n_samples must be finite and above 0, got 0.0 at position 1"),
+        (([10, np.inf], np.eye(2)), "finite"),
+        (([], np.eye(0)), "non-empty"),
+        (([10, 10], np.eye(3)), r"shape \(3, 3\), but there are 2 sources"),
+        (([10, 10], [[1, np.nan], [np.nan, 1]]), "NaN or infinity"),
+        (([10, 10], [[1, 0.5], [0.1, 1]]), "not symmetric"),
+        (([10, 10], [[1, 2], [2, 1]]), "not positive semidefinite"),
+        (([10, 10], [[1, 0], [0, -1]]), "diagonal entry 1"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        solve_source_weights(*arguments)
+
+
+def test_bad_options():
+    with pytest.raises(ValueError, match="max_weight needs n_target"):
+        solve_source_weights([10], [[1]], max_weight=1)
+    with pytest.raises(ValueError, match="max_weight must be a finite number >= 0"):
+        solve_source_weights([10], [[1]], n_target=5, max_weight=-1)
+    with pytest.raises(ValueError, match="not an installed cvxpy solver"):
+        solve_source_weights([10], [[1]], solver="NO_SUCH_SOLVER")

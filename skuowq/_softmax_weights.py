@@ -39,7 +39,7 @@ from .weights._program import weights_record
 _MAX_EXPLICIT_PARAMETERS = 1500
 _TRACE_PROBES = 20
 # Updates end early once no weight moves by more than this.
-_SETTLED = 1e-2
+_SETTLED = 3e-2
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
 # Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.

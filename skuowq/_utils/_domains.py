@@ -73,8 +73,6 @@ def check_domains(
     y = _check_labels(y, "the target")
     # The dtype is the weights'; integer X must not round them.
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not np.any(weight > 0):
-        raise ValueError("sample_weight is zero for every target row: leave at least one in.")
     raw = [_drop_zero_weight(X, y, weight)]
     labels = []
     for (X_i, y_i, weight_i), name in zip(*_triples(sources), strict=True):
@@ -169,7 +167,7 @@ def _check_source_features(X_i, X, estimator, keep_frames, check, label):
         _check_frame(X_i, check["ensure_all_finite"] == "allow-nan", label)
         return X_i
     try:
-        X_i = check_array(X_i, **check)
+        X_i = check_array(X_i, input_name="X", **check)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{label}: {error}") from error
     if sparse.issparse(X) != sparse.issparse(X_i):

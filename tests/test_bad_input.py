@@ -1,0 +1,159 @@
+"""Bad input: the message names the source, the fact and the remedy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from skuowq import UOWQClassifier
+
+RNG = np.random.default_rng(0)
+X, y = RNG.normal(size=(20, 3)), np.arange(20) % 2
+X_1, y_1 = RNG.normal(size=(30, 3)), np.arange(30) % 2
+COLUMNS = ["a", "b", "c"]
+
+
+def with_value(X, value):
+    X = X.copy()
+    X[3, 1] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ((X_1[:, :2], y_1), "source 'b' has 2 features, the target has 3"),
+        ((X_1[:0], y_1[:0]), "source 'b' is empty"),
+        ((X_1, np.zeros(30)), "source 'b' has the single class"),
+        ((with_value(X_1, np.nan), y_1), "source 'b': Input X contains NaN"),
+        ((with_value(X_1, np.inf), y_1), "source 'b': Input X contains infinity"),
+        ((X_1, y_1[:10]), "source 'b': X has 30 rows, but y has 10"),
+        ((X_1, y_1, np.full(30, -1.0)), "source 'b': sample_weight must be finite"),
+        ((X_1, y_1, np.full(30, np.inf)), "source 'b': sample_weight must be finite"),
+        ((X_1, RNG.normal(size=30)), "source 'b': Unknown label type: continuous"),
+        ((X_1, np.where(y_1, np.nan, 1.0)), "source 'b': y contains NaN or infinity"),
+        ((X_1, np.column_stack([y_1, y_1])), "source 'b': y should be a 1d array"),
+        ((X_1.astype(str).astype(object), np.array(["p", "q"])[y_1]), "source"),
+    ],
+)
+def test_bad_sources_are_named(source, message):
+    with pytest.raises(ValueError, match=message):
+        UOWQClassifier().fit(X, y, sources={"a": (X_1, y_1), "b": source})
+    with pytest.raises(ValueError, match=message.replace("source 'b'", "source 1")):
+        UOWQClassifier().fit(X, y, sources=[(X_1, y_1), source])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_bad_target_values(value):
+    with pytest.raises(ValueError, match="Input X contains"):
+        UOWQClassifier().fit(with_value(X, value), y, sources=[(X_1, y_1)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y": y[:10]}, "inconsistent numbers of samples"),
+        ({"y": RNG.normal(size=20)}, "Unknown label type"),
+        ({"sample_weight": np.zeros(20)}, "at least one non-zero"),
+        ({"sample_weight": -np.ones(20)}, "Negative values"),
+        ({"sample_weight": np.full(20, np.nan)}, "NaN"),
+        ({"sample_weight": np.ones(5)}, "shape"),
+        ({"sources": [X_1, X_1]}, None),
+        ({"sources": []}, "sources is empty"),
+        ({"sources": (X_1, y_1)}, None),
+        ({"sources": iter([(X_1, y_1)])}, None),
+    ],
+)
+def test_bad_arguments_of_fit(arguments, message):
+    arguments = {"y": y, "sources": [(X_1, y_1)], **arguments}
+    if message is None:
+        with pytest.raises(TypeError, match="source"):
+            UOWQClassifier().fit(X, **arguments)
+    else:
+        with pytest.raises(ValueError, match=message):
+            UOWQClassifier().fit(X, **arguments)
+
+
+def test_regression_targets_of_the_target():
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        UOWQClassifier().fit(X, X[:, 0], sources=[(X_1, y_1)])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"solver": "NO_SUCH"}, "solver='NO_SUCH' is not an installed cvxpy solver"),
+        ({"discrepancy": np.array([[1.0, 2.0], [2.0, 1.0]])}, "not positive semidefinite"),
+        ({"discrepancy": np.eye(3)}, r"shape \(3, 3\), but there are 2 sources"),
+        ({"discrepancy": np.array([[1.0, np.nan], [np.nan, 1.0]])}, "NaN or infinity"),
+        ({"discrepancy": "best"}, "The 'discrepancy' parameter"),
+        ({"n_updates": -1}, "The 'n_updates' parameter"),
+        ({"max_weight": -0.5}, "The 'max_weight' parameter"),
+        ({"max_weight": np.inf}, "The 'max_weight' parameter"),
+        ({"classes": "all"}, "The 'classes' parameter"),
+        ({"estimator": "tree"}, "The 'estimator' parameter"),
+    ],
+)
+def test_bad_parameters(options, message):
+    with pytest.raises(ValueError, match=message):
+        UOWQClassifier(**options).fit(X, y, sources=[(X_1, y_1)] * 2)
+
+
+def frame(X, columns=COLUMNS):
+    return pd.DataFrame(X, columns=columns)
+
+
+@pytest.mark.parametrize("estimator", [None, HistGradientBoostingClassifier(max_iter=2)])
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["a", "b", "z"], r"unknown columns \['z'\], missing columns \['c'\]"),
+        (["c", "b", "a"], "the same columns in another order"),
+    ],
+)
+def test_column_names(estimator, columns, message):
+    with pytest.raises(ValueError, match=f"source 'other' has {message}"):
+        UOWQClassifier(estimator).fit(frame(X), y, sources={"other": (frame(X_1, columns), y_1)})
+
+
+def test_frames_and_arrays_do_not_mix_where_the_estimator_sees_frames():
+    with pytest.raises(ValueError, match="source 0 is a ndarray, the target is a data frame"):
+        UOWQClassifier(HistGradientBoostingClassifier()).fit(frame(X), y, sources=[(X_1, y_1)])
+
+
+def test_infinity_in_frames():
+    bad = frame(with_value(X_1, np.inf))
+    with pytest.raises(ValueError, match="source 0: column 'b' contains infinity"):
+        UOWQClassifier(HistGradientBoostingClassifier()).fit(frame(X), y, sources=[(bad, y_1)])
+
+
+def test_missing_values_reach_an_estimator_that_takes_them():
+    clf = UOWQClassifier(HistGradientBoostingClassifier(max_iter=2))
+    clf.fit(with_value(X, np.nan), y, sources=[(with_value(X_1, np.nan), y_1)])
+    assert clf.predict(with_value(X, np.nan)).shape == (20,)
+
+
+def test_sparse_where_the_estimator_takes_none():
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        UOWQClassifier(HistGradientBoostingClassifier()).fit(
+            X, y, sources=[(sparse.csr_matrix(X_1), y_1)]
+        )
+
+
+def test_a_source_without_the_targets_classes():
+    other = (X_1, y_1 + 5)
+    with pytest.raises(ValueError, match="appear only in the target"):
+        UOWQClassifier(classes="target").fit(X, y, sources=[other])
+    both = [(X_1, y_1), other]
+    with pytest.raises(ValueError, match="source 1 has no row of the target's classes"):
+        UOWQClassifier(classes="target").fit(X, y, sources=both)
+
+
+def test_a_target_of_one_class():
+    """Without sources there is nothing to learn; with them there is."""
+    with pytest.raises(ValueError, match="class"):
+        UOWQClassifier().fit(X, np.zeros(20, dtype=int))
+    with pytest.warns(UserWarning, match="appear only in the sources"):
+        clf = UOWQClassifier().fit(X, np.zeros(20, dtype=int), sources=[(X_1, y_1)])
+    assert clf.predict_proba(X).shape == (20, 2)

@@ -67,7 +67,7 @@ def load_digit_domains(
     >>> from skuowq.datasets import load_digit_domains
     >>> domains = load_digit_domains(sources=["rotated", "inverted"], random_state=0)
     >>> domains.X_target.shape, domains.X_test.shape
-    ((50, 64), (850, 64))
+    ((50, 64), (849, 64))
     >>> {name: X.shape for name, (X, y) in domains.sources.items()}
     {'rotated': (449, 64), 'inverted': (448, 64)}
     """

@@ -69,7 +69,7 @@ def load_digit_domains(
     >>> domains.X_target.shape, domains.X_test.shape
     ((50, 64), (849, 64))
     >>> {name: X.shape for name, (X, y) in domains.sources.items()}
-    {'rotated': (449, 64), 'inverted': (448, 64)}
+    {'rotated': (449, 64), 'inverted': (449, 64)}
     """
     names = [sources] if isinstance(sources, str) else list(sources)
     for name in [target, *names]:

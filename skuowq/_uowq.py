@@ -28,8 +28,9 @@ _MAX_INVERSE_PENALTY = 1e6
 
 def _estimator_has(method):
     def check(self):
-        base = getattr(self, "estimator_", None) or self._base_estimator()
-        return hasattr(base, method)
+        # Not `or`: a fitted ensemble has a length, and may be empty.
+        base = getattr(self, "estimator_", None)
+        return hasattr(self._base_estimator() if base is None else base, method)
 
     return check
 

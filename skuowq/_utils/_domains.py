@@ -224,7 +224,7 @@ def _common_classes(ys, labels, classes):
         f"Classes {only_sources.tolist()} appear only in the sources; they are learnt, and "
         "predict_proba has a column for each. Pass classes='target' to leave their rows out.",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,  # check_domains, fit and its wrapper stand between here and the user
     )
     return np.union1d(target, ours)
 

@@ -24,6 +24,7 @@ lint: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/fit_time.py
 	$(BIN)/python benchmarks/digits.py
+	$(BIN)/python benchmarks/weights/simulated.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

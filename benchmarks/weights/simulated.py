@@ -1,7 +1,7 @@
 """Weights on Gaussian means with known truth: error over the oracle's and over target-only's.
 
-Every case draws the fitted parameters of target and sources (the Fisher information is the identity,
-so nothing else matters), estimates weights from the contrasts, and measures the exact
+Every case draws the fitted parameters of target and sources (the Fisher information is the
+identity, so nothing else matters), estimates weights from the contrasts, and measures the exact
 Kullback-Leibler error of the weighted fit. The oracle knows the discrepancy. Means over paired
 draws, standard errors by the delta method. Finished cases are read from the JSON file, so an
 interrupted run resumes; ``--fresh`` starts again.

@@ -12,7 +12,7 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
 
   so that ``S`` carries noise ``1 / N_0`` and ``1 / N_i`` on average over the ``d`` directions that
   the penalty leaves free, and no fit on the few target rows alone is needed. In the end the
-  target's rows judge how much of the weights they support (:func:`supported_share`).
+  target's rows judge how much of the weights they support (see `_target_judge`).
 - ``"plugin"`` (the paper's; arXiv 2601.10779) and ``"debiased"``: contrasts of separately fitted
   parameters in the metric of the Fisher information at the target's, averaged over the target's
   rows. The dynamic rule fits the target's parameters again with the current weights.
@@ -22,31 +22,33 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse.linalg import LinearOperator, cg
-from scipy.special import softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from .fisher import fit_softmax, softmax_fisher_product
-from .fisher._leave_one_out import leave_one_out_loss
-from .fisher._softmax_regression import class_probabilities, information, mean_score
+from ._target_judge import supported_share
+from .fisher import (
+    fit_softmax,
+    penalised_gram,
+    penalised_gram_by_products,
+    softmax_fisher_product,
+)
+from .fisher._softmax_regression import (
+    class_probabilities,
+    information,
+    information_diagonal,
+    information_product,
+    mean_score,
+)
 from .weights import SourceWeights
 from .weights._discrepancy import weights_and_discrepancy
 from .weights._program import weights_record
 
 # Up to here the Fisher information is formed; above, products with it are enough.
-_MAX_EXPLICIT_PARAMETERS = 1500
-_TRACE_PROBES = 20
+_MAX_EXPLICIT_PARAMETERS = 800
 # Updates end early once no weight moves by more than this.
 _SETTLED = 3e-2
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
-# Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.
-_CLEAR_EVIDENCE = np.log(100)
-_SMALLER_SHARES = (0.3, 0.1, 0.03, 0.01)
-_MAX_JUDGED_ROWS = 500
-_N_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -208,46 +210,12 @@ class _ScoreContrasts:
             self.curvature = information(problem.matrix, probabilities, weight)
             return penalised_gram(self.curvature, ridge, contrasts)
         return penalised_gram_by_products(
-            lambda v: softmax_fisher_product(problem.matrix, self.theta, v, weight),
+            lambda v: information_product(problem.matrix, probabilities, weight, v),
+            information_diagonal(problem.matrix, probabilities, weight),
             ridge,
             contrasts,
             self.rng,
         )
-
-
-def penalised_gram(H, ridge, contrasts):
-    """``S`` and ``d`` of the module's first formula, with the matrix at hand."""
-    factor = cho_factor(H + np.diag(ridge))
-    shrinkage = cho_solve(factor, H)
-    d = np.sum(shrinkage * shrinkage.T)
-    steps = cho_solve(factor, contrasts)
-    return _symmetric(steps.T @ H @ steps) / d, d
-
-
-def penalised_gram_by_products(product, ridge, contrasts, rng, n_probes=_TRACE_PROBES):
-    """The same from products ``H v`` alone: conjugate gradients and Hutchinson's trace.
-
-    With ``z`` a random sign vector, ``E z' M^2 z = trace(M^2)`` and, for ``A = H + P / n``,
-    ``z' M^2 z = (A^-1 z)' H (A^-1 H z)``.
-    """
-    n_parameters = len(ridge)
-    probes = rng.choice([-1.0, 1.0], size=(n_parameters, n_probes))
-    diagonal = np.mean(probes * product(probes), axis=1)
-    preconditioner = 1 / (np.maximum(diagonal, 0) + ridge)
-    system = LinearOperator(
-        (n_parameters, n_parameters),
-        matvec=lambda v: product(v.reshape(-1, 1)).ravel() + ridge * v.ravel(),
-    )
-    inverse = LinearOperator(system.shape, matvec=lambda v: preconditioner * v.ravel())
-
-    def solve(columns):
-        solved = [cg(system, c, rtol=1e-4, maxiter=200, M=inverse)[0] for c in columns.T]
-        return np.column_stack(solved)
-
-    steps = solve(contrasts)
-    d = np.mean(np.sum(solve(probes) * product(solve(product(probes))), axis=0))
-    d = float(np.clip(d, 1.0, n_parameters))
-    return _symmetric(steps.T @ product(steps)) / d, d
 
 
 class _FittedContrasts:
@@ -274,57 +242,6 @@ class _FittedContrasts:
         )
         d = problem.n_parameters
         return _symmetric(contrasts.T @ products) / d, d
-
-
-def supported_share(problem, source_weights, theta, curvature):
-    """How much of the weights the target's own rows support, from 0 to 1.
-
-    The scores of a source that contradicts the target are bounded, so its discrepancy is
-    underestimated where it is large, and the theory says nothing of distances beyond
-    ``1 / sqrt(N0)``. The target's rows decide, by their held-out likelihood under shares of the
-    weights from none to all: the posterior mean of the share, with half the prior on all.
-    """
-
-    def held_out_loss(share):
-        return _held_out_loss(problem, share * source_weights, theta, curvature)
-
-    everything, nothing = held_out_loss(1.0), held_out_loss(0.0)
-    if everything < nothing - _CLEAR_EVIDENCE:
-        return 1.0
-    shares = np.array([1.0, 0.0, *_SMALLER_SHARES])
-    losses = np.array([everything, nothing, *map(held_out_loss, _SMALLER_SHARES)])
-    log_prior = np.log(np.where(shares == 1, 0.5, 0.5 / (len(shares) - 1)))
-    return float(softmax(log_prior - losses) @ shares)
-
-
-def _held_out_loss(problem, source_weights, theta, curvature):
-    """Held-out log loss, summed over the target's rows (spread over all when there are many)."""
-    target = problem.domains[0]
-    rows = slice(None) if np.any(source_weights > 0) else target
-    weight = problem.weigh(source_weights)[rows]
-    # In label order, so that every fold and every thinning has its share of each class.
-    order = np.argsort(problem.labels[target], kind="stable")
-    if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
-        judged = order[:: 1 + len(order) // _MAX_JUDGED_ROWS]
-        theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
-        probabilities, _ = class_probabilities(problem.matrix[rows], theta)
-        curvature = weight.sum() * information(problem.matrix[rows], probabilities, weight)
-        curvature += np.diag(np.repeat(problem.penalty, problem.n_classes - 1))
-        losses = leave_one_out_loss(
-            problem.matrix[target][judged], problem.labels[target][judged], theta, curvature
-        )
-    else:
-        judged, losses = order, np.empty(len(order))
-        for fold in range(_N_FOLDS):
-            held_out = order[fold::_N_FOLDS]
-            kept = weight.copy()
-            kept[held_out] = 0
-            theta = problem.fit(kept, start=theta, rows=rows)
-            _, log_probabilities = class_probabilities(problem.matrix[target][held_out], theta)
-            labels = problem.labels[target][held_out]
-            losses[fold::_N_FOLDS] = -log_probabilities[labels, np.arange(len(labels))]
-    row_weight = problem.row_weight[target]
-    return row_weight.sum() * np.average(losses, weights=row_weight[judged])
 
 
 def _symmetric(matrix):

@@ -4,6 +4,8 @@
 parameters; :func:`softmax_fisher_information` does.
 """
 
+from ._leave_one_out import leave_one_out_loss
+from ._penalised_contrasts import penalised_gram, penalised_gram_by_products
 from ._softmax_regression import (
     contrast_basis,
     fit_softmax,
@@ -16,6 +18,9 @@ from ._softmax_regression import (
 __all__ = [
     "contrast_basis",
     "fit_softmax",
+    "leave_one_out_loss",
+    "penalised_gram",
+    "penalised_gram_by_products",
     "softmax_fisher_information",
     "softmax_fisher_product",
     "softmax_mean_score",

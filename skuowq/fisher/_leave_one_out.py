@@ -7,23 +7,26 @@ from scipy.special import logsumexp
 from ._softmax_regression import class_probabilities, contrast_basis
 
 
-def leave_one_out_loss(X, y, theta, penalised_information):
+def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None):
     """Log loss of every row under the fit without it, to first order.
 
     With ``A`` the curvature of the objective, ``F_j = V'(diag p_j - p_j p_j')V``,
-    ``h_j = (x_j (x) I)' A^-1 (x_j (x) I)`` and ``r_j = V'(e_{y_j} - p_j)``, one Newton step without
-    row j moves its logits' contrasts by ``-h_j (I - F_j h_j)^-1 r_j``.
+    ``h_j = m_j (x_j (x) I)' A^-1 (x_j (x) I)`` and ``r_j = V'(e_{y_j} - p_j)``, one Newton step
+    without row j moves its logits' contrasts by ``-h_j (I - F_j h_j)^-1 r_j``. A weight counts
+    copies and one copy is left out, or what there is of it: ``m_j = min(weight_j, 1)``.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Rows of weight 1 that took part in the fit (a weight counts copies; one is left out).
+        Rows that took part in the fit.
     y : ndarray of shape (n_samples,)
         Class indices.
     theta : ndarray of shape (n_features, n_classes - 1)
         The fit.
     penalised_information : ndarray of shape (n_parameters, n_parameters)
         ``A``: information of all rows of the fit together plus the ridge penalty.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        The rows' weights in the fit; None is 1.
 
     Returns
     -------
@@ -39,6 +42,8 @@ def leave_one_out_loss(X, y, theta, penalised_information):
     solved = cho_solve(cho_factor(penalised_information), rows)
     solved = solved.reshape(n_features, n_contrasts, n_samples, n_contrasts)
     leverage = np.einsum("jf,fajb->jab", X, solved)
+    if sample_weight is not None:
+        leverage *= np.minimum(sample_weight, 1)[:, None, None]
     probabilities = class_probabilities(X, theta)[0].T
     mean = probabilities @ basis
     curvature = np.einsum("jc,ca,cb->jab", probabilities, basis, basis)

@@ -21,6 +21,7 @@ _NEWTON_MAX_PARAMETERS = 400
 _MAX_NEWTON_STEPS = 60
 _CHORD_RATE = 0.2
 _BLOCK_ENTRIES = 2**15
+_PRODUCT_ENTRIES = 2**21
 
 
 def contrast_basis(n_classes):
@@ -124,17 +125,7 @@ def softmax_fisher_product(X, theta, directions, sample_weight=None):
     products : ndarray of shape (n_parameters, n_directions)
     """
     weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-    weight = weight / weight.sum()
-    basis = contrast_basis(theta.shape[1] + 1)
-    probabilities = class_probabilities(X, theta)[0]
-    products = np.empty(directions.shape)
-    for k, direction in enumerate(directions.T):
-        step = basis @ (X @ direction.reshape(theta.shape)).T
-        step -= np.sum(probabilities * step, axis=0)
-        step *= probabilities
-        step *= weight
-        products[:, k] = (X.T @ (basis.T @ step).T).ravel()
-    return products
+    return information_product(X, class_probabilities(X, theta)[0], weight, directions)
 
 
 def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvature=None, tol=1e-5):
@@ -166,6 +157,8 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
     theta : ndarray of shape (n_features, n_classes - 1)
     """
     shape = (X.shape[1], n_classes - 1)
+    if not np.any(sample_weight > 0):
+        return np.zeros(shape)  # The penalty alone.
     start = np.zeros(shape) if start is None else start
     tol = tol * np.prod(shape) / 2
     if np.prod(shape) <= _NEWTON_MAX_PARAMETERS:
@@ -221,6 +214,36 @@ def information(X, probabilities, weight):
     for a, b in pairs:
         result[:, b, :, a] = result[:, a, :, b]
     return result.reshape(n_features * n_contrasts, -1) / weight.sum()
+
+
+def information_product(X, probabilities, weight, directions):
+    """`softmax_fisher_product` from probabilities of shape (n_classes, n_samples)."""
+    n_samples, n_features = X.shape
+    basis = contrast_basis(len(probabilities))
+    n_contrasts, n_directions = basis.shape[1], directions.shape[1]
+    columns = directions.reshape(n_features, -1)
+    products = np.zeros(columns.shape)
+    # Blocks of rows bound the memory: a row needs one number a class and direction.
+    step = max(1, _PRODUCT_ENTRIES // (len(probabilities) * n_directions))
+    for start in range(0, n_samples, step):
+        rows = slice(start, start + step)
+        p = probabilities[:, rows].T[:, None, :]
+        image = (X[rows] @ columns).reshape(-1, n_contrasts, n_directions)
+        image = image.transpose(0, 2, 1) @ basis.T
+        image -= np.sum(p * image, axis=2, keepdims=True)
+        image *= p
+        image *= weight[rows, None, None]
+        back = (image @ basis).transpose(0, 2, 1)
+        products += X[rows].T @ back.reshape(len(back), -1)
+    return products.reshape(directions.shape) / weight.sum()
+
+
+def information_diagonal(X, probabilities, weight):
+    """Diagonal of the Fisher information, from probabilities of shape (n_classes, n_samples)."""
+    basis = contrast_basis(len(probabilities))
+    curvature = (basis**2).T @ probabilities - (basis.T @ probabilities) ** 2
+    squares = X.multiply(X) if issparse(X) else X**2
+    return (squares.T @ (curvature * weight).T).ravel() / weight.sum()
 
 
 def _newton(X, y, sample_weight, penalty, theta, curvature, tol):

@@ -1,0 +1,96 @@
+"""How much of the source weights the target's own rows support.
+
+The scores of a source that contradicts the target are bounded, so its discrepancy is underestimated
+where it is large; and the theory says nothing of distances beyond ``1 / sqrt(N0)``. So the target's
+rows have the last word: their held-out likelihood under shares of the weights, from none to all.
+"""
+
+import numpy as np
+from scipy.special import softmax
+
+from .fisher import leave_one_out_loss
+from .fisher._softmax_regression import class_probabilities, information
+
+# Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.
+_CLEAR_EVIDENCE = np.log(100)
+_SMALLER_SHARES = (0.3, 0.1, 0.03, 0.01)
+_MAX_JUDGED_ROWS = 500
+_N_FOLDS = 5
+
+
+def supported_share(problem, source_weights, theta, curvature):
+    """Posterior mean of the share of the weights, with half the prior on all of them.
+
+    Parameters
+    ----------
+    problem : SoftmaxProblem
+    source_weights : ndarray of shape (n_sources,)
+    theta : ndarray of shape (n_columns, n_classes - 1)
+        Where the fits start.
+    curvature : ndarray of shape (n_parameters, n_parameters) or None
+        Fisher information near `theta`; None where it is too large to be formed. Then the rows are
+        held out in five folds rather than one at a time.
+
+    Returns
+    -------
+    share : float
+        From 0 to 1.
+    """
+    held_out_loss = _leave_one_out if curvature is not None else _folds
+
+    def loss(share):
+        weights = share * source_weights
+        # Without sources their rows need not be looked at.
+        rows = slice(None) if np.any(weights > 0) else problem.domains[0]
+        return held_out_loss(problem, problem.weigh(weights)[rows], rows, theta, curvature)
+
+    everything, nothing = loss(1.0), loss(0.0)
+    if everything < nothing - _CLEAR_EVIDENCE:
+        return 1.0
+    shares = np.array([1.0, 0.0, *_SMALLER_SHARES])
+    losses = np.array([everything, nothing, *map(loss, _SMALLER_SHARES)])
+    log_prior = np.log(np.where(shares == 1, 0.5, 0.5 / (len(shares) - 1)))
+    return float(softmax(log_prior - losses) @ shares)
+
+
+def _leave_one_out(problem, weight, rows, theta, curvature):
+    """Held-out log loss of the target's rows, each left out in turn, to first order."""
+    target = problem.domains[0]
+    order = _by_class(problem)
+    judged = order[:: 1 + len(order) // _MAX_JUDGED_ROWS]
+    theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
+    probabilities, _ = class_probabilities(problem.matrix[rows], theta)
+    penalised = weight.sum() * information(problem.matrix[rows], probabilities, weight)
+    penalised += np.diag(np.repeat(problem.penalty, problem.n_classes - 1))
+    row_weight = problem.row_weight[target]
+    losses = leave_one_out_loss(
+        problem.matrix[target][judged],
+        problem.labels[target][judged],
+        theta,
+        penalised,
+        row_weight[judged],
+    )
+    # The rows judged speak for all of the target.
+    return row_weight.sum() * np.average(losses, weights=row_weight[judged])
+
+
+def _folds(problem, weight, rows, theta, _):
+    """The same from refits without a fifth of the target's rows."""
+    target = problem.domains[0]
+    order = _by_class(problem)
+    total = 0.0
+    for fold in range(min(_N_FOLDS, len(order))):
+        held_out = order[fold::_N_FOLDS]
+        kept = weight.copy()
+        kept[held_out] = 0
+        theta = problem.fit(kept, start=theta, rows=rows)
+        _, log_probabilities = class_probabilities(problem.matrix[target][held_out], theta)
+        labels = problem.labels[target][held_out]
+        own = log_probabilities[labels, np.arange(len(labels))]
+        total -= problem.row_weight[target][held_out] @ own
+    return total
+
+
+def _by_class(problem):
+    """The target's rows in label order: every thinning and fold gets its share of each class."""
+    return np.argsort(problem.labels[problem.domains[0]], kind="stable")

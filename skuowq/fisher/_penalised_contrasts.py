@@ -1,0 +1,104 @@
+"""Contrasts between domains as a penalised fit sees them, and how many directions it leaves free.
+
+With ``H`` the Fisher information of one row, ``P / n`` the ridge penalty per row and ``g`` a
+difference of mean scores, one penalised Newton step gives the contrast ``delta = A^-1 g`` with
+``A = H + P / n``. In the metric of H, for several of them,
+
+    S = delta' H delta / d,    d = trace[(A^-1 H)^2],
+
+so that scores which are noise of covariance ``H / N`` give ``E[S] = 1 / N``.
+"""
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+
+def penalised_gram(H, ridge, contrasts):
+    """``S`` and ``d`` with the matrix at hand.
+
+    Parameters
+    ----------
+    H : ndarray of shape (n_parameters, n_parameters)
+    ridge : ndarray of shape (n_parameters,)
+        Diagonal of ``P / n``.
+    contrasts : ndarray of shape (n_parameters, n_contrasts)
+        Differences of mean scores.
+
+    Returns
+    -------
+    gram : ndarray of shape (n_contrasts, n_contrasts)
+    n_effective : float
+    """
+    factor = cho_factor(H + np.diag(ridge))
+    shrinkage = cho_solve(factor, H)
+    d = np.sum(shrinkage * shrinkage.T)
+    steps = cho_solve(factor, contrasts)
+    return _symmetric(steps.T @ H @ steps) / d, float(d)
+
+
+def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probes=8, rtol=1e-3):
+    """`penalised_gram` from products ``H v`` alone.
+
+    With ``B = R^(1/2) A^-1 R^(1/2)``, R the ridge, ``d = n - 2 trace B + trace B^2``: one solution
+    for a vector e of random signs estimates both traces, ``e'Be`` and ``|Be|^2`` (Hutchinson). Few
+    probes suffice, for the relative error is about ``sqrt(8 / (n_probes d))``.
+
+    Parameters
+    ----------
+    product : callable
+        Maps (n_parameters, k) to H times it.
+    diagonal : ndarray of shape (n_parameters,)
+        Diagonal of H, for the preconditioner.
+    ridge, contrasts
+        As in `penalised_gram`.
+    rng : RandomState
+    n_probes : int, default=8
+    rtol : float, default=1e-3
+        Residual at which the conjugate gradients stop, relative to the right-hand side.
+
+    Returns
+    -------
+    gram : ndarray of shape (n_contrasts, n_contrasts)
+    n_effective : float
+    """
+    n_parameters, n_contrasts = contrasts.shape
+    signs = rng.choice([-1.0, 1.0], size=(n_parameters, n_probes))
+    root = np.sqrt(ridge)[:, None]
+    solved = conjugate_gradients(
+        lambda v: product(v) + ridge[:, None] * v,
+        np.hstack([contrasts, root * signs]),
+        1 / (diagonal + ridge),
+        rtol,
+    )
+    steps, reflected = solved[:, :n_contrasts], root * solved[:, n_contrasts:]
+    traces = np.sum(reflected**2 - 2 * signs * reflected, axis=0)
+    d = float(np.clip(n_parameters + traces.mean(), 1.0, n_parameters))
+    return _symmetric(steps.T @ product(steps)) / d, d
+
+
+def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=200):
+    """Solutions for all columns at once: one product with a matrix, not many with vectors."""
+    x = np.zeros_like(columns)
+    residual = columns.copy()
+    z = preconditioner[:, None] * residual
+    direction = z.copy()
+    energy = np.sum(residual * z, axis=0)
+    goal = rtol * np.linalg.norm(columns, axis=0)
+    for _ in range(max_iter):
+        if np.all(np.linalg.norm(residual, axis=0) <= goal):
+            break
+        image = product(direction)
+        curvature = np.sum(direction * image, axis=0)
+        # A column that is solved exactly has no energy left to spend.
+        size = np.divide(energy, curvature, out=np.zeros_like(energy), where=curvature > 0)
+        x += size * direction
+        residual -= size * image
+        z = preconditioner[:, None] * residual
+        last, energy = energy, np.sum(residual * z, axis=0)
+        direction *= np.divide(energy, last, out=np.zeros_like(energy), where=last > 0)
+        direction += z
+    return x
+
+
+def _symmetric(matrix):
+    return (matrix + matrix.T) / 2

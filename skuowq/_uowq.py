@@ -1,10 +1,11 @@
 """UOWQClassifier: optimal source weights from asymptotic theory, for any weighted classifier."""
 
 import numbers
+from copy import copy
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
@@ -70,7 +71,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         Workers for the separate fits of "plugin" and "debiased".
     random_state : int, RandomState instance or None, default=None
         Passed to the estimator; also draws the probes that estimate the effective number of
-        parameters in models of more than 1,500.
+        parameters in models of more than 800.
     verbose : int, default=0
         1 prints a line an update.
 
@@ -92,9 +93,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     n_parameters_ : float
         Number of parameters ``d``, effective under the ridge penalty for "reml".
     optimality_gap_ : float
-        Certificate of the weight program: its objective is at most this fraction above optimal.
-    history_ : ndarray of shape (n_updates + 1, n_sources)
-        Source weights at every update.
+        Certificate of the weight program, before the target's rows judge its answer: its objective
+        is at most this fraction above optimal.
+    history_ : ndarray of shape (n_steps, n_sources)
+        Source weights at every update, and for "reml" after the target's judgement, last.
     source_report_ : SourceReport
         All of this as a table that prints; ``to_frame()`` gives a data frame.
     source_names_ : list of str
@@ -143,7 +145,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     __metadata_request__fit = {"sources": True}  # noqa: RUF012
 
     _parameter_constraints = {  # noqa: RUF012
-        "estimator": [HasMethods(["fit", "predict"]), None],
+        "estimator": [HasMethods("fit"), None],
         "discrepancy": [StrOptions({"reml", "debiased", "plugin"}), "array-like"],
         "n_updates": [Interval(numbers.Integral, 0, None, closed="left")],
         "max_weight": [Interval(numbers.Real, 0, None, closed="left"), None],
@@ -204,13 +206,17 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         base = self._base_estimator()
+        if hasattr(base, "_validate_params"):
+            base._validate_params()  # Its penalty is read before its own fit would check it.
         weight_name = sample_weight_name(base)
         if self.solver is not None:
             check_solver(self.solver)
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
         keep_frames = self.estimator is not None and hasattr(X, "iloc")
+        # What the checks learn stays on a copy: a fit that fails leaves the last one whole.
+        checked = copy(self)
         target, domains, classes = check_domains(
-            self,
+            checked,
             X,
             y,
             sample_weight,
@@ -219,10 +225,14 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             classes=self.classes,
             **input_tolerance(base),
         )
-        result = self._weigh(base, target, domains, len(classes))
+        result = checked._weigh(base, target, domains, len(classes))
         source_weights = result.weights.source_weights
         estimator = self._fit_estimator(base, weight_name, target, domains, classes, source_weights)
-        # Only now: an interrupted fit leaves the last one whole.
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(checked, name):
+                setattr(self, name, getattr(checked, name))
+            elif hasattr(self, name):
+                delattr(self, name)
         self.estimator_ = estimator
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
@@ -399,7 +409,7 @@ def _softmax_problem(base, domains, n_classes):
     """The softmax regression that measures the sources."""
     # A logistic regression is measured as it is, features and penalty; for other estimators the
     # softmax model is a stand-in, so its columns are standardised.
-    linear = isinstance(base, LogisticRegression)
+    linear = isinstance(base, LogisticRegression) and not isinstance(base, LogisticRegressionCV)
     matrix, penalty = make_design(
         [domain.X for domain in domains],
         inverse_penalty=min(base.C, _MAX_INVERSE_PENALTY) if linear else 1.0,

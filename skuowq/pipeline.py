@@ -8,7 +8,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object, process_routi
 from sklearn.utils.validation import _num_samples
 
 from ._utils._bind_sources import BindSourcesMixin
-from ._utils._domains import concatenate_rows
+from ._utils._domains import pooled_rows
 from ._utils._sklearn import (
     StrOptions,
     _fit_context,
@@ -35,7 +35,8 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
     fit_on : {"target", "pooled"}, default="target"
         The rows on which the transformers are fitted: the target's, or those of all domains.
         With very few target rows "pooled" gives steadier transformers, at the cost of letting
-        the sources decide what is, say, a standard deviation.
+        the sources decide what is, say, a standard deviation. Every row counts once there, but
+        those of weight 0 not at all.
     transform_input : list of str, default=None
         As in `Pipeline`.
     memory : str or object with the joblib.Memory interface, default=None
@@ -67,6 +68,10 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
     def __init__(self, steps, *, fit_on="target", transform_input=None, memory=None, verbose=False):
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
         self.fit_on = fit_on
+
+    def __getitem__(self, ind):
+        part = super().__getitem__(ind)
+        return part.set_params(fit_on=self.fit_on) if isinstance(ind, slice) else part
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, sources=None, **params):
@@ -106,7 +111,11 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
             if sources is not None:
                 raise ValueError(f"sources and {spelt_out} were both given: pass one of them.")
             sources = params.pop(spelt_out)
-        return as_sources(self._fit_sources(sources), n_rows)
+        sources = self._fit_sources(sources)
+        if sources is None and self.steps:
+            # Bound to the last step: they must pass the transformers all the same.
+            sources = getattr(self.steps[-1][1], "_bound_sources", None)
+        return as_sources(sources, n_rows)
 
     def _check_last_step(self):
         name, last = self.steps[-1]
@@ -157,9 +166,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
                     f"{sorted(params)} belong to the target's: leave them out or use "
                     "fit_on='target'."
                 )
-            pairs = [(X, y), *(source[:2] for source in sources)]
-            X_all, y_all = (concatenate_rows(list(part)) for part in zip(*pairs, strict=True))
-            X = head.fit(X_all, y_all).transform(X)
+            X = head.fit(*pooled_rows(X, y, sources)).transform(X)
         # With a cache the head holds fitted copies.
         self.steps = [*head.steps, self.steps[-1]]
         return X
@@ -169,8 +176,8 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
             return X
         try:
             return self._head().transform(X)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"{label}: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{label}: {error}") from error
 
 
 def make_transfer_pipeline(

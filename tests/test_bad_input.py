@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from skuowq import UOWQClassifier
 
@@ -24,6 +25,7 @@ def with_value(X, value):
     ("source", "message"),
     [
         ((X_1[:, :2], y_1), "source 'b' has 2 features, the target has 3"),
+        ((X_1[:, 0], y_1), "source 'b': Expected 2D array, got 1D array"),
         ((X_1[:0], y_1[:0]), "source 'b' is empty"),
         ((X_1, np.zeros(30)), "source 'b' has the single class"),
         ((with_value(X_1, np.nan), y_1), "source 'b': Input X contains NaN"),
@@ -93,6 +95,8 @@ def test_regression_targets_of_the_target():
         ({"max_weight": np.inf}, "The 'max_weight' parameter"),
         ({"classes": "all"}, "The 'classes' parameter"),
         ({"estimator": "tree"}, "The 'estimator' parameter"),
+        ({"estimator": Ridge()}, r"estimator=Ridge\(\) is a regressor"),
+        ({"estimator": LogisticRegression(C=-1)}, "The 'C' parameter"),
     ],
 )
 def test_bad_parameters(options, message):
@@ -110,6 +114,7 @@ def frame(X, columns=COLUMNS):
     [
         (["a", "b", "z"], r"unknown columns \['z'\], missing columns \['c'\]"),
         (["c", "b", "a"], "the same columns in another order"),
+        ([0, 1, 2], r"unknown columns \[0, 1, 2\]"),
     ],
 )
 def test_column_names(estimator, columns, message):
@@ -120,6 +125,20 @@ def test_column_names(estimator, columns, message):
 def test_frames_and_arrays_do_not_mix_where_the_estimator_sees_frames():
     with pytest.raises(ValueError, match="source 0 is a ndarray, the target is a data frame"):
         UOWQClassifier(HistGradientBoostingClassifier()).fit(frame(X), y, sources=[(X_1, y_1)])
+
+
+def test_integer_column_names_are_names():
+    for estimator in (None, HistGradientBoostingClassifier(max_iter=2)):
+        with pytest.raises(ValueError, match="source 0 has the same columns in another order"):
+            UOWQClassifier(estimator).fit(
+                pd.DataFrame(X), y, sources=[(pd.DataFrame(X_1)[[2, 1, 0]], y_1)]
+            )
+
+
+def test_columns_of_another_kind():
+    words = frame(X_1).assign(b="word")
+    with pytest.raises(ValueError, match="source 0: column 'b' holds text, the target's holds num"):
+        UOWQClassifier(HistGradientBoostingClassifier()).fit(frame(X), y, sources=[(words, y_1)])
 
 
 def test_infinity_in_frames():
@@ -152,6 +171,8 @@ def test_a_source_without_the_targets_classes():
 
 def test_a_target_of_one_class():
     """Without sources there is nothing to learn; with them there is."""
+    with pytest.raises(ValueError, match="target has the single class 0, and classes='target'"):
+        UOWQClassifier(classes="target").fit(X, np.zeros(20, dtype=int), sources=[(X_1, y_1)])
     with pytest.raises(ValueError, match="class"):
         UOWQClassifier().fit(X, np.zeros(20, dtype=int))
     with pytest.warns(UserWarning, match="appear only in the sources"):

@@ -11,6 +11,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -168,6 +169,53 @@ def test_pooled_transformers(data):
     assert_allclose(pooled[0].mean_, everything.mean(axis=0))
     on_target = clone(pooled).set_params(fit_on="target").fit(X, y, sources=Sources(pairs))
     assert_allclose(on_target[0].mean_, X.mean(axis=0))
+
+
+def test_transformers_that_work_in_place_leave_the_sources_alone(data):
+    X, y, pairs, _ = data
+    sources = Sources([(10 * X_i + 3, y_i) for X_i, y_i in pairs])
+    model = make_transfer_pipeline(StandardScaler(copy=False), UOWQClassifier())
+    weights = [
+        model.fit(10 * X + 3, y, sources=sources)[-1].source_weights_.copy() for _ in range(2)
+    ]
+    assert_array_equal(weights[0], weights[1])
+    assert_allclose(next(iter(sources))[0], 10 * pairs[0][0] + 3)
+
+
+def test_rows_of_weight_zero_are_not_pooled(data):
+    X, y, pairs, _ = data
+    off = [(np.vstack([X_i, X_i + 1e6]), np.tile(y_i, 2)) for X_i, y_i in pairs]
+    weighted = [(X_i, y_i, np.repeat([1, 0], len(X_i) // 2)) for X_i, y_i in off]
+    model = make_transfer_pipeline(StandardScaler(), UOWQClassifier(), fit_on="pooled")
+    clean = clone(model).fit(X, y, sources=Sources(pairs))
+    model.fit(X, y, sources=Sources(weighted))
+    assert_allclose(model[0].mean_, clean[0].mean_)
+    assert_allclose(model[-1].source_weights_, clean[-1].source_weights_)
+    assert model[1:].fit_on == "pooled"
+    with pytest.raises(ValueError, match="source 0 has 2 features, the target has 3"):
+        model.fit(X, y, sources=Sources([(X_i[:, :2], y_i) for X_i, y_i in pairs]))
+    with pytest.raises(ValueError, match="source 0 is a DataFrame, the target is a ndarray"):
+        model.fit(X, y, sources=Sources([(pd.DataFrame(X_i), y_i) for X_i, y_i in pairs]))
+
+
+def test_sources_bound_to_the_last_step_pass_the_transformers(data):
+    X, y, pairs, _ = data
+    raw = [(100 * X_i, y_i) for X_i, y_i in pairs]
+    bound = make_transfer_pipeline(StandardScaler(), UOWQClassifier().bind_sources(raw))
+    given = make_transfer_pipeline(StandardScaler(), UOWQClassifier())
+    bound.fit(100 * X, y)
+    given.fit(100 * X, y, sources=Sources(raw))
+    assert_allclose(bound[-1].source_weights_, given[-1].source_weights_)
+
+
+def test_raw_text():
+    words = np.array(["good", "fine", "bad", "poor"])
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, 60)
+    text, y = [f"a {word} day" for word in words[codes]], (codes > 1).astype(int)
+    model = make_transfer_pipeline(TfidfVectorizer(), UOWQClassifier())
+    model.fit(text[:12], y[:12], sources=[(text[12:], y[12:])])
+    assert model.score(text, y) == 1
 
 
 def test_the_pipeline_in_a_grid(data, recorder, routing):

@@ -61,14 +61,17 @@ def test_immutable():
         sources.names = ["other"]
     with pytest.raises(AttributeError, match="immutable"):
         del sources._names
+    with pytest.raises(ValueError, match="read-only"):
+        next(iter(sources))[0][0] = 7.0
 
 
 @pytest.mark.parametrize("weights", [None, 1.5])
 def test_pickle_and_clone_keep_everything(weights):
     pairs = [(X + i, y) if weights is None else (X + i, y, np.full(6, weights)) for i in range(3)]
-    sources = Sources(pairs, names=list("abc"))
-    for twin in (pickle.loads(pickle.dumps(sources)), clone(sources, safe=False)):
+    sources = Sources(pairs, names=list("abc"), target_classes=[1, 0])
+    for twin in (Sources(sources), pickle.loads(pickle.dumps(sources)), clone(sources, safe=False)):
         assert twin.names == sources.names
+        assert twin.target_classes == (0, 1)
         for ours, theirs in zip(sources, twin, strict=True):
             for a, b in zip(ours, theirs, strict=True):
                 assert_array_equal(a, b)
@@ -83,7 +86,7 @@ def test_many_small_sources_are_pickled_as_one_block():
 def test_large_and_mixed_sources_are_kept_as_they_are():
     large = np.zeros((200_000, 2))
     sources = Sources([(large, np.zeros(200_000)), (large, np.zeros(200_000))])
-    assert next(iter(sources))[0] is large
+    assert np.shares_memory(next(iter(sources))[0], large)
     frame = pd.DataFrame(X, columns=["u", "v"])
     (X_frame, _), (X_sparse, _) = Sources([(frame, y), (sparse.csr_matrix(X), y)])
     assert X_frame is frame
@@ -108,6 +111,11 @@ def test_from_domains():
         Sources.from_domains(X, y, domain, target="z")
     with pytest.raises(ValueError, match="one domain a row"):
         Sources.from_domains(X, y, domain[:3], target="a")
+    with pytest.raises(ValueError, match="X has 6 rows, but y has 8 entries"):
+        Sources.from_domains(X, [0, 1] * 4, domain, target="a")
+    with pytest.raises(ValueError, match="sample_domain has missing values"):
+        Sources.from_domains(X, y, ["a", "b", None] * 2, target="a")
+    assert sources.target_classes == (0, 1)
     with pytest.raises(ValueError, match="there is no source"):
         Sources.from_domains(X, y, ["a"] * 6, target="a")
 
@@ -120,7 +128,9 @@ def test_from_domains():
         ([(X, y), (X,)], TypeError, "source 1 is a tuple of length 1"),
         ([(X, y), (X, y[:3])], ValueError, "source 1: X has 6 rows, but y has 3 entries"),
         ([(X[:0], y[:0])], ValueError, "source 0 is empty"),
-        ([(X[:, 0], y)], ValueError, "source 0: X must have two dimensions"),
+        ([(X, 1)], TypeError, "source 0: y is a int: pass an array of rows"),
+        ([([[1], [1, 2]], [0, 1])], ValueError, "source 0: "),
+        ({"b": (X, y, ["x"] * 6)}, ValueError, "source 'b': could not convert"),
         ({"b": (X, y, y[:2])}, ValueError, r"source 'b': X has 6 rows, but sample_weight has"),
         ({"b": (X, y, -np.ones(6))}, ValueError, "source 'b': sample_weight must be finite"),
         ({"b": (X, y, np.full(6, np.nan))}, ValueError, "source 'b': sample_weight must be"),

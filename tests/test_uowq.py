@@ -10,9 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -184,6 +189,35 @@ def test_an_interrupted_fit_leaves_the_last_one(tasks, monkeypatch):
         clf.fit(tasks.X_target, tasks.y_target, tasks.sources[:1])
     assert clf.n_sources_ == 3
     assert_array_equal(clf.predict_proba(tasks.X_test), before)
+
+
+def test_a_failed_fit_leaves_the_last_one(tasks):
+    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, tasks.sources)
+    with pytest.raises(ValueError, match="source 0 has 4 features, the target has 3"):
+        clf.fit(tasks.X_target[:, :3], tasks.y_target, [(X[:, :4], y) for X, y in tasks.sources])
+    assert clf.n_features_in_ == 10
+    assert clf.predict(tasks.X_test).shape == (2000,)
+    names = [f"x{j}" for j in range(10)]
+    clf.fit(pd.DataFrame(tasks.X_target, columns=names), tasks.y_target)
+    assert list(clf.feature_names_in_) == names
+    clf.fit(tasks.X_target, tasks.y_target)
+    assert not hasattr(clf, "feature_names_in_")
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        VotingClassifier([("a", LogisticRegression()), ("b", GaussianNB())]),
+        StackingClassifier([("a", LogisticRegression())], final_estimator=LogisticRegression()),
+        LogisticRegressionCV(
+            Cs=2, cv=2, l1_ratios=(0,), use_legacy_attributes=False, scoring="accuracy"
+        ),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_meta_estimators_as_the_base(tasks, estimator):
+    clf = UOWQClassifier(estimator).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert clf.score(tasks.X_test, tasks.y_test) > 0.7
 
 
 # Acceptance tests: each a failure of some other package.
@@ -418,6 +452,10 @@ def test_encoded_labels_on_one_side_are_refused(tasks):
     words = [(X, np.array(list("abc"))[y]) for X, y in tasks.sources]
     with pytest.raises(ValueError, match="are numbers, those of source 0 are text"):
         UOWQClassifier().fit(tasks.X_target, tasks.y_target, words)
+    # The target's labels re-encoded, and sources that lack the class which would tell.
+    few = [(X[y < 2], y[y < 2] + 1) for X, y in tasks.sources]
+    with pytest.raises(ValueError, match=r"\[0\], but its classes are said to be \[1, 2, 3\]"):
+        UOWQClassifier().fit(tasks.X_target, tasks.y_target, Sources(few, target_classes=[1, 2, 3]))
     shifted = [(X, y + 1) for X, y in tasks.sources]
     with pytest.raises(ValueError, match=r"Classes \[0\] appear only in the target and \[3\]"):
         UOWQClassifier().fit(tasks.X_target, tasks.y_target, shifted)

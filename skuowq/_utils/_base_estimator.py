@@ -2,6 +2,7 @@
 
 import inspect
 
+from sklearn.base import is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
@@ -13,18 +14,24 @@ def sample_weight_name(estimator):
 
     Raises ValueError where it takes none: sources could not be weighed.
     """
+    if is_regressor(estimator):
+        raise ValueError(f"estimator={estimator!r} is a regressor: pass a classifier.")
     if has_fit_parameter(estimator, "sample_weight"):
         return "sample_weight"
     if hasattr(estimator, "steps"):
         name, last = estimator.steps[-1]
         inner = sample_weight_name(last)
         return "sample_weight" if _routing_enabled() else f"{name}__{inner}"
+    # Meta-estimators hand fit parameters on: they take what all their parts take.
     takes_any = any(
         parameter.kind is inspect.Parameter.VAR_KEYWORD
         for parameter in inspect.signature(estimator.fit).parameters.values()
     )
-    if takes_any and hasattr(estimator, "estimator"):
-        return sample_weight_name(estimator.estimator)
+    parts = [getattr(estimator, "estimator", None), getattr(estimator, "final_estimator", None)]
+    parts += [part for _, part in getattr(estimator, "estimators", None) or []]
+    names = {sample_weight_name(part) for part in parts if hasattr(part, "fit")}
+    if takes_any and len(names) == 1:
+        return names.pop()
     raise ValueError(
         f"{type(estimator).__name__}.fit takes no sample_weight, so its sources cannot be weighed: "
         "use a classifier that does, such as LogisticRegression, RandomForestClassifier or "

@@ -31,5 +31,6 @@ class BindSourcesMixin:
 
     def __sklearn_clone__(self):
         twin = super().__sklearn_clone__()
-        bound = getattr(self, "_bound_sources", None)
-        return twin if bound is None else twin.bind_sources(bound)
+        if getattr(self, "_bound_sources", None) is not None:
+            twin._bound_sources = self._bound_sources  # Immutable, so shared.
+        return twin

@@ -14,7 +14,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from ._sklearn import _check_sample_weight, _get_feature_names, _safe_indexing
+from ._sklearn import _check_sample_weight, _safe_indexing
 from ._sources import source_label
 
 
@@ -61,7 +61,8 @@ def check_domains(
         "ensure_all_finite": "allow-nan" if allow_nan else True,
         "dtype": np.float64,
     }
-    keep_frames = keep_frames and _is_frame(X)
+    columns = list(X.columns) if _is_frame(X) else None
+    keep_frames = keep_frames and columns is not None
     if keep_frames:
         validate_data(estimator, X, skip_check_array=True)
         if y is None:
@@ -78,11 +79,18 @@ def check_domains(
     for (X_i, y_i, weight_i), name in zip(*_triples(sources), strict=True):
         label = source_label(name)
         labels.append(label)
-        X_i = _check_source_features(X_i, X, estimator, keep_frames, check, label)
+        check_columns(X_i, X.shape[1], columns, label)
+        X_i = _check_source_rows(X_i, X, keep_frames, check, label)
         y_i = _check_labels(y_i, label)
         weight_i = np.ones(len(y_i)) if weight_i is None else weight_i
         raw.append(_drop_zero_weight(X_i, y_i, weight_i))
+    _check_target_classes(raw[0][1], sources)
     classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
+    if sources is not None and len(classes_) < 2:
+        raise ValueError(
+            f"The target has the single class {classes_.tolist()[0]!r}, and classes='target' "
+            "leaves the sources' others out: pass classes='union'."
+        )
     domains = []
     for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
         kept = np.isin(y_i, classes_)
@@ -93,6 +101,25 @@ def check_domains(
             raise ValueError(_one_class_message(label, y_i, classes))
         domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i))
     return domains[0], domains[1:], classes_
+
+
+def pooled_rows(X, y, sources):
+    """Rows and labels of all domains, less those of weight zero."""
+    parts, labels = [X], [np.asarray(y)]
+    columns = list(X.columns) if _is_frame(X) else None
+    for (X_i, y_i, weight), name in zip(*_triples(sources), strict=True):
+        check_columns(X_i, X.shape[1], columns, source_label(name))
+        if (_is_frame(X), sparse.issparse(X)) != (_is_frame(X_i), sparse.issparse(X_i)):
+            raise ValueError(
+                f"{source_label(name)} is a {type(X_i).__name__}, the target is a "
+                f"{type(X).__name__}: pass both in one form."
+            )
+        y_i = np.asarray(y_i)
+        if weight is not None:
+            X_i, y_i, _ = _drop_zero_weight(X_i, y_i, weight)
+        parts.append(X_i)
+        labels.append(y_i)
+    return concatenate_rows(parts), np.concatenate(labels)
 
 
 def concatenate_rows(parts):
@@ -140,24 +167,26 @@ def _check_frame(X, allow_nan, label):
         )
 
 
-def _check_source_features(X_i, X, estimator, keep_frames, check, label):
-    names_i, names = _get_feature_names(X_i), getattr(estimator, "feature_names_in_", None)
-    if names is not None and names_i is not None and list(names_i) != list(names):
-        extra = [name for name in names_i if name not in set(names)]
-        lost = [name for name in names if name not in set(names_i)]
+def check_columns(X_i, n_features, columns, label):
+    """The source's columns are the target's, by name where both have names, and by number."""
+    if columns is not None and _is_frame(X_i) and list(X_i.columns) != columns:
+        extra = [name for name in X_i.columns if name not in columns]
+        lost = [name for name in columns if name not in set(X_i.columns)]
         what = (
             f"unknown columns {extra}, missing columns {lost}"
             if extra or lost
             else "the same columns in another order"
         )
         raise ValueError(f"{label} has {what}: pass the target's columns in the target's order.")
-    n_features = X.shape[1]
-    shape = getattr(X_i, "shape", None)
-    if shape is not None and len(shape) == 2 and shape[1] != n_features:
+    shape = getattr(X_i, "shape", ())
+    if len(shape) == 2 and shape[1] != n_features:
         raise ValueError(
             f"{label} has {shape[1]} features, the target has {n_features}: pass the same columns "
             "in the same order."
         )
+
+
+def _check_source_rows(X_i, X, keep_frames, check, label):
     if keep_frames:
         if not _is_frame(X_i):
             raise ValueError(
@@ -165,6 +194,7 @@ def _check_source_features(X_i, X, estimator, keep_frames, check, label):
                 "frames with the same columns."
             )
         _check_frame(X_i, check["ensure_all_finite"] == "allow-nan", label)
+        _check_column_kinds(X_i, X, label)
         return X_i
     try:
         X_i = check_array(X_i, input_name="X", **check)
@@ -173,6 +203,23 @@ def _check_source_features(X_i, X, estimator, keep_frames, check, label):
     if sparse.issparse(X) != sparse.issparse(X_i):
         X_i = sparse.csr_matrix(X_i) if sparse.issparse(X) else X_i.toarray()
     return X_i
+
+
+def _check_column_kinds(X_i, X, label):
+    for column in X.columns:
+        kind, target_kind = _column_kind(X_i[column]), _column_kind(X[column])
+        if kind != target_kind:
+            raise ValueError(
+                f"{label}: column {column!r} holds {kind}, the target's holds {target_kind}: "
+                "convert one of them."
+            )
+
+
+def _column_kind(column):
+    dtype = getattr(column.dtype, "categories", column).dtype  # Of a categorical, its values'.
+    if getattr(dtype, "kind", "O") in "iufb":
+        return "numbers"
+    return "dates" if getattr(dtype, "kind", "O") in "mM" else "text"
 
 
 def _check_labels(y, label):
@@ -229,10 +276,23 @@ def _common_classes(ys, labels, classes):
     return np.union1d(target, ours)
 
 
+def _check_target_classes(y, sources):
+    known = None if sources is None else sources.target_classes
+    if known is None:
+        return
+    unknown = [label for label in np.unique(y).tolist() if label not in known]
+    if unknown:
+        raise ValueError(
+            f"The target has the classes {unknown}, but its classes are said to be {list(known)}. "
+            + _ENCODING_REMEDY
+        )
+
+
 _ENCODING_REMEDY = (
-    "Labels must be coded alike on both sides. Meta-estimators such as BaggingClassifier, "
-    "VotingClassifier or OneVsRestClassifier hand y on as 0, 1, ...: encode the labels of target "
-    "and sources that way before."
+    "Labels must be coded alike on both sides. BaggingClassifier, VotingClassifier and "
+    "StackingClassifier hand y on as 0, 1, ...: encode the labels of target and sources that way "
+    "before. OneVsRestClassifier makes labels of its own: use the estimator, which takes many "
+    "classes, without it."
 )
 
 
@@ -240,6 +300,6 @@ def _one_class_message(label, y, classes):
     if len(y) == 0:
         return f"{label} has no row of the target's classes: leave it out or pass classes='union'."
     return (
-        f"{label} has the single class {y[0]!r}: it cannot tell classes apart. Pass rows of "
-        "at least two classes or leave it out."
+        f"{label} has the single class {y.tolist()[0]!r}: it cannot tell classes apart. Pass rows "
+        "of at least two classes or leave it out."
     )

@@ -2,9 +2,11 @@
 
 import itertools
 import numbers
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ._sklearn import _safe_indexing
 
@@ -27,6 +29,9 @@ class Sources:
     names : list of str, default=None
         A name for every source, for messages, reports and plots. None takes the dict's keys or
         ``"source 0"``, ``"source 1"``, ...
+    target_classes : array-like, default=None
+        The target's classes. Estimators then refuse a target with other labels: some
+        meta-estimators hand y on as 0, 1, ..., which sources of few classes would not contradict.
 
     Attributes
     ----------
@@ -36,6 +41,8 @@ class Sources:
         Rows of every source.
     names : tuple of str
         Names of the sources.
+    target_classes : tuple or None
+        The target's classes, where known.
 
     Raises
     ------
@@ -45,8 +52,9 @@ class Sources:
 
     Notes
     -----
-    Immutable. Iterating gives the pairs and triples back. Many small arrays are packed into one
-    block (copied), which workers then share; large ones are kept as they are, without a copy.
+    Immutable: arrays come out read-only. Iterating gives the pairs and triples back. Many small
+    arrays are packed into one block (copied), which workers then share; large ones are kept
+    without a copy, so the arrays they were made from should be left alone.
 
     Examples
     --------
@@ -57,13 +65,14 @@ class Sources:
     Sources(2 sources, 10 rows: north 6, south 4)
     """
 
-    __slots__ = ("_block", "_names", "_triples")
+    __slots__ = ("_block", "_names", "_target_classes", "_triples")
 
-    def __init__(self, pairs, names=None):
+    def __init__(self, pairs, names=None, target_classes=None):
         if isinstance(pairs, Sources):
             names = pairs.names if names is None else names
+            target_classes = pairs.target_classes if target_classes is None else target_classes
             pairs = pairs._triples
-        if isinstance(pairs, dict):
+        if isinstance(pairs, Mapping):
             names = list(pairs) if names is None else names
             pairs = list(pairs.values())
         elif not isinstance(pairs, (list, tuple)):
@@ -80,10 +89,15 @@ class Sources:
             for pair, label in zip(pairs, map(source_label, names), strict=True)
         )
         block = _pack(triples)
-        self._set(names, triples if block is None else _unpack(*block), block)
+        if target_classes is not None:
+            target_classes = tuple(np.unique(target_classes).tolist())
+        self._set(names, target_classes, triples if block is None else _unpack(*block), block)
 
-    def _set(self, names, triples, block):
+    def _set(self, names, target_classes, triples, block):
+        # A transformer that works in place would otherwise transform the sources again and again.
+        triples = tuple(tuple(map(_read_only, triple)) for triple in triples)
         object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_target_classes", target_classes)
         object.__setattr__(self, "_triples", triples)
         object.__setattr__(self, "_block", block)
 
@@ -121,12 +135,17 @@ class Sources:
         ([[4.0, 5.0], [6.0, 7.0]], Sources(2 sources, 4 rows: a 2, c 2))
         """
         sample_domain = np.asarray(sample_domain)
+        X = X.tocsr() if issparse(X) else X
         n_rows = _n_rows(X)
+        if _n_rows(y) != n_rows:
+            raise ValueError(f"X has {n_rows} rows, but y has {_n_rows(y)} entries.")
         if sample_domain.shape != (n_rows,):
             raise ValueError(
                 f"sample_domain has shape {sample_domain.shape}, but X has {n_rows} rows: pass one "
                 "domain a row."
             )
+        if any(domain is None or domain != domain for domain in sample_domain.tolist()):
+            raise ValueError("sample_domain has missing values: give every row a domain.")
         domains = np.unique(sample_domain)
         if not np.any(domains == target):
             raise ValueError(
@@ -142,8 +161,10 @@ class Sources:
             return _safe_indexing(X, rows), _safe_indexing(y, rows)
 
         others = [domain for domain in domains.tolist() if domain != target]
-        sources = cls([rows_of(domain) for domain in others], names=[str(d) for d in others])
-        return (*rows_of(target), sources)
+        X_target, y_target = rows_of(target)
+        pairs = [rows_of(domain) for domain in others]
+        sources = cls(pairs, names=[str(d) for d in others], target_classes=np.unique(y_target))
+        return X_target, y_target, sources
 
     @property
     def n_sources(self):
@@ -157,6 +178,10 @@ class Sources:
     def names(self):
         return self._names
 
+    @property
+    def target_classes(self):
+        return self._target_classes
+
     def __iter__(self):
         for X, y, sample_weight in self._triples:
             yield (X, y) if sample_weight is None else (X, y, sample_weight)
@@ -167,7 +192,7 @@ class Sources:
             (function(X, source_label(name)), y, sample_weight)
             for (X, y, sample_weight), name in zip(self._triples, self._names, strict=True)
         ]
-        return Sources(triples, names=self._names)
+        return Sources(triples, names=self._names, target_classes=self._target_classes)
 
     def __setattr__(self, name, value):
         raise AttributeError("Sources is immutable: make a new one.")
@@ -177,8 +202,8 @@ class Sources:
 
     def __reduce__(self):
         if self._block is None:
-            return Sources, (self._triples, self._names)
-        return _from_block, (self._names, self._block)
+            return Sources, (self._triples, self._names, self._target_classes)
+        return _from_block, (self._names, self._target_classes, self._block)
 
     def __repr__(self):
         shown = [
@@ -206,7 +231,7 @@ def as_sources(sources, n_rows):
     """
     if sources is None or isinstance(sources, Sources):
         return sources
-    if isinstance(sources, (list, tuple, dict)) and len(sources) == n_rows:
+    if isinstance(sources, (list, tuple, Mapping)) and len(sources) == n_rows:
         raise ValueError(
             f"sources is a {type(sources).__name__} of length {len(sources)} and the target has as "
             "many rows: cross-validation in scikit-learn cuts such lists along with the rows, so "
@@ -242,9 +267,10 @@ def _check_source(pair, label):
             "into a list: sources=[(X, y)]."
         )
     X, y, sample_weight = (*pair, None)[:3]
-    X, y = _as_array(X), _as_array(y)
-    if getattr(X, "ndim", 2) != 2:
-        raise ValueError(f"{label}: X must have two dimensions, got {X.ndim}.")
+    X, y = _as_array(X, label), _as_array(y, label)
+    for name, data in (("X", X), ("y", y)):
+        if not hasattr(data, "shape") or len(data.shape) == 0:
+            raise TypeError(f"{label}: {name} is a {type(data).__name__}: pass an array of rows.")
     if _n_rows(X) == 0:
         raise ValueError(f"{label} is empty: leave it out.")
     if _n_rows(y) != _n_rows(X):
@@ -252,7 +278,7 @@ def _check_source(pair, label):
     if sample_weight is not None:
         if isinstance(sample_weight, numbers.Real):
             sample_weight = np.full(_n_rows(X), float(sample_weight))
-        sample_weight = np.asarray(sample_weight, dtype=float)
+        sample_weight = _as_array(sample_weight, label, dtype=float)
         if sample_weight.shape != (_n_rows(X),):
             raise ValueError(
                 f"{label}: X has {_n_rows(X)} rows, but sample_weight has shape "
@@ -265,8 +291,21 @@ def _check_source(pair, label):
     return X, y, sample_weight
 
 
-def _as_array(data):
-    return np.asarray(data) if isinstance(data, (list, tuple)) else data
+def _as_array(data, label, dtype=None):
+    if dtype is None and not isinstance(data, (list, tuple)):
+        return data
+    try:
+        return np.asarray(data, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{label}: {error}") from error
+
+
+def _read_only(data):
+    if not isinstance(data, np.ndarray):
+        return data
+    view = data.view()
+    view.flags.writeable = False
+    return view
 
 
 def _n_rows(data):
@@ -282,7 +321,7 @@ def _pack(triples):
     arrays = (*Xs, *ys)
     if not all(type(a) is np.ndarray and not a.dtype.hasobject for a in arrays):
         return None
-    same = len({(X.dtype, X.shape[1]) for X in Xs}) == 1 and len({y.dtype.kind for y in ys}) == 1
+    same = len({(X.dtype, X.shape[1:]) for X in Xs}) == 1 and len({y.dtype.kind for y in ys}) == 1
     if not same or any(y.ndim != 1 for y in ys):
         return None
     if sum(X.nbytes for X in Xs) > _MEMMAP_BYTES * len(Xs):
@@ -302,7 +341,7 @@ def _unpack(X, y, sample_weight, offsets):
     return tuple((X[p], y[p], None if sample_weight is None else sample_weight[p]) for p in parts)
 
 
-def _from_block(names, block):
+def _from_block(names, target_classes, block):
     sources = object.__new__(Sources)
-    sources._set(names, _unpack(*block), block)
+    sources._set(names, target_classes, _unpack(*block), block)
     return sources

@@ -160,7 +160,7 @@ def _check(contrast_gram, n_target, n_samples, n_parameters, method):
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
     n_samples = check_sizes(n_samples, "n_samples")
     n_target = float(check_sizes([n_target], "n_target")[0])
-    if not n_parameters >= 1:
-        raise ValueError(f"n_parameters must be at least 1, got {n_parameters!r}.")
+    if not 0 < n_parameters < np.inf:
+        raise ValueError(f"n_parameters must be finite and above 0, got {n_parameters!r}.")
     S = check_discrepancy(contrast_gram, len(n_samples), "contrast_gram")
     return S, n_target, n_samples, n_parameters

@@ -13,6 +13,7 @@ Three roads, the cheapest first, each judged by the same certificate: the statio
 active-set solution by non-negative least squares for what the interior-point solver cannot do.
 """
 
+import numbers
 import warnings
 from dataclasses import dataclass
 from functools import partial
@@ -257,7 +258,7 @@ def frank_wolfe_gap(mixture, matrix, caps=None):
 
 
 def _check_bound(n_target, max_weight):
-    if not (np.isscalar(max_weight) and np.isfinite(max_weight) and max_weight >= 0):
+    if not (isinstance(max_weight, numbers.Real) and 0 <= max_weight < np.inf):
         raise ValueError(f"max_weight must be a finite number >= 0 or None, got {max_weight!r}.")
     if n_target is None:
         raise ValueError(

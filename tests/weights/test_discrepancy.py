@@ -148,5 +148,5 @@ def test_bad_arguments():
         estimate_discrepancy([[1]], 0, [10], 5)
     with pytest.raises(ValueError, match="contrast_gram has shape"):
         estimate_discrepancy(np.eye(3), 10, [10, 10], 5)
-    with pytest.raises(ValueError, match="n_parameters must be at least 1"):
+    with pytest.raises(ValueError, match="n_parameters must be finite and above 0"):
         estimate_discrepancy([[1]], 10, [10], 0)

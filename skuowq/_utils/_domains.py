@@ -74,6 +74,8 @@ def check_domains(
     y = _check_labels(y, "the target")
     # The dtype is the weights'; integer X must not round them.
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not np.any(weight > 0):  # scikit-learn 1.7 lets it pass.
+        raise ValueError("Sample weights must contain at least one non-zero number.")
     raw = [_drop_zero_weight(X, y, weight)]
     labels = []
     for (X_i, y_i, weight_i), name in zip(*_triples(sources), strict=True):

@@ -1,9 +1,10 @@
-"""The weight program by active sets, in doubled precision: the road of last resort.
+"""The weight program by active sets: exact zeros and bounds, and a certificate without rounding.
 
 ``min alpha' M alpha`` over the simplex is ``M_AA u = 1`` on the sources A in use, scaled to sum 1.
 When large biases cancel one another, ``M alpha`` is a difference of numbers up to 1e15 times larger
-than itself, and double precision can neither polish the answer nor certify it. Here the products
-are summed without rounding (`math.fsum`) and ``u`` is kept as an unevaluated sum of two doubles.
+than itself, and double precision can neither polish the answer nor certify it. There the products
+are summed without rounding (`math.fsum`), ``u`` is kept as an unevaluated sum of two doubles, and
+the discrepancy and the variance ``1 / N`` are never added up. The only scaling is by powers of two.
 """
 
 import math
@@ -16,57 +17,111 @@ _MAX_PIVOTS = 50
 _MAX_REFINEMENTS = 40
 
 
-def active_set_mixture(matrix, factor, weight_one):
-    """Optimal mixture and its relative gap.
+def bounded_pivots(M, n_target, caps, u):
+    """Exact minimum of ``(N0 + u'Mu) / (N0 + 1'u)^2`` over ``0 <= u <= caps``, from near it.
 
-    Parameters
-    ----------
-    matrix : ndarray of shape (n_sources, n_sources)
-        Unit-diagonal ``M``.
-    factor : ndarray of shape (n_sources, n_sources)
-        ``C`` with ``matrix = C C'`` to rounding.
-    weight_one : ndarray of shape (n_sources,)
-        ``g``: the program is ``min v' M v`` subject to ``g' v = 1, v >= 0``.
+    At the minimum ``(M u)_i = rho`` for the free sources, ``>= rho`` for those at 0 and ``<= rho``
+    for those at their caps, with ``rho = (N0 + u'Mu) / (N0 + 1'u)``. Given which is which, with
+    F the free and C the capped ones (at c), ``u_F = rho x - y`` for ``x = M_FF^-1 1``,
+    ``y = M_FF^-1 M_FC c``, and ``rho = (N0 + c'(M_CC c - M_CF y)) / (N0 + 1'c - 1'y)``.
 
     Returns
     -------
-    v : ndarray of shape (n_sources,)
-    gap : float
-        ``(f - lower bound) / f``, with the bound ``2 lambda - z' M z`` of any ``z`` for which
-        ``M z >= lambda g``: the Frank-Wolfe bound where ``z = v``, but ``z`` is not rounded.
+    u : ndarray of shape (n_sources,) or None
+        None when the sets do not settle.
     """
-    target = np.linalg.lstsq(factor, weight_one, rcond=None)[0]
-    try:
-        start = nnls(factor.T, target, maxiter=30 * len(matrix))[0]
-    except RuntimeError:  # Cycling: the pivots below start from all sources.
-        start = np.ones(len(matrix))
-    active = start > 0
-    best, best_gap = start, np.inf
+    unit = np.sqrt(np.diag(M))
+    low = u * unit <= 1e-5 * np.max(u * unit)
+    high = u >= caps * (1 - 1e-5)
     for _ in range(_MAX_PIVOTS):
-        u, u_rest = _solve(matrix, weight_one, active)
+        free = ~(low | high)
+        u = np.where(high, caps, 0.0)
+        load = M[:, high] @ caps[high]
+        try:
+            factor = cho_factor((M / np.outer(unit, unit))[np.ix_(free, free)])
+        except LinAlgError:
+            return None
+        right = np.column_stack([np.ones(len(u)), load])[free] / unit[free, None]
+        x, y = (cho_solve(factor, right) / unit[free, None]).T
+        own = u[high] @ (load[high] - M[np.ix_(high, free)] @ y)
+        rho = (n_target + own) / (n_target + u.sum() - y.sum())
+        u[free] = rho * x - y
+        slack = M @ u - rho
+        tolerance = 1e-9 * rho
+        too_low, too_high = free & (u < 0), free & (u > caps)
+        wrong = too_low | too_high | (low & (slack < -tolerance)) | (high & (slack > tolerance))
+        if not wrong.any():
+            return u
+        low, high = (low & ~wrong) | too_low, (high & ~wrong) | too_high
+    return None
+
+
+def active_set_mixture(discrepancy, variance):
+    """Optimal mixture, its objective and the relative gap, without rounding on the way.
+
+    Parameters
+    ----------
+    discrepancy : ndarray of shape (n_sources, n_sources)
+        ``G``.
+    variance : ndarray of shape (n_sources,)
+        ``1 / N``.
+
+    Returns
+    -------
+    mixture : ndarray of shape (n_sources,)
+    value : float
+        ``alpha' M alpha``.
+    gap : float
+        ``(value - bound) / value``, with the bound ``2 lambda - z' M z`` of any ``z`` for which
+        ``M z >= lambda``: the Frank-Wolfe bound where ``z = alpha``, but ``z`` is not rounded.
+    """
+    M = discrepancy + np.diag(variance)
+    scale = 2.0 ** np.round(np.log2(np.sqrt(np.diag(M))))
+    G, D = discrepancy / np.outer(scale, scale), variance / scale**2
+    ones = 1 / scale
+    rounded = M / np.outer(scale, scale)
+    factor = factor_of(rounded)
+    try:
+        target = np.linalg.lstsq(factor, ones, rcond=None)[0]
+        active = nnls(factor.T, target, maxiter=30 * len(M))[0] > 0
+    except RuntimeError:  # Cycling: the pivots below start from all sources.
+        active = np.ones(len(M), dtype=bool)
+    best = None, np.nan, np.inf
+    for _ in range(_MAX_PIVOTS):
+        u, rest = _solve(G, D, rounded, ones, active)
         if u is None:
             break
-        gradient = accurate_product(matrix, u, u_rest)
+        image = accurate_product(G, D, u, rest)
         if np.all(u >= 0):
-            gap = _gap(matrix, weight_one, u, u_rest, gradient)
-            if gap < best_gap:
-                best, best_gap = u / (weight_one @ u), gap
-        slack = gradient - weight_one
-        wrong = np.where(active, u < 0, slack < -1e-9 * weight_one)
+            mixture, value, gap = _certify(G, D, ones, u, rest, image)
+            if gap < best[2]:
+                best = mixture / scale, value, gap
+        wrong = np.where(active, u < 0, image - ones < -1e-9 * ones)
         if not wrong.any():
             break
         active = active ^ wrong
-    return best, best_gap
+    return best
 
 
-def accurate_product(matrix, u, u_rest):
-    """``matrix @ (u + u_rest)``, rounded once: Dekker's exact products, exactly summed."""
-    product = matrix * u
-    a, a_rest = _halves(matrix)
-    b, b_rest = _halves(u)
-    error = ((a * b - product) + a * b_rest + a_rest * b) + a_rest * b_rest
-    terms = np.hstack([product, error, matrix * u_rest])
+def accurate_product(G, D, u, rest):
+    """``(G + diag(D)) (u + rest)``, rounded once: Dekker's exact products, exactly summed."""
+    terms = np.hstack(
+        [
+            *_exact_products(G, u),
+            G * rest,
+            np.column_stack([*_exact_products(D, u), D * rest]),
+        ]
+    )
     return np.array([math.fsum(row) for row in terms])
+
+
+def _exact_products(a, b):
+    """``a * b`` as rounded product and its error."""
+    product = a * b
+    a_high, a_low = _halves(a)
+    b_high, b_low = _halves(b)
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product, error
 
 
 def _halves(x):
@@ -75,37 +130,48 @@ def _halves(x):
     return high, x - high
 
 
-def _solve(matrix, weight_one, active):
+def _solve(G, D, rounded, ones, active):
     """``M_AA u = g_A`` by iterative refinement, zero elsewhere."""
-    block = matrix[np.ix_(active, active)]
+    block = np.ix_(active, active)
     try:
-        factor = cho_factor(block)
+        factor = cho_factor(rounded[block])
     except LinAlgError:
         return None, None
-    u, u_rest = cho_solve(factor, weight_one[active]), np.zeros(active.sum())
+    goal = ones[active]
+    u, rest = cho_solve(factor, goal), np.zeros(active.sum())
     last = np.inf
     for _ in range(_MAX_REFINEMENTS):
-        residual = weight_one[active] - accurate_product(block, u, u_rest)
-        size = np.abs(residual / weight_one[active]).max()
+        residual = goal - accurate_product(G[block], D[active], u, rest)
+        size = np.abs(residual / goal).max()
         if size <= 1e-15 or size >= last:
             break
         last = size
-        step = u_rest + cho_solve(factor, residual)
+        step = rest + cho_solve(factor, residual)
         total = u + step
-        u, u_rest = total, step - (total - u)
-    full, full_rest = np.zeros(len(matrix)), np.zeros(len(matrix))
-    full[active], full_rest[active] = u, u_rest
+        u, rest = total, step - (total - u)
+    full, full_rest = np.zeros(len(ones)), np.zeros(len(ones))
+    full[active], full_rest[active] = u, rest
     return full, full_rest
 
 
-def _gap(matrix, weight_one, u, u_rest, gradient):
-    """Relative gap of the rounded mixture, by the bound that the unrounded one proves."""
-    value = _dot(u, gradient) + _dot(u_rest, gradient)
-    level = (gradient / weight_one).min()
-    scale = weight_one @ u
-    bound = (2 * level * scale - value) / scale**2
-    rounded = _dot(u, accurate_product(matrix, u, np.zeros_like(u))) / scale**2
-    return max(0.0, (rounded - bound) / rounded)
+def _certify(G, D, ones, u, rest, image):
+    """Rounded mixture, its objective, and its gap by the bound that the unrounded one proves."""
+    total = _dot(ones, u)
+    value = (_dot(u, image) + _dot(rest, image)) / total**2
+    bound = 2 * (image / ones).min() / total - value
+    mixture = u / total
+    achieved = _dot(mixture, accurate_product(G, D, mixture, np.zeros_like(u)))
+    achieved /= _dot(ones, mixture) ** 2
+    return mixture, achieved, max(0.0, (achieved - bound) / achieved)
+
+
+def factor_of(R):
+    """``C`` with ``R = C C'``, for matrices that may be singular to rounding."""
+    try:
+        return np.linalg.cholesky(R)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(R)
+        return vectors * np.sqrt(np.maximum(values, 1e-16 * values[-1]))
 
 
 def _dot(x, y):

@@ -9,8 +9,9 @@ A bound ``w <= max_weight`` couples the mixture with the total. The weighted fit
 ``beta_0^2 / N0 + beta' M beta``, and the bound is linear: ``beta_i <= max_weight N_i / N0 beta_0``.
 
 Three roads, the cheapest first, each judged by the same certificate: the stationary point
-``M u = 1`` where it is feasible (always for one source and for REML's discrepancies), cvxpy, and an
-active-set solution by non-negative least squares for what the interior-point solver cannot do.
+``M u = 1`` where it is feasible (always for one source and for REML's discrepancies), cvxpy with
+its answer put exactly on the bounds it points to, and an active set in doubled precision for biases
+that cancel.
 """
 
 import numbers
@@ -19,11 +20,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
-from ._active_set import active_set_mixture
+from ._active_set import active_set_mixture, bounded_pivots, factor_of
 
 # A road's answer is taken when its relative Frank-Wolfe gap is below this.
 _GAP_TOLERANCE = 1e-6
@@ -100,31 +101,16 @@ def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=No
     """
     n_samples = check_sizes(n_samples, "n_samples")
     discrepancy = check_discrepancy(discrepancy, len(n_samples))
-    matrix = discrepancy + np.diag(1 / n_samples)
-    caps = None
-    if max_weight is not None:
-        n_target = _check_bound(n_target, max_weight)
-        if max_weight == 0:
-            zeros = np.zeros(len(n_samples))
-            return SourceWeights(zeros, zeros.copy(), 0.0, 0.0)
-        # The target joins the mixture as entry 0.
-        matrix = np.block(
-            [
-                [np.full((1, 1), 1 / n_target), np.zeros((1, len(n_samples)))],
-                [np.zeros((len(n_samples), 1)), matrix],
-            ]
-        )
-        caps = max_weight * n_samples / n_target
     if solver is not None:
         solver = check_solver(solver)
-    mixture, gap = _best_mixture(matrix, caps, solver)
-    if caps is None:
-        size = 1 / (mixture @ matrix @ mixture)
-        source_weights = size * mixture / n_samples
-    else:
-        source_weights = n_target * mixture[1:] / (mixture[0] * n_samples)
-        source_weights = np.minimum(source_weights, max_weight)
-    return weights_record(source_weights, n_samples, gap)
+    if max_weight is None:
+        mixture, value, gap = _free_mixture(discrepancy, 1 / n_samples, solver)
+        return weights_record(mixture / value / n_samples, n_samples, gap)
+    n_target = _check_bound(n_target, max_weight)
+    if max_weight == 0:
+        return weights_record(np.zeros(len(n_samples)), n_samples, 0.0)
+    u, gap = _bounded_rows(discrepancy, n_samples, n_target, max_weight, solver)
+    return weights_record(np.minimum(u / n_samples, max_weight), n_samples, gap)
 
 
 def weights_record(source_weights, n_samples, gap):
@@ -135,126 +121,144 @@ def weights_record(source_weights, n_samples, gap):
     return SourceWeights(source_weights, mixture, size, float(gap))
 
 
-def _best_mixture(matrix, caps, solver):
-    """The mixture of the first road whose certificate holds, and its relative gap."""
-    # In units where the diagonal is 1 the roads survive sizes from 1 to 1e9.
-    unit = np.sqrt(np.diag(matrix))
-    correlation = matrix / np.outer(unit, unit)
-    weight_one = 1 / unit
-    weight_one = weight_one / weight_one.max()
-    gaps = []
-    for road in _roads(len(matrix), caps, solver):
-        v, gap = road(correlation, weight_one, unit, caps)
-        if v is None:
-            continue
-        mixture = np.maximum(v, 0) / unit
-        mixture = _inside_caps(mixture / mixture.sum(), caps)
-        gap = frank_wolfe_gap(mixture, matrix, caps) if gap is None else gap
-        if gap <= _GAP_TOLERANCE:
-            return mixture, gap
-        gaps.append(gap)
-    remedy = (
-        f"Pass solver=None instead of {solver!r}."
-        if solver is not None
-        else "The discrepancy matrix is too ill conditioned: drop sources that are copies of one "
-        "another, or add a small multiple of its diagonal to it."
-    )
-    raise RuntimeError(
-        "The weight program was not solved: the best relative gap is "
-        f"{min(gaps, default=np.inf):.1e}, above {_GAP_TOLERANCE:.0e}. {remedy}"
-    )
-
-
-def _roads(size, caps, solver):
+def _free_mixture(discrepancy, variance, solver):
+    """Mixture, objective and gap of the first road whose certificate holds."""
+    matrix = discrepancy + np.diag(variance)
+    roads = [_stationary_point, _interior_point, active_set_mixture]
     if solver is not None:
-        return [partial(_interior_point, solver=solver)]
-    roads = [_stationary_point]
-    if size <= _CVXPY_MAX_SOURCES or caps is not None:
-        roads.append(_interior_point)
-    if caps is None:
-        roads.append(_active_set)
-    return roads
+        roads = [partial(_interior_point, solver=solver)]
+    elif len(matrix) > _CVXPY_MAX_SOURCES:
+        roads.remove(_interior_point)
+    gaps = []
+    for road in roads:
+        mixture, value, gap = road(discrepancy, variance)
+        if gap <= _GAP_TOLERANCE:
+            return mixture, value, gap
+        gaps.append(gap)
+    raise _not_solved(min(gaps), solver)
 
 
-def _stationary_point(R, g, unit, caps):
-    """``R v = g``, the optimum when no bound is active; None when one is."""
+def _judge(u, discrepancy, variance):
+    """Mixture of the sources' rows, its objective and gap in double precision."""
+    if u is None or np.any(u < 0):
+        return None, np.nan, np.inf
+    mixture = u / u.sum()
+    matrix = discrepancy + np.diag(variance)
+    return mixture, mixture @ matrix @ mixture, frank_wolfe_gap(mixture, matrix)
+
+
+def _stationary_point(discrepancy, variance):
+    """``M u = 1``, the optimum when no source is left out."""
+    R, g, unit = _unit_diagonal(discrepancy + np.diag(variance))
     try:
-        v = cho_solve(cho_factor(R), g)
+        return _judge(cho_solve(cho_factor(R), g) / unit, discrepancy, variance)
     except LinAlgError:
-        return None, None
-    mixture = v / unit
-    outside = caps is not None and np.any(mixture[1:] > caps * mixture[0])
-    return (None, None) if outside or np.any(v < 0) else (v, None)
+        return None, np.nan, np.inf
 
 
-def _interior_point(R, g, unit, caps, solver="CLARABEL"):
-    """cvxpy, in the factor form ``|C' v|^2`` that keeps small curvature visible."""
+def _interior_point(discrepancy, variance, solver="CLARABEL"):
+    matrix = discrepancy + np.diag(variance)
+    u = _solve_by_cvxpy(matrix, None, solver)
+    if u is None:
+        return None, np.nan, np.inf
+    # No bound above: the target's size drops out, any will do.
+    exact = bounded_pivots(matrix, 1.0, np.full(len(u), np.inf), u)
+    candidates = [_judge(exact, discrepancy, variance), _judge(u, discrepancy, variance)]
+    return min(candidates, key=lambda candidate: candidate[2])
+
+
+def _bounded_rows(discrepancy, n_samples, n_target, max_weight, solver):
+    """Rows' worth ``u = w N`` under the bound, and the gap of the mixture with the target."""
+    M = discrepancy + np.diag(1 / n_samples)
+    caps = max_weight * n_samples
+    # The target joins the mixture as entry 0.
+    matrix = np.zeros((len(M) + 1, len(M) + 1))
+    matrix[0, 0], matrix[1:, 1:] = 1 / n_target, M
+    ratios = caps / n_target
+
+    def judge(u):
+        if u is None:
+            return np.inf
+        mixture = np.append(n_target, np.clip(u, 0, caps))
+        return frank_wolfe_gap(mixture / mixture.sum(), matrix, ratios)
+
+    free, _, _ = _stationary_point(discrepancy, 1 / n_samples)
+    candidates = []
+    if free is not None and solver is None:
+        candidates.append(free / (free @ M @ free))
+        if np.all(candidates[0] <= caps):
+            return candidates[0], judge(candidates[0])
+    mixture = _solve_by_cvxpy(matrix, ratios, "CLARABEL" if solver is None else solver)
+    start = caps / 2 if mixture is None else n_target * mixture[1:] / mixture[0]
+    if mixture is not None:
+        candidates.append(start)
+    if solver is None or mixture is not None:
+        candidates.append(bounded_pivots(M, n_target, caps, np.clip(start, 0, caps)))
+    gaps = [judge(u) for u in candidates]
+    # The last, on its bounds exactly, where it is as good as any.
+    if gaps and gaps[-1] <= _GAP_TOLERANCE:
+        return candidates[-1], gaps[-1]
+    if not gaps or min(gaps) > _GAP_TOLERANCE:
+        raise _not_solved(min(gaps, default=np.inf), solver)
+    return np.clip(candidates[int(np.argmin(gaps))], 0, caps), min(gaps)
+
+
+def _solve_by_cvxpy(matrix, ratios, solver):
+    """cvxpy in the factor form ``|C' v|^2``, which keeps small curvature visible; may be None."""
     import cvxpy as cp
 
+    R, g, unit = _unit_diagonal(matrix)
     v = cp.Variable(len(R), nonneg=True)
     constraints = [g @ v == 1]
-    if caps is not None:
-        constraints.append(v[1:] <= cp.multiply(caps * unit[1:] / unit[0], v[0]))
-    problem = cp.Problem(cp.Minimize(cp.sum_squares(_factor(R).T @ v)), constraints)
+    if ratios is not None:
+        constraints.append(v[1:] <= cp.multiply(ratios * unit[1:] / unit[0], v[0]))
+    problem = cp.Problem(cp.Minimize(cp.sum_squares(factor_of(R).T @ v)), constraints)
     try:
         with warnings.catch_warnings():
             # cvxpy warns that the answer may be inaccurate; the certificate decides.
             warnings.simplefilter("ignore", UserWarning)
             problem.solve(solver=solver)
     except cp.error.SolverError:
-        return None, None
-    return (v.value if caps is not None else _on_its_support(R, g, v.value)), None
-
-
-def _on_its_support(R, g, v):
-    """The stationary point on the sources in use: exact zeros, full precision elsewhere."""
-    if v is None:
         return None
-    # In use where a source's own share exceeds what the solver leaves on those it has left.
-    used = v > 1e-5 * v.max()
-    exact = np.zeros(len(v))
-    try:
-        exact[used] = cho_solve(cho_factor(R[np.ix_(used, used)]), g[used])
-    except LinAlgError:
-        return v
-    outside = (R @ exact)[~used] < g[~used]
-    return v if np.any(exact < 0) or np.any(outside) else exact
+    return None if v.value is None else np.maximum(v.value, 0) / unit
 
 
-def _active_set(R, g, unit, caps):
-    """Non-negative least squares, polished and certified in doubled precision."""
-    return active_set_mixture(R, _factor(R), g)
+def _unit_diagonal(matrix):
+    """Units in which the diagonal is 1: the roads then survive sizes from 1 to 1e9."""
+    unit = np.sqrt(np.diag(matrix))
+    g = 1 / unit
+    return matrix / np.outer(unit, unit), g / g.max(), unit
 
 
-def _factor(R):
-    """``C`` with ``R = C C'``, for matrices that may be singular to rounding."""
-    try:
-        return cholesky(R, lower=True)
-    except LinAlgError:
-        values, vectors = np.linalg.eigh(R)
-        return vectors * np.sqrt(np.maximum(values, 1e-16 * values[-1]))
+def _not_solved(gap, solver):
+    remedy = (
+        f"Pass solver=None instead of {solver!r}."
+        if solver is not None
+        else "The discrepancy matrix is too ill conditioned: drop sources that are copies of one "
+        "another, or add a small multiple of its diagonal to it."
+    )
+    return RuntimeError(
+        f"The weight program was not solved: the best relative gap is {gap:.1e}, above "
+        f"{_GAP_TOLERANCE:.0e}. {remedy}"
+    )
 
 
-def _inside_caps(mixture, caps):
-    if caps is None:
-        return mixture
-    mixture[1:] = np.minimum(mixture[1:], caps * mixture[0])
-    return mixture / mixture.sum()
-
-
-def frank_wolfe_gap(mixture, matrix, caps=None):
+def frank_wolfe_gap(mixture, matrix, ratios=None):
     """``2 (f - min over the feasible set of <v, M mixture>) / f``, an upper bound on
-    ``(f - f*) / f`` for ``f = mixture' M mixture``."""
+    ``(f - f*) / f`` for ``f = mixture' M mixture``, and what rounding may hide from it."""
     gradient = matrix @ mixture
     value = mixture @ gradient
-    if caps is None:
-        return max(0.0, 2 * (value - gradient.min()) / value)
-    # Extreme points carry a set A of sources at their caps: the best is a ratio
-    # (g_0 + sum_A caps g) / (1 + sum_A caps), reached by taking the g in rising order.
-    order = np.argsort(gradient[1:])
-    numerator = gradient[0] + np.cumsum(np.append(0, (caps * gradient[1:])[order]))
-    denominator = 1 + np.cumsum(np.append(0, caps[order]))
-    return max(0.0, 2 * (value - (numerator / denominator).min()) / value)
+    rounding = np.finfo(float).eps * (mixture @ np.abs(matrix) @ mixture)
+    if ratios is None:
+        lowest = gradient.min()
+    else:
+        # Extreme points carry a set A of sources at their bounds: the best is a ratio
+        # (g_0 + sum_A r g) / (1 + sum_A r), reached by taking the g in rising order.
+        order = np.argsort(gradient[1:])
+        numerator = gradient[0] + np.cumsum(np.append(0, (ratios * gradient[1:])[order]))
+        denominator = 1 + np.cumsum(np.append(0, ratios[order]))
+        lowest = (numerator / denominator).min()
+    return (2 * max(0.0, value - lowest) + rounding) / value
 
 
 def _check_bound(n_target, max_weight):

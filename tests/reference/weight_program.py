@@ -1,6 +1,7 @@
-"""The weight program by trying every set of sources in use, and by NNLS as textbooks have it."""
+"""The weight program by trying every set of bounds, in exact fractions too, and by NNLS."""
 
-from itertools import combinations
+from fractions import Fraction
+from itertools import combinations, product
 
 import numpy as np
 from scipy.optimize import nnls
@@ -32,3 +33,58 @@ def nnls_weights(n_samples, discrepancy):
     factor = np.linalg.cholesky(M / np.outer(unit, unit))
     v, _ = nnls(factor.T, np.linalg.solve(factor, 1 / unit))
     return v / unit / np.asarray(n_samples)
+
+
+def exact_optimum(n_samples, discrepancy, n_target=None, max_weight=None):
+    """``(weights, objective)`` in exact fractions; the numbers given are taken as exact.
+
+    Without a bound the objective is ``t = alpha' M alpha``; with one it is
+    ``(N0 + u'Mu) / (N0 + 1'u)^2``. Every source is at 0, free or at its bound; given which, the
+    free ones solve linear equations in which ``rho = (N0 + u'Mu) / (N0 + 1'u)`` is found from
+    ``M_FF u_F + M_FC c = rho``.
+    """
+    K = len(n_samples)
+    N = [Fraction(n) for n in n_samples]
+    G = [[Fraction(float(g)) for g in row] for row in np.asarray(discrepancy)]
+    M = [[G[i][j] + (1 / N[i] if i == j else 0) for j in range(K)] for i in range(K)]
+    N0 = Fraction(1) if n_target is None else Fraction(n_target)
+    caps = None if max_weight is None else [Fraction(max_weight) * n for n in N]
+    best = None
+    for kinds in product(("zero", "free") if caps is None else ("zero", "free", "cap"), repeat=K):
+        free = [i for i in range(K) if kinds[i] == "free"]
+        u = [caps[i] if kinds[i] == "cap" else Fraction(0) for i in range(K)]
+        if free:
+            block = [[M[i][j] for j in free] for i in free]
+            x = solve(block, [Fraction(1)] * len(free))
+            load = [sum(M[i][j] * u[j] for j in range(K)) for i in range(K)]
+            y = solve(block, [load[i] for i in free])
+            own = sum(u[i] * load[i] for i in range(K)) - sum(
+                u[i] * M[i][j] * y[k] for i in range(K) for k, j in enumerate(free)
+            )
+            rho = (N0 + own) / (N0 + sum(u) - sum(y))
+            for k, i in enumerate(free):
+                u[i] = rho * x[k] - y[k]
+        if any(v < 0 for v in u) or (caps and any(v > c for v, c in zip(u, caps, strict=True))):
+            continue
+        quadratic = sum(u[i] * M[i][j] * u[j] for i in range(K) for j in range(K))
+        if caps is not None:
+            value = (N0 + quadratic) / (N0 + sum(u)) ** 2
+        elif any(u):
+            value = quadratic / sum(u) ** 2
+        else:
+            continue
+        if best is None or value < best[1]:
+            best = [v / n for v, n in zip(u, N, strict=True)], value
+    return best
+
+
+def solve(A, b):
+    """Gaussian elimination in fractions, for positive definite A."""
+    A = [[*row, value] for row, value in zip(A, b, strict=True)]
+    n = len(A)
+    for i in range(n):
+        A[i] = [value / A[i][i] for value in A[i]]
+        for r in range(n):
+            if r != i:
+                A[r] = [a - A[r][i] * p for a, p in zip(A[r], A[i], strict=True)]
+    return [row[-1] for row in A]

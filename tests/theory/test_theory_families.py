@@ -1,4 +1,4 @@
-"""The Gaussian mean family against raw rows, quadrature-free identities and its own shapes."""
+"""The Gaussian mean family against raw rows, identities and its own shapes."""
 
 import numpy as np
 import pytest

@@ -1,8 +1,10 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from problems import PROBLEMS, true_discrepancy
-from reference.weight_program import every_active_set, nnls_weights
+from reference.weight_program import every_active_set, exact_optimum, nnls_weights
 
 from skuowq.weights import solve_source_weights
 
@@ -107,6 +109,66 @@ def test_the_certificate_bounds_the_distance_to_the_optimum():
     for mixture in rng.dirichlet(np.ones(4), size=50):
         value = mixture @ M @ mixture
         assert (value - best) / value <= frank_wolfe_gap(mixture, M) + 1e-12
+
+
+def whole_biases(rng, n_sources):
+    """Biases whose products are exact, large enough to cancel in the ninth digit."""
+    rank = int(rng.integers(1, 3))
+    return rng.integers(-64, 65, size=(rank, n_sources)) * 2.0 ** rng.integers(-8, 7, n_sources)
+
+
+def exact_objective(mixture, n_samples, G):
+    alpha = [Fraction(float(a)) for a in mixture]
+    value = sum(a * a / n for a, n in zip(alpha, n_samples, strict=True))
+    for i, a in enumerate(alpha):
+        value += sum(a * Fraction(float(G[i, j])) * b for j, b in enumerate(alpha))
+    return value / sum(alpha) ** 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_against_exact_fractions(seed):
+    """The relative distance to the exact optimum is within the certificate, biases cancelling."""
+    rng = np.random.default_rng(seed)
+    n_sources = int(rng.integers(2, 5))
+    n_samples = [int(n) for n in 10 ** rng.uniform(0, 9, n_sources)]
+    biases = whole_biases(rng, n_sources)
+    G = biases.T @ biases
+    result = solve_source_weights(n_samples, G)
+    weights, value = exact_optimum(n_samples, G)
+    assert result.gap < 1e-6
+    # 1 / N is rounded once, before anything else.
+    achieved = exact_objective(result.mixture_weights, n_samples, G)
+    assert float((achieved - value) / achieved) <= result.gap + 1e-12
+    assert_allclose(result.effective_source_size, float(1 / value), rtol=1e-6)
+    assert_allclose(result.source_weights, [float(w) for w in weights], rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_bounded_weights_against_exact_fractions(seed):
+    rng = np.random.default_rng(seed)
+    n_sources = int(rng.integers(1, 5))
+    n_samples = [int(n) for n in 10 ** rng.uniform(1, 6, n_sources)]
+    n_target, max_weight = int(rng.integers(5, 200)), float(2.0 ** rng.integers(-6, 2))
+    biases = whole_biases(rng, n_sources) / 64
+    G = biases.T @ biases
+    result = solve_source_weights(n_samples, G, n_target=n_target, max_weight=max_weight)
+    weights, _ = exact_optimum(n_samples, G, n_target, max_weight)
+    assert_allclose(result.source_weights, [float(w) for w in weights], rtol=1e-5, atol=1e-9)
+    assert result.gap < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "G", "n_target", "max_weight"),
+    [
+        ([1e5, 1e5], [[1, -1], [-1, 1]], 10, 0.5),
+        ([1e6, 2e6], [[1, -1.25], [-1.25, 1.5625]], 50, 1.0),
+        ([1000, 1000], [[0.01, 1], [1, 100]], 20, 0.05),
+    ],
+)
+def test_bounds_on_cancelling_biases(n_samples, G, n_target, max_weight):
+    result = solve_source_weights(n_samples, G, n_target=n_target, max_weight=max_weight)
+    weights, _ = exact_optimum(n_samples, G, n_target, max_weight)
+    assert_allclose(result.source_weights, [float(w) for w in weights], rtol=1e-6)
 
 
 def expected_error(weights, n_target, n_samples, G):

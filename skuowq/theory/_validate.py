@@ -133,10 +133,12 @@ def validate(
     claim : {"error", "optimal_weight", "optimal_quantity"}, default="error"
         - "error": `asymptotic_error` is the error, over a grid of weights.
         - "optimal_weight": the error at the optimal weights w* is `minimal_error`, and that of
-          multiples of w* exceeds it by what the formula says, which is never below 0.
-        - "optimal_quantity": with one source whose rows have weight 1, the formula holds over a
-          grid of quantities that includes `optimal_quantity`, rounded; and the error there exceeds
-          that of all rows at `optimal_weight` by what the formula says, which is never below 0.
+          multiples of w*, and of w* with one source's weight changed, exceeds it by what the
+          formula says and never falls below it.
+        - "optimal_quantity": with one source whose rows have weight 1, the error at
+          `optimal_quantity` is the formula's, and that of other quantities exceeds it by what the
+          formula says and never falls below it; nor does it fall below that of all rows at
+          `optimal_weight`.
     source_weights : array-like of shape (n_points, n_sources), default=None
         The grid of the claim "error". None takes multiples of the optimal weights, and weights 1.
     n_repeats : int, default=20000
@@ -232,16 +234,25 @@ def _plan_error(n_target, n_samples, G, n_parameters, source_weights):
 
 
 def _plan_optimal_weight(n_target, n_samples, G, n_parameters):
-    multiples = np.array([1, 0.5, 0.8, 0.95, 1.05, 1.25, 2])
-    weights = np.outer(multiples, _optimal_weights(n_samples, G))
-    # The first point as it is, the others less the first.
-    contrasts = np.eye(len(multiples))
-    contrasts[1:, 0] = -1
-    theory = contrasts @ asymptotic_error(n_target, n_samples, weights, G, n_parameters)
+    optimum = _optimal_weights(n_samples, G)
+    multiples = (0.5, 0.8, 0.95, 1.05, 1.25, 2)
+    rivals = [multiple * optimum for multiple in multiples]
+    labels = [f"{multiple:g} w*" for multiple in multiples]
+    # Multiples of w* test the total alone; the mixture is tested by one source at a time.
+    for i in range(len(G) if len(G) > 1 else 0):
+        steps = (0.5, 2) if optimum[i] > 0 else (0.1,)
+        for step in steps:
+            rival = optimum.copy()
+            rival[i] = step * (optimum[i] or optimum.mean())
+            rivals.append(rival)
+            labels.append(f"w_{i} = {rival[i]:.3g}")
+    weights = np.vstack([optimum, *rivals])
+    rows = np.broadcast_to(n_samples, weights.shape)
+    errors = asymptotic_error(n_target, n_samples, weights, G, n_parameters)
+    contrasts, theory = _less_the_first(errors)
     # A road of its own to the first number: the optimum of the program, not the formula at w*.
     theory[0] = minimal_error(n_target, n_samples, G, n_parameters)
-    labels = ("w*", *(f"{multiple:g} w* less w*" for multiple in multiples[1:]))
-    rows = np.broadcast_to(n_samples, weights.shape)
+    labels = ("w*", *(f"{label} less w*" for label in labels))
     return _Plan(labels, weights, rows, weights, contrasts, theory)
 
 
@@ -252,18 +263,33 @@ def _plan_optimal_quantity(n_target, n_samples, G, n_parameters):
             "pass one column at a time"
         )
     N, tau = n_samples.item(), G.item()
-    best = max(1.0, round(optimal_quantity(n_target, N, tau)))
-    grid = np.unique(np.maximum(1.0, np.round([N / 8, N / 4, N / 2, best, N])))
-    # The last two simulated points are the two rivals; their difference is the last claim.
-    rows = np.append(grid, [best, N])[:, None]
+    best = optimal_quantity(n_target, N, tau)
+    near = np.array([0.25, 0.5, 0.8, 1.25, 2, 4]) * best
+    grid = np.unique(np.append(near[near < N], [N / 4, N / 2, N]))
+    grid = grid[grid != best]
+    rows = np.append(best, np.append(grid, N))[:, None]
     weights = np.ones_like(rows)
     weights[-1] = optimal_weight(N, tau)
-    contrasts = np.eye(len(rows))[:-1]
-    contrasts[-1, -1] = -1
-    theory = contrasts @ asymptotic_error(n_target, rows, weights, G, n_parameters)
-    labels = tuple(f"n = {n:.0f}" + (" (n*)" if n == best else "") for n in grid)
-    labels += ("n* less all rows at w*",)
-    return _Plan(labels, rows[:-1], rows, weights, contrasts, theory)
+    errors = asymptotic_error(n_target, rows, weights, G, n_parameters)
+    contrasts, theory = _less_the_first(errors)
+    # The other way round: all rows at their weight are the better rival.
+    contrasts[-1] *= -1
+    theory[-1] = max(errors[0] - errors[-1], 0)
+    labels = (f"n* = {best:.4g}", *(f"n = {n:.4g} less n*" for n in grid), "n* less all rows at w*")
+    return _Plan(labels, rows, rows, weights, contrasts, theory)
+
+
+def _less_the_first(errors):
+    """Contrasts that keep the first error and take it from the others, and what is claimed.
+
+    The first is the least, so a difference below 0 is claimed to be 0: where the formula says
+    otherwise the simulation refutes the claim.
+    """
+    contrasts = np.eye(len(errors))
+    contrasts[1:, 0] = -1
+    theory = contrasts @ errors
+    theory[1:] = np.maximum(theory[1:], 0)
+    return contrasts, theory
 
 
 def _optimal_weights(n_samples, G):

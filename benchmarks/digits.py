@@ -18,7 +18,7 @@ DEFAULT = "REML (default)"
 
 
 def fixed(weights):
-    """Fit with given weights, through the classifier's own road: zero bias, bounded weights."""
+    """Fit with given weights."""
 
     def fit(X, y, sources):
         rows = [(X, y, 1.0), *((*s, w) for s, w in zip(sources.values(), weights, strict=True))]
@@ -48,7 +48,7 @@ METHODS = {
     "equal mass": equal_mass,
     "plug-in, static": uowq(discrepancy="plugin", n_updates=0),
     "plug-in, dynamic": uowq(discrepancy="plugin"),
-    "debiased, dynamic": uowq(discrepancy="debiased"),
+    "debiased": uowq(discrepancy="debiased"),
     DEFAULT: uowq(),
     "hindsight: good only": fixed([1, 1, 0, 0]),
 }

@@ -70,8 +70,8 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
         penalised,
         row_weight[judged],
     )
-    # The rows judged speak for all of the target.
-    return row_weight.sum() * np.average(losses, weights=row_weight[judged])
+    # Rows that are not judged are no evidence.
+    return row_weight[judged] @ losses
 
 
 def _folds(problem, weight, rows, theta, _):

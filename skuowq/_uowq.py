@@ -47,18 +47,19 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     estimator : classifier, default=None
         Any classifier whose ``fit`` takes ``sample_weight``, or a pipeline that ends in one; None
         is :class:`~sklearn.linear_model.LogisticRegression`. The weights come from a softmax
-        regression on the same rows: with the same features and penalty for a logistic
-        regression, on standardised columns, imputed and with categories as indicators, otherwise.
+        regression on the same rows: with the same features and ``C`` for a logistic regression
+        (its other options aside), on standardised columns, imputed and with categories as
+        indicators, otherwise.
     discrepancy : {"reml", "debiased", "plugin"} or array of shape (n_sources, n_sources), \
             default="reml"
         Estimator of the discrepancy, or the discrepancy itself, squared and per parameter. "reml"
         takes the sampling noise of target and sources out and needs no fit on the target alone;
         "plugin" is the original rule, which wastes sources when target rows are few; "debiased"
-        is "plugin" less its expected noise.
+        is its static form less the expected noise.
     n_updates : int, default=4
         How often weights and weighted fit alternate after the first weights. 0 is the static rule.
         More updates let the sources found useful sharpen the fit by which they are judged, at the
-        cost of one softmax fit each; they end early once the weights settle.
+        cost of one softmax fit each; they end early once the weights settle. "debiased" has none.
     max_weight : float, default=None
         Upper bound on the weight of a source row (a target row weighs 1). None sets no bound.
     classes : {"union", "target"}, default="union"
@@ -86,12 +87,14 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     effective_source_size_ : float
         How many target rows the sources are worth.
     discrepancy_ : ndarray of shape (n_sources, n_sources)
-        The discrepancy the weights rest on.
+        The discrepancy the weights rest on; for "reml" a distance of scores, which is ``G`` for
+        sources near the target.
     expected_error_, target_only_error_ : float
         Asymptotic expected Kullback-Leibler error with the sources and without; their ratio is
-        the promised gain.
+        the promised gain. Compare them within one fit only: they scale with `n_parameters_`.
     n_parameters_ : float
-        Number of parameters ``d``, effective under the ridge penalty for "reml".
+        Number of parameters ``d`` that the discrepancy is divided by: effective under the ridge
+        penalty for "reml", all of the softmax model's otherwise.
     optimality_gap_ : float
         Certificate of the weight program, before the target's rows judge its answer: its objective
         is at most this fraction above optimal.
@@ -405,6 +408,11 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
+def _inverse_penalty(logistic):
+    unpenalised = getattr(logistic, "penalty", "l2") is None
+    return _MAX_INVERSE_PENALTY if unpenalised else min(logistic.C, _MAX_INVERSE_PENALTY)
+
+
 def _softmax_problem(base, domains, n_classes):
     """The softmax regression that measures the sources."""
     # A logistic regression is measured as it is, features and penalty; for other estimators the
@@ -412,7 +420,7 @@ def _softmax_problem(base, domains, n_classes):
     linear = isinstance(base, LogisticRegression) and not isinstance(base, LogisticRegressionCV)
     matrix, penalty = make_design(
         [domain.X for domain in domains],
-        inverse_penalty=min(base.C, _MAX_INVERSE_PENALTY) if linear else 1.0,
+        inverse_penalty=_inverse_penalty(base) if linear else 1.0,
         standardise=not linear,
     )
     if n_classes == 2:

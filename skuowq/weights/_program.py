@@ -46,7 +46,7 @@ class SourceWeights:
         ``s``: how many target rows the sources are worth.
     gap : float
         Frank-Wolfe gap relative to the objective: the objective is at most this fraction above
-        its minimum.
+        its minimum, rounding counted. Of averaged weights, the largest of the programs averaged.
     """
 
     source_weights: np.ndarray

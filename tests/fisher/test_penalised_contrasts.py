@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
 
 from skuowq import fisher
 from skuowq.fisher._penalised_contrasts import conjugate_gradients
@@ -39,7 +40,7 @@ def test_products_alone_give_the_same():
 
 
 def test_few_probes_are_as_good_as_said():
-    """The stated relative error, sqrt(8 / (n_probes d)), is not exceeded over 200 draws."""
+    """The stated relative error, sqrt(2 / (n_probes d)), is not exceeded over 200 draws."""
     H, ridge, contrasts = random_system()
     _, d = fisher.penalised_gram(H, ridge, contrasts)
     drawn = [
@@ -48,7 +49,7 @@ def test_few_probes_are_as_good_as_said():
         )[1]
         for seed in range(200)
     ]
-    assert np.sqrt(np.mean((np.array(drawn) / d - 1) ** 2)) < np.sqrt(8 / (8 * d))
+    assert np.sqrt(np.mean((np.array(drawn) / d - 1) ** 2)) < np.sqrt(2 / (8 * d))
     assert abs(np.mean(drawn) - d) < 4 * np.std(drawn) / np.sqrt(200)
 
 
@@ -61,6 +62,13 @@ def test_conjugate_gradients_solve_every_column(rtol):
     x = conjugate_gradients(lambda v: A @ v, columns, 1 / np.diag(A), rtol)
     residual = np.linalg.norm(A @ x - columns, axis=0)
     assert np.all(residual <= 1.01 * rtol * np.linalg.norm(columns, axis=0) + 1e-15)
+
+
+def test_conjugate_gradients_that_do_not_get_there_say_so():
+    H, ridge, contrasts = random_system()
+    A = H + np.diag(ridge)
+    with pytest.warns(ConvergenceWarning, match="stopped after 2 steps"):
+        conjugate_gradients(lambda v: A @ v, contrasts, 1 / np.diag(A), 1e-8, max_iter=2)
 
 
 def test_diagonal_of_the_information():

@@ -14,9 +14,10 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
   ``1 / N_i`` on average over the ``d`` directions that the penalty leaves free, as long as the
   model is right (a row's scores have covariance H), the penalty is small beside the rows and the
   target's rows are more than the features. With fewer it carries less (0.2 to 0.9 of it with 15
-  to 30 rows: they are in the fit that judges them), so small discrepancies are taken for none. ``S`` is a distance to first order: it
-  is ``G`` near the target, and may be half of it or twice where sources are far. In the end the
-  target's rows judge how much of the weights they support (see `_target_judge`).
+  to 30 rows: they are in the fit that judges them), so small discrepancies are taken for none.
+  ``S`` is a distance to first order: it is ``G`` near the target, and may be half of it or twice
+  where sources are far. In the end the target's rows judge how much of the weights they support
+  (see `_target_judge`).
 - ``"plugin"`` (the paper's; arXiv 2601.10779) and ``"debiased"``: contrasts of separately fitted
   parameters in the metric of the Fisher information at the target's, averaged over the target's
   rows. The plug-in's dynamic rule fits the target's parameters again with the current weights;

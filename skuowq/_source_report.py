@@ -61,7 +61,7 @@ class SourceReport:
         promise = self.expected_error / self.target_only_error
         return (
             f"{self.n_target:g} target rows; the sources are worth {self.rows_worth.sum():.4g} "
-            f"more; expected error {promise:.2g} times target-only's"
+            f"more; expected KL error of the softmax model {promise:.2g} times target-only's"
         )
 
     def _cells(self):

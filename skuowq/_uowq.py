@@ -2,6 +2,7 @@
 
 import numbers
 from copy import copy
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -19,9 +20,10 @@ from ._utils._domains import check_domains, concatenate_rows
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context, _set_random_states
 from ._utils._softmax_features import make_design
 from ._utils._sources import as_sources
+from ._utils._thinning import thin_rows, without_negligible
 from .theory import asymptotic_error
 from .weights import SourceWeights, solve_source_weights
-from .weights._program import check_solver
+from .weights._program import check_solver, weights_record
 
 # An unpenalised logistic regression keeps a trace of ridge here, so that its optimum is finite.
 _MAX_INVERSE_PENALTY = 1e6
@@ -99,7 +101,8 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         Certificate of the weight program, before the target's rows judge its answer: its objective
         is at most this fraction above optimal.
     history_ : ndarray of shape (n_steps, n_sources)
-        Source weights at every update, and for "reml" after the target's judgement, last.
+        Source weights at every update, for "reml" after the target's judgement, and for estimators
+        other than logistic regression without negligible sources.
     source_report_ : SourceReport
         All of this as a table that prints; ``to_frame()`` gives a data frame.
     source_names_ : list of str
@@ -128,8 +131,14 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     smallest at ``s = 1 / t`` for the mixture ``alpha`` that minimises ``t`` (arXiv 2601.10779).
     ``G`` is unknown, and its estimate decides everything. "reml" fails where its assumptions do:
     when every source is far from the target in a few-shot problem with many classes, some weight is
-    left on them; check with :func:`skuowq.metrics.negative_transfer_gap`. Weights describe the
-    softmax model; an estimator of another kind may profit from a source in other ways.
+    left on them, and when there are fewer than ten target rows a majority of sources that agree
+    with one another may outvote them; check with :func:`skuowq.metrics.negative_transfer_gap`.
+
+    Weights, errors and the promised gain describe the softmax model. For another estimator they
+    are a stand-in: it may gain less, or be harmed. Because trees count rows, and would give leaves
+    to rows of next to no weight, estimators other than logistic regression do without sources that
+    together make up less than 5 % of all weight (their weight is 0), and get a source lighter than
+    0.3 a row as fewer rows of weight 0.3 and the same total.
 
     Examples
     --------
@@ -229,6 +238,8 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             **input_tolerance(base),
         )
         result = checked._weigh(base, target, domains, len(classes))
+        if domains and not _is_logistic(base):
+            result = _for_row_counters(result, target, domains)
         source_weights = result.weights.source_weights
         estimator = self._fit_estimator(base, weight_name, target, domains, classes, source_weights)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -272,15 +283,21 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
 
     def _fit_estimator(self, base, weight_name, target, domains, classes, source_weights):
         """The final fit; sources of weight zero stay out of it."""
-        used = [(target, 1.0)]
-        used += [(d, w) for d, w in zip(domains, source_weights, strict=True) if w > 0]
-        X = concatenate_rows([domain.X for domain, _ in used])
-        y = classes[np.concatenate([domain.y for domain, _ in used])]
-        weight = np.concatenate([w * domain.sample_weight for domain, w in used])
+        parts = [(target.X, target.y, target.sample_weight)]
+        for domain, w in zip(domains, source_weights, strict=True):
+            if w > 0 and _is_logistic(base):
+                parts.append((domain.X, domain.y, w * domain.sample_weight))
+            elif w > 0:
+                parts.append(thin_rows(domain, w))
+        X, y, weight = zip(*parts, strict=True)
         estimator = clone(base)
         if self.random_state is not None:
             _set_random_states(estimator, check_random_state(self.random_state))
-        return estimator.fit(X, y, **{weight_name: weight})
+        return estimator.fit(
+            concatenate_rows(X),
+            classes[np.concatenate(y)],
+            **{weight_name: np.concatenate(weight)},
+        )
 
     def _set_result(self, result, target, domains, sources):
         weights = result.weights
@@ -408,6 +425,21 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
+def _for_row_counters(result, target, domains):
+    n_samples = np.array([domain.n_samples for domain in domains])
+    kept = without_negligible(result.weights.source_weights, n_samples, target.n_samples)
+    return replace(
+        result,
+        weights=weights_record(kept, n_samples, result.weights.gap),
+        history=np.vstack([result.history, kept]),
+    )
+
+
+def _is_logistic(estimator):
+    cross_validated = isinstance(estimator, LogisticRegressionCV)
+    return isinstance(estimator, LogisticRegression) and not cross_validated
+
+
 def _inverse_penalty(logistic):
     unpenalised = getattr(logistic, "penalty", "l2") is None
     return _MAX_INVERSE_PENALTY if unpenalised else min(logistic.C, _MAX_INVERSE_PENALTY)
@@ -417,7 +449,7 @@ def _softmax_problem(base, domains, n_classes):
     """The softmax regression that measures the sources."""
     # A logistic regression is measured as it is, features and penalty; for other estimators the
     # softmax model is a stand-in, so its columns are standardised.
-    linear = isinstance(base, LogisticRegression) and not isinstance(base, LogisticRegressionCV)
+    linear = _is_logistic(base)
     matrix, penalty = make_design(
         [domain.X for domain in domains],
         inverse_penalty=_inverse_penalty(base) if linear else 1.0,

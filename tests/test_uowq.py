@@ -25,8 +25,11 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from skuowq import Sources, UOWQClassifier
+from skuowq._utils._domains import Domain
+from skuowq._utils._thinning import thin_rows, without_negligible
 from skuowq.datasets import load_digit_domains, make_classification_tasks
 from skuowq.theory import asymptotic_error
 from skuowq.weights import solve_source_weights
@@ -342,6 +345,54 @@ def test_categories_and_missing_values_reach_the_estimator(mixed, estimator):
     assert accuracy > alone - 0.01
     assert_array_equal(clf.classes_, ["no", "yes"])
     assert_allclose(clf.predict_proba(X_test).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0),
+        DecisionTreeClassifier(min_samples_leaf=5, random_state=0),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_trees_are_not_ruined_by_a_source_of_tiny_weight(estimator):
+    """Accuracy with one flipped source, less target-only's, over six draws."""
+    differences = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X, y, X_1, y_1, X_test, y_test = [], [], [], [], [], []
+        for rows, labels, n, flip in ((X, y, 60, 0), (X_1, y_1, 400, 1), (X_test, y_test, 2000, 0)):
+            rows.append(rng.normal(size=(n, 6)))
+            chance = 1 / (1 + np.exp(-2 * rows[0][:, 0] + rows[0][:, 3]))
+            labels.append((rng.random(n) < chance).astype(int) ^ flip)
+        clf = UOWQClassifier(estimator).fit(X[0], y[0], [(X_1[0], y_1[0])])
+        alone = clone(clf).fit(X[0], y[0])
+        differences.append(clf.score(X_test[0], y_test[0]) - alone.score(X_test[0], y_test[0]))
+    assert np.mean(differences) >= -np.std(differences, ddof=1) / np.sqrt(6)
+
+
+def test_sources_that_do_not_count_are_left_out_for_trees():
+    n_samples = np.array([100.0, 100.0, 100.0, 1000.0])
+    weights = np.array([1.0, 0.01, 0.02, 0.5])
+    assert_allclose(without_negligible(weights, n_samples, 50), [1, 0, 0, 0.5])
+    # 3 + 20 rows of 623 are under 5 %, 3 + 40 are not.
+    weights = np.array([0.2, 0.01, 0.02, 0.5])
+    assert_allclose(without_negligible(weights, n_samples, 50), [0, 0, 0, 0.5])
+    weights[0] = 0.4
+    assert_allclose(without_negligible(weights, n_samples, 50), [0.4, 0, 0, 0.5])
+
+
+def test_thinned_rows_weigh_what_all_were_to_weigh():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 1000)
+    domain = Domain(rng.normal(size=(1000, 2)), y, rng.uniform(0.5, 1.5, 1000))
+    X, labels, weight = thin_rows(domain, 0.03)
+    assert X.shape == (100, 2)
+    assert_allclose(weight.sum(), 0.03 * domain.sample_weight.sum())
+    assert abs(labels.mean() - y.mean()) < 0.01
+    X, _, weight = thin_rows(domain, 0.4)
+    assert X is domain.X
+    assert_allclose(weight, 0.4 * domain.sample_weight)
 
 
 def test_categories_that_one_domain_lacks_are_kept(mixed):

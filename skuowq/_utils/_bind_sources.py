@@ -10,8 +10,9 @@ class BindSourcesMixin:
         """Keep sources with this estimator, for every later fit that is given none.
 
         Some meta-estimators hand no fit parameters on, or hand them to the wrong part
-        (`StackingClassifier`, `VotingClassifier`): bind the sources there. `clone` keeps them, and
-        so does a pickle, which then carries the data.
+        (`StackingClassifier`, `VotingClassifier`, `BaggingClassifier`): bind the sources there,
+        and encode all labels as 0, 1, ... first, as these hand them on. `clone` keeps the sources,
+        and so does a pickle, which then carries the data.
 
         Parameters
         ----------

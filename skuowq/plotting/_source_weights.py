@@ -56,8 +56,9 @@ class SourceWeightsDisplay:
 
         Parameters
         ----------
-        estimator : estimator or Pipeline
-            Fitted with sources; of a pipeline the last step is taken. Its attributes
+        estimator : estimator, Pipeline or search
+            Fitted with sources; of a search the best estimator and of a pipeline the last step is
+            taken. Its attributes
             `source_weights_`, `source_n_samples_`, `source_names_` and `n_target_` are read.
         ax : matplotlib Axes or None, default=None
             Where to draw. None makes a figure.
@@ -76,6 +77,7 @@ class SourceWeightsDisplay:
         ImportError
             If matplotlib is missing.
         """
+        estimator = getattr(estimator, "best_estimator_", estimator)
         if isinstance(estimator, Pipeline):
             estimator = estimator.steps[-1][1]
         check_is_fitted(estimator)

@@ -1,0 +1,53 @@
+"""What becomes of light sources where the estimator counts rows rather than weights."""
+
+import numpy as np
+
+from ._sklearn import _safe_indexing
+
+# A row kept weighs at least this much of a target row.
+_LEAST_WEIGHT = 0.3
+# Sources that together make up less than this of all weight are left out.
+_NEGLIGIBLE = 0.05
+
+
+def without_negligible(source_weights, n_samples, n_target):
+    """The weights, those of the lightest sources 0 as long as these are under 5 % of everything.
+
+    To leave them out costs the theory's error no more than that; to keep them may cost a tree,
+    which needs few rows for a leaf, a great deal.
+    """
+    worth = source_weights * n_samples
+    order = np.argsort(worth)
+    negligible = order[np.cumsum(worth[order]) < _NEGLIGIBLE * (n_target + worth.sum())]
+    kept = source_weights.copy()
+    kept[negligible] = 0.0
+    return kept
+
+
+def thin_rows(domain, weight):
+    """Rows, labels and weights of a source for an estimator that counts rows.
+
+    A tree's leaf needs so many rows, whatever they weigh, and takes the value of those it has: one
+    that holds rows of a harmful source alone is wrong however little they weigh. So a source
+    lighter than 0.3 a row gives only as many rows, every k-th in label order, as weigh 0.3 each
+    and together what all were to weigh.
+
+    Parameters
+    ----------
+    domain : Domain
+    weight : float
+        The weight of the source's rows, above 0.
+
+    Returns
+    -------
+    X, y, row_weight
+    """
+    n_rows = len(domain.y)
+    n_kept = min(n_rows, int(np.ceil(n_rows * weight / _LEAST_WEIGHT)))
+    if n_kept == n_rows:
+        return domain.X, domain.y, weight * domain.sample_weight
+    order = np.argsort(domain.y, kind="stable")
+    kept = np.sort(order[((np.arange(n_kept) + 0.5) * n_rows / n_kept).astype(int)])
+    row_weight = domain.sample_weight[kept]
+    row_weight = row_weight * (weight * domain.n_samples / row_weight.sum())
+    return _safe_indexing(domain.X, kept), domain.y[kept], row_weight

@@ -1,5 +1,7 @@
 """NegativeTransferDisplay: where the sources help and where they hurt."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from skuowq.plotting._matplotlib import import_pyplot
@@ -60,11 +62,17 @@ class NegativeTransferDisplay:
 
         Raises
         ------
+        TypeError
+            If `results` is no dict.
         ValueError
             If there are no results.
         ImportError
             If matplotlib is missing.
         """
+        if not isinstance(results, Mapping):
+            raise TypeError(
+                f"results is a {type(results).__name__}: pass a dict, {{name: NegativeTransferGap}}."
+            )
         if not results:
             raise ValueError("results is empty: pass at least one {name: NegativeTransferGap}.")
         display = cls(

@@ -71,3 +71,8 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r'pip install "skuowq\[plots\]"'):
         NegativeTransferDisplay.from_results(RESULTS)
+
+
+def test_a_result_alone_is_refused():
+    with pytest.raises(TypeError, match="results is a list: pass a dict"):
+        NegativeTransferDisplay.from_results([object()])

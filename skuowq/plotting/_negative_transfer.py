@@ -71,7 +71,7 @@ class NegativeTransferDisplay:
         """
         if not isinstance(results, Mapping):
             raise TypeError(
-                f"results is a {type(results).__name__}: pass a dict, {{name: NegativeTransferGap}}."
+                f"results is a {type(results).__name__}: pass a dict {{name: NegativeTransferGap}}"
             )
         if not results:
             raise ValueError("results is empty: pass at least one {name: NegativeTransferGap}.")

@@ -249,8 +249,4 @@ class _FittedContrasts:
             problem.matrix[target], self.theta, contrasts, problem.row_weight[target]
         )
         d = problem.n_parameters
-        return _symmetric(contrasts.T @ products) / d, d
-
-
-def _symmetric(matrix):
-    return (matrix + matrix.T) / 2
+        return contrasts.T @ products / d, d

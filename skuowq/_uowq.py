@@ -13,10 +13,10 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, validate_dat
 
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._source_report import SourceReport
-from ._utils._base_estimator import input_tolerance, sample_weight_name
+from ._utils._base_estimator import array_checks, sample_weight_name
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
-from ._utils._domains import check_domains, concatenate_rows
+from ._utils._domains import check_domains, concatenate_rows, is_frame
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context, _set_random_states
 from ._utils._softmax_features import make_design
 from ._utils._sources import as_sources
@@ -224,7 +224,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         if self.solver is not None:
             check_solver(self.solver)
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        keep_frames = self.estimator is not None and hasattr(X, "iloc")
+        keep_frames = self.estimator is not None and is_frame(X)
         # What the checks learn stays on a copy: a fit that fails leaves the last one whole.
         checked = copy(self)
         target, domains, classes = check_domains(
@@ -234,12 +234,13 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             sample_weight,
             sources,
             keep_frames=keep_frames,
+            check=array_checks(base),
             classes=self.classes,
-            **input_tolerance(base),
         )
-        result = checked._weigh(base, target, domains, len(classes))
+        n_samples = np.array([domain.n_samples for domain in domains])
+        result = checked._weigh(base, target, domains, n_samples, len(classes))
         if domains and not _is_logistic(base):
-            result = _for_row_counters(result, target, domains)
+            result = _for_row_counters(result, target.n_samples, n_samples)
         source_weights = result.weights.source_weights
         estimator = self._fit_estimator(base, weight_name, target, domains, classes, source_weights)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -250,11 +251,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         self.estimator_ = estimator
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
-        self._set_result(result, target, domains, sources)
+        self._set_result(result, target.n_samples, n_samples, sources)
         return self
 
-    def _weigh(self, base, target, domains, n_classes):
-        n_samples = np.array([domain.n_samples for domain in domains])
+    def _weigh(self, base, target, domains, n_samples, n_classes):
         n_parameters = float((self.n_features_in_ + 1) * max(n_classes - 1, 1))
         if not domains:
             weights = SourceWeights(np.zeros(0), np.zeros(0), 0.0, 0.0)
@@ -299,12 +299,12 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             **{weight_name: np.concatenate(weight)},
         )
 
-    def _set_result(self, result, target, domains, sources):
+    def _set_result(self, result, n_target, n_samples, sources):
         weights = result.weights
-        self.n_target_ = target.n_samples
-        self.source_n_samples_ = np.array([domain.n_samples for domain in domains])
+        self.n_target_ = n_target
+        self.source_n_samples_ = n_samples
         self.source_names_ = [] if sources is None else list(sources.names)
-        self.n_sources_ = len(domains)
+        self.n_sources_ = len(n_samples)
         self.source_weights_ = weights.source_weights
         self.mixture_weights_ = weights.mixture_weights
         self.effective_source_size_ = weights.effective_source_size
@@ -314,7 +314,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         self.history_ = result.history
         self.target_only_error_ = 0.5 * self.n_parameters_ / self.n_target_
         self.expected_error_ = self.target_only_error_
-        if domains:
+        if self.n_sources_:
             self.expected_error_ = asymptotic_error(
                 self.n_target_,
                 self.source_n_samples_,
@@ -404,15 +404,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         if self._fitted_on_frames:
             validate_data(self, X, reset=False, skip_check_array=True)
             return X
-        tolerance = input_tolerance(self.estimator_)
-        return validate_data(
-            self,
-            X,
-            reset=False,
-            dtype=np.float64,
-            accept_sparse="csr" if tolerance["accept_sparse"] else False,
-            ensure_all_finite="allow-nan" if tolerance["allow_nan"] else True,
-        )
+        return validate_data(self, X, reset=False, **array_checks(self.estimator_))
 
     def _base_estimator(self):
         return LogisticRegression() if self.estimator is None else self.estimator
@@ -425,9 +417,8 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _for_row_counters(result, target, domains):
-    n_samples = np.array([domain.n_samples for domain in domains])
-    kept = without_negligible(result.weights.source_weights, n_samples, target.n_samples)
+def _for_row_counters(result, n_target, n_samples):
+    kept = without_negligible(result.weights.source_weights, n_samples, n_target)
     return replace(
         result,
         weights=weights_record(kept, n_samples, result.weights.gap),

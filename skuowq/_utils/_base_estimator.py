@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 from sklearn.base import is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
@@ -39,12 +40,16 @@ def sample_weight_name(estimator):
     )
 
 
-def input_tolerance(estimator):
-    """Whether the estimator may take missing values and sparse matrices.
+def array_checks(estimator):
+    """Arguments of `check_array`: missing values and sparse matrices where the estimator may.
 
     A pipeline or search passes judgement to its parts, whose tags do not tell: it may.
     """
     tags = get_tags(estimator).input_tags
     parts = estimator.get_params(deep=True).values()
     composite = any(hasattr(part, "fit") and not isinstance(part, type) for part in parts)
-    return {"allow_nan": tags.allow_nan or composite, "accept_sparse": tags.sparse or composite}
+    return {
+        "accept_sparse": "csr" if tags.sparse or composite else False,
+        "ensure_all_finite": "allow-nan" if tags.allow_nan or composite else True,
+        "dtype": np.float64,
+    }

@@ -32,9 +32,7 @@ class Domain:
         return float(self.sample_weight.sum())
 
 
-def check_domains(
-    estimator, X, y, sample_weight, sources, *, keep_frames, allow_nan, accept_sparse, classes
-):
+def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check, classes):
     """Validate everything that ``fit`` receives.
 
     Parameters
@@ -44,9 +42,9 @@ def check_domains(
     X, y, sample_weight : target rows
     sources : Sources or None
     keep_frames : bool
-        Leave data frames as they are.
-    allow_nan, accept_sparse : bool
-        What the base estimator takes.
+        Leave X, a data frame, and the sources', as they are.
+    check : dict
+        What the base estimator takes, as arguments of `check_array`.
     classes : {"union", "target"}
         Whether classes that only sources have are kept.
 
@@ -56,13 +54,8 @@ def check_domains(
     sources : list of Domain
     classes_ : ndarray of shape (n_classes,)
     """
-    check = {
-        "accept_sparse": "csr" if accept_sparse else False,
-        "ensure_all_finite": "allow-nan" if allow_nan else True,
-        "dtype": np.float64,
-    }
-    columns = list(X.columns) if _is_frame(X) else None
-    keep_frames = keep_frames and columns is not None
+    columns = list(X.columns) if is_frame(X) else None
+    allow_nan = check["ensure_all_finite"] == "allow-nan"
     if keep_frames:
         validate_data(estimator, X, skip_check_array=True)
         if y is None:
@@ -82,7 +75,10 @@ def check_domains(
         label = source_label(name)
         labels.append(label)
         check_columns(X_i, X.shape[1], columns, label)
-        X_i = _check_source_rows(X_i, X, keep_frames, check, label)
+        if keep_frames:
+            _check_source_frame(X_i, X, allow_nan, label)
+        else:
+            X_i = _check_source_array(X_i, X, check, label)
         y_i = _check_labels(y_i, label)
         weight_i = np.ones(len(y_i)) if weight_i is None else weight_i
         raw.append(_drop_zero_weight(X_i, y_i, weight_i))
@@ -108,10 +104,10 @@ def check_domains(
 def pooled_rows(X, y, sources):
     """Rows and labels of all domains, less those of weight zero."""
     parts, labels = [X], [np.asarray(y)]
-    columns = list(X.columns) if _is_frame(X) else None
+    columns = list(X.columns) if is_frame(X) else None
     for (X_i, y_i, weight), name in zip(*_triples(sources), strict=True):
         check_columns(X_i, X.shape[1], columns, source_label(name))
-        if (_is_frame(X), sparse.issparse(X)) != (_is_frame(X_i), sparse.issparse(X_i)):
+        if (is_frame(X), sparse.issparse(X)) != (is_frame(X_i), sparse.issparse(X_i)):
             raise ValueError(
                 f"{source_label(name)} is a {type(X_i).__name__}, the target is a "
                 f"{type(X).__name__}: pass both in one form."
@@ -128,7 +124,7 @@ def concatenate_rows(parts):
     """Stack arrays, CSR matrices or data frames; categories of a frame are united, not lost."""
     if sparse.issparse(parts[0]):
         return sparse.vstack(parts, format="csr")
-    if not _is_frame(parts[0]):
+    if not is_frame(parts[0]):
         return np.concatenate(parts)
     import pandas as pd
 
@@ -147,10 +143,10 @@ def concatenate_rows(parts):
 def _triples(sources):
     if sources is None:
         return [], []
-    return [(*source, None)[:3] for source in sources], sources.names
+    return sources._triples, sources.names
 
 
-def _is_frame(X):
+def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
@@ -171,7 +167,7 @@ def _check_frame(X, allow_nan, label):
 
 def check_columns(X_i, n_features, columns, label):
     """The source's columns are the target's, by name where both have names, and by number."""
-    if columns is not None and _is_frame(X_i) and list(X_i.columns) != columns:
+    if columns is not None and is_frame(X_i) and list(X_i.columns) != columns:
         extra = [name for name in X_i.columns if name not in columns]
         lost = [name for name in columns if name not in set(X_i.columns)]
         what = (
@@ -188,16 +184,17 @@ def check_columns(X_i, n_features, columns, label):
         )
 
 
-def _check_source_rows(X_i, X, keep_frames, check, label):
-    if keep_frames:
-        if not _is_frame(X_i):
-            raise ValueError(
-                f"{label} is a {type(X_i).__name__}, the target is a data frame: pass both as data "
-                "frames with the same columns."
-            )
-        _check_frame(X_i, check["ensure_all_finite"] == "allow-nan", label)
-        _check_column_kinds(X_i, X, label)
-        return X_i
+def _check_source_frame(X_i, X, allow_nan, label):
+    if not is_frame(X_i):
+        raise ValueError(
+            f"{label} is a {type(X_i).__name__}, the target is a data frame: pass both as data "
+            "frames with the same columns."
+        )
+    _check_frame(X_i, allow_nan, label)
+    _check_column_kinds(X_i, X, label)
+
+
+def _check_source_array(X_i, X, check, label):
     try:
         X_i = check_array(X_i, input_name="X", **check)
     except (TypeError, ValueError) as error:

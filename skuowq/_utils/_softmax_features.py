@@ -11,7 +11,7 @@ from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
-from ._domains import _is_frame, concatenate_rows
+from ._domains import concatenate_rows, is_frame
 
 # Intercepts carry no penalty in the model; this keeps them finite where a class has no rows.
 _INTERCEPT_PENALTY = 1e-4
@@ -64,7 +64,7 @@ def make_design(features, *, inverse_penalty, standardise):
 
 
 def _numeric(X):
-    if _is_frame(X):
+    if is_frame(X):
         categories = OneHotEncoder(handle_unknown="ignore", max_categories=_MAX_CATEGORIES)
         transformer = make_column_transformer(
             (_imputer(), make_column_selector(dtype_include=["number", "bool"])),

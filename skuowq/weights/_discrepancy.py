@@ -6,8 +6,9 @@ As an estimate of the discrepancy ``G`` it carries noise: ``E[S] = G + 11' / N_0
 - ``"plugin"``: S itself, as the paper has it (arXiv 2601.10779). With few target rows even
   identical sources look ``1 / N_0`` away.
 - ``"debiased"``: S less its noise, projected onto the positive semidefinite cone.
-- ``"reml"``: the likelihood of a random-effects model, with and without a shift common to all
-  sources, the two averaged by their evidence.
+- ``"reml"``: every source's own discrepancy by the likelihood of a random-effects model; then the
+  sources' weighted mean, which knows more about the target than any of them, is judged for a shift
+  that all share, and the answers with and without it are averaged by their evidence.
 """
 
 import numpy as np
@@ -16,9 +17,11 @@ from scipy.special import expit
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
 from ._program import check_bound, check_solver, solve_checked, weights_record
-from ._reml import reml_fits
+from ._reml import reml_fit
 
 METHODS = ("reml", "debiased", "plugin")
+# Before the contrasts are seen, a shift that all sources share is thrice as likely absent.
+_ODDS_AGAINST_A_SHIFT = 3.0
 
 
 def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, method="reml"):
@@ -50,16 +53,26 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
 
     Notes
     -----
-    For one source, ``"reml"`` and ``"debiased"`` are both ``max(S - 1/N0 - 1/N, 0)``, and the
-    weighted fit is the positive-part James-Stein estimator that shrinks to the source.
+    For one source, ``"reml"`` is ``max(S / b - 1/N0 - 1/N, 0)``: the weighted fit is a
+    positive-part James-Stein estimator that shrinks to the source. A contrast of noise alone has
+    ``S`` near the noise, give or take ``sqrt(2 / d)`` of it, so ``b = 1 + sqrt(2/d)`` takes one
+    standard error for noise; but never more than ``b = 2 (d - 2) / d``, up to which the rule does
+    no harm on average however far the source, and for ``d <= 4`` ``b = 1``. ``"debiased"`` has
+    ``b = 1`` throughout.
+
+    For several, with ``u_i = 1 / (1/N_i + tau_i)`` the precision of each source, their mean
+    contrast ``sum_i u_i D_i / U`` has noise ``1/N0 + 1/U``, ``U = sum_i u_i``. Its square ``S_u``
+    gives the shift ``c = max(S_u / b - 1/N0 - 1/U, 0)`` and the evidence for one,
+    ``g = (d/2) (r - 1 - log r)`` with ``r = S_u / (1/N0 + 1/U)`` where ``r > 1``. ``G`` is
+    ``diag(tau) + p c 11'`` with ``p = logistic(g - log 3)``.
 
     Examples
     --------
     >>> from skuowq.weights import estimate_discrepancy
-    >>> estimate_discrepancy([[0.06]], 20, [1000], 50, method="plugin").item()
-    0.06
-    >>> round(estimate_discrepancy([[0.06]], 20, [1000], 50).item(), 4)
-    0.009
+    >>> estimate_discrepancy([[0.09]], 20, [1000], 50, method="plugin").item()
+    0.09
+    >>> round(estimate_discrepancy([[0.09]], 20, [1000], 50).item(), 4)
+    0.024
     """
     arguments = _check(contrast_gram, n_target, n_samples, n_parameters, method)
     candidates, evidence = _candidates(*arguments, method)
@@ -78,11 +91,11 @@ def optimal_source_weights(
 ):
     """Estimate the discrepancy and solve for the weights, model averaging included.
 
-    With ``method="reml"`` the weights of the fits with and without a common shift are averaged by
-    ``p = logistic(gain in log likelihood - log max(d, 3))``: averaging the weights rather than the
-    discrepancies keeps an unlikely but large shift from deciding. A shift that gains less than 0.01
-    has no say (p = 0). The likelihood may have several maxima; the best found from a few starting
-    points is taken, which need not be the highest.
+    With ``method="reml"`` the weights with and without a shift common to all sources are averaged
+    by the probability of one (see :func:`estimate_discrepancy`): averaging the weights rather than
+    the discrepancies keeps an unlikely but large shift from deciding. The likelihood may have
+    several maxima; the best found from a few starting points is taken, which need not be the
+    highest.
 
     Parameters
     ----------
@@ -139,12 +152,26 @@ def _candidates(S, n_target, n_samples, n_parameters, method):
         return [S], [1.0]
     if method == "debiased":
         return [_project(S - 1 / n_target - np.diag(1 / n_samples))], [1.0]
-    own, shifted = reml_fits(S, n_target, n_samples, n_parameters)
-    if shifted is None:
-        return [np.diag(own.tau)], [1.0]
-    gain = shifted.log_likelihood - own.log_likelihood
-    p = expit(gain - np.log(max(n_parameters, 3)))
-    return [np.diag(own.tau), np.diag(shifted.tau) + shifted.shift], [1 - p, p]
+    if len(n_samples) == 1:  # The source's own discrepancy and a common shift are one thing.
+        shift, _ = _shift(S.item(), 1 / n_target + 1 / n_samples.item(), n_parameters)
+        return [np.array([[shift]])], [1.0]
+    tau = reml_fit(S, n_target, n_samples, n_parameters).tau
+    precision = 1 / (1 / n_samples + tau)
+    total = precision.sum()
+    shift, p = _shift(precision @ S @ precision / total**2, 1 / n_target + 1 / total, n_parameters)
+    if shift == 0:
+        return [np.diag(tau)], [1.0]
+    return [np.diag(tau), np.diag(tau) + shift], [1 - p, p]
+
+
+def _shift(contrast, noise, n_parameters):
+    """Squared size of a shift and its probability, from a squared contrast and its noise."""
+    d = n_parameters
+    deflation = max(1.0, min(1 + np.sqrt(2 / d), 2 * (d - 2) / d))
+    shift = max(contrast / deflation - noise, 0.0)
+    ratio = max(contrast / noise, 1.0)
+    evidence = d / 2 * (ratio - 1 - np.log(ratio))
+    return shift, float(expit(evidence - np.log(_ODDS_AGAINST_A_SHIFT)))
 
 
 def _average(values, evidence):

@@ -2,27 +2,40 @@
 
 import numpy as np
 from scipy.optimize import differential_evolution
+from scipy.stats import chi2
 
 
-def log_likelihood(tau, shift, S, n_target, n_samples, d):
+def log_likelihood(tau, S, n_target, n_samples, d):
     K = len(S)
-    Sigma = np.diag(1 / np.asarray(n_samples) + tau) + (1 / n_target + shift) * np.ones((K, K))
+    Sigma = np.diag(1 / np.asarray(n_samples) + tau) + np.ones((K, K)) / n_target
     _, log_det = np.linalg.slogdet(Sigma)
     return -0.5 * d * (log_det + np.trace(np.linalg.inv(Sigma) @ S))
 
 
-def brute_maximum(S, n_target, n_samples, d, common_shift, seed=0):
+def brute_maximum(S, n_target, n_samples, d, seed=0):
     """Largest log likelihood found by differential evolution over the log variances."""
-    floor = np.append(1 / np.asarray(n_samples, dtype=float), 1 / n_target)
+    floor = 1 / np.asarray(n_samples, dtype=float)
     upper = np.log(4 * np.diag(S).max() + 4 * floor)
-    lower = np.log(floor)
-    K = len(S)
+    bounds = list(zip(np.log(floor), upper, strict=True))
 
     def negative(x):
-        excess = np.exp(x) - floor[: len(x)]
-        shift = excess[K] if common_shift else 0.0
-        return -log_likelihood(excess[:K], shift, S, n_target, n_samples, d)
+        return -log_likelihood(np.exp(x) - floor, S, n_target, n_samples, d)
 
-    n = K + 1 if common_shift else K
-    bounds = list(zip(lower[:n], upper[:n], strict=True))
     return -differential_evolution(negative, bounds, seed=seed, tol=1e-10, maxiter=400).fun
+
+
+def shift_evidence(tau, S, n_target, n_samples, d):
+    """Shift and its probability: the mean contrast's length has a scaled chi-square law.
+
+    Its likelihood at the best variance over that at the noise's, prior odds 1 : 3.
+    """
+    precision = 1 / (1 / np.asarray(n_samples) + tau)
+    mixture = precision / precision.sum()
+    noise = 1 / n_target + 1 / precision.sum()
+    square = d * (mixture @ S @ mixture)
+    best = max(square / d, noise)
+    at_best = chi2.pdf(square / best, d) / best
+    at_noise = chi2.pdf(square / noise, d) / noise
+    odds = at_best / at_noise / 3
+    deflation = min(1 + np.sqrt(2 / d), 2 * (d - 2) / d) if d > 4 else 1
+    return max(square / d / deflation - noise, 0), odds / (1 + odds)

@@ -3,9 +3,12 @@
 Two calibrations. Both start from contrasts between the sources and the target, measured by the
 Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
 
-- ``"reml"``: at the current weighted fit ``theta`` the mean scores ``g_i`` of all domains are
-  compared. With ``H`` the Fisher information of a row of the weighted mixture, ``n`` its size
-  and ``P`` the ridge penalty, one penalised Newton step from each score gives the contrasts
+- ``"reml"``: every domain has its own intercepts (see `_own_intercepts`), and the discrepancy is
+  that of the features' effects alone. At the current weighted fit the domains' mean efficient
+  scores ``g_i`` are compared: with ``a`` the intercepts and ``b`` the effects, ``g = g_b - H_ba
+  H_aa^-1 g_a``, whose information is ``H = H_bb - H_ba H_aa^-1 H_ab``, of a row of the weighted
+  mixture. With ``n`` the mixture's size and ``P`` the ridge penalty, one penalised Newton step
+  from each score gives the contrasts
 
       delta_i = (H + P / n)^-1 (g_i - g_0),    S_ij = delta_i' H delta_j / d,
       d = trace[ ((H + P / n)^-1 H)^2 ],
@@ -25,12 +28,14 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from ._own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
 from ._target_judge import supported_share
 from .fisher import (
     fit_softmax,
@@ -38,6 +43,7 @@ from .fisher import (
     penalised_gram_by_products,
     softmax_fisher_product,
 )
+from .fisher._domain_design import with_own_intercepts
 from .fisher._softmax_regression import (
     class_probabilities,
     information,
@@ -69,12 +75,21 @@ class SoftmaxWeights:
         ``d``: directions free of the penalty for "reml", all parameters otherwise.
     history : ndarray of shape (n_steps, n_sources)
         Source weights after every update, and for "reml" after the target's judgement.
+    intercept_variance : float
+        Of the domains' own intercepts; 0 where they have none.
+    own_intercepts : ndarray of shape (1 + n_sources, n_classes - 1) or None
+        The target's first, as contrasts between classes.
+    theta : ndarray of shape (n_design_columns, n_classes - 1) or None
+        The last weighted fit: effects, common and own intercepts.
     """
 
     weights: SourceWeights
     discrepancy: np.ndarray
     n_parameters: float
     history: np.ndarray
+    intercept_variance: float = 0.0
+    own_intercepts: np.ndarray | None = None
+    theta: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +99,7 @@ class SoftmaxProblem:
     Attributes
     ----------
     matrix : {ndarray, CSR matrix} of shape (n_rows, n_columns)
+        Columns that all domains share; the last is constant.
     labels : ndarray of shape (n_rows,)
         Class indices.
     row_weight : ndarray of shape (n_rows,)
@@ -92,6 +108,8 @@ class SoftmaxProblem:
         Rows of the target and of every source.
     n_classes : int
     penalty : ndarray of shape (n_columns,)
+    intercept_variance : float, default=0
+        Above 0, every domain has its own intercepts beside the common ones, with this variance.
     """
 
     matrix: object
@@ -100,10 +118,31 @@ class SoftmaxProblem:
     sizes: list
     n_classes: int
     penalty: np.ndarray
+    intercept_variance: float = 0.0
+
+    @cached_property
+    def design(self):
+        """The columns, and one for each domain's own intercept."""
+        if not self.intercept_variance:
+            return self.matrix
+        return with_own_intercepts(self.matrix, self.sizes)
+
+    @property
+    def full_penalty(self):
+        """Of the design's columns; a variance is a ridge penalty's inverse."""
+        if not self.intercept_variance:
+            return self.penalty
+        return np.append(self.penalty, np.full(len(self.sizes), 1 / self.intercept_variance))
 
     @property
     def n_parameters(self):
-        return len(self.penalty) * (self.n_classes - 1)
+        return len(self.full_penalty) * (self.n_classes - 1)
+
+    def with_intercept_variance(self, variance):
+        changed = replace(self, intercept_variance=variance)
+        if self.intercept_variance:
+            changed.__dict__["design"] = self.design
+        return changed
 
     @property
     def domains(self):
@@ -121,11 +160,11 @@ class SoftmaxProblem:
 
     def fit(self, weight, start=None, curvature=None, rows=slice(None), tol=1e-3):
         return fit_softmax(
-            self.matrix[rows],
+            self.design[rows],
             self.labels[rows],
             self.n_classes,
             weight,
-            self.penalty,
+            self.full_penalty,
             start=start,
             curvature=curvature,
             tol=tol,
@@ -178,20 +217,28 @@ def softmax_source_weights(
             break
     if method == "reml":
         share = supported_share(
-            problem, result.source_weights, contrasts.theta, contrasts.curvature
+            contrasts.problem, result.source_weights, contrasts.theta, contrasts.curvature
         )
         result = weights_record(share * result.source_weights, n_samples, result.gap)
         history.append(result.source_weights)
-    return SoftmaxWeights(result, discrepancy, float(d), np.array(history))
+    return SoftmaxWeights(
+        result,
+        discrepancy,
+        float(d),
+        np.array(history),
+        contrasts.problem.intercept_variance,
+        contrasts.intercepts,
+        contrasts.theta,
+    )
 
 
 class _ScoreContrasts:
-    """``S`` and ``d`` at the fit with given weights, from score functions."""
+    """``S`` and ``d`` at the fit with given weights, from efficient score functions."""
 
     def __init__(self, problem, random_state):
-        self.problem = problem
+        self.problem = problem.with_intercept_variance(PRIOR_VARIANCE)
         self.rng = check_random_state(random_state)
-        self.theta = self.curvature = None
+        self.theta = self.curvature = self.intercepts = None
         # All sources together weigh as much as the target: bad ones cannot carry the first fit.
         n_target, n_samples = problem.domain_sizes()
         self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
@@ -200,7 +247,14 @@ class _ScoreContrasts:
         problem = self.problem
         weight = problem.weigh(source_weights)
         self.theta = problem.fit(weight, start=self.theta, curvature=self.curvature)
-        probabilities, _ = class_probabilities(problem.matrix, self.theta)
+        probabilities, _ = class_probabilities(problem.design, self.theta)
+        self.intercepts, variance = intercepts_and_variance(
+            problem,
+            probabilities,
+            self.theta[len(problem.penalty) :],
+            problem.intercept_variance,
+        )
+        self.problem = problem.with_intercept_variance(variance)
         scores = np.column_stack(
             [
                 mean_score(
@@ -214,16 +268,49 @@ class _ScoreContrasts:
         )
         contrasts = scores[:, 1:] - scores[:, :1]
         ridge = np.repeat(problem.penalty, problem.n_classes - 1) / weight.sum()
+        # The last column is constant: its parameters are the intercepts, the others the effects.
+        n_effects = len(ridge) - (problem.n_classes - 1)
         if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
-            self.curvature = information(problem.matrix, probabilities, weight)
-            return penalised_gram(self.curvature, ridge, contrasts)
+            self.curvature = information(problem.design, probabilities, weight)
+            H = self.curvature[: len(ridge), : len(ridge)]
+            projection = _projection(H[:, n_effects:], ridge)
+            return penalised_gram(
+                projection @ H[:, :n_effects], ridge[:n_effects], projection @ contrasts
+            )
+
+        def product(directions):
+            return information_product(problem.matrix, probabilities, weight, directions)
+
+        def efficient_product(directions):
+            padded = np.zeros((len(ridge), directions.shape[1]))
+            padded[:n_effects] = directions
+            return projection @ product(padded)
+
+        border = product(np.eye(len(ridge))[:, n_effects:])
+        projection = _projection(border, ridge)
+        diagonal = information_diagonal(problem.matrix, probabilities, weight)[:n_effects]
+        diagonal -= np.sum(projection.coupling * border[:n_effects], axis=1)
         return penalised_gram_by_products(
-            lambda v: information_product(problem.matrix, probabilities, weight, v),
-            information_diagonal(problem.matrix, probabilities, weight),
-            ridge,
-            contrasts,
-            self.rng,
+            efficient_product, diagonal, ridge[:n_effects], projection @ contrasts, self.rng
         )
+
+
+@dataclass(frozen=True)
+class _Projection:
+    """Rows of the effects less what the intercepts explain of them: ``M_b - H_ba H_aa^-1 M_a``."""
+
+    coupling: np.ndarray  # H_ba H_aa^-1
+
+    def __matmul__(self, rows):
+        n_effects = len(self.coupling)
+        return rows[:n_effects] - self.coupling @ rows[n_effects:]
+
+
+def _projection(border, ridge):
+    """From the columns of the information that belong to the intercepts, the last ones."""
+    n_effects = len(border) - border.shape[1]
+    H_aa = border[n_effects:] + np.diag(ridge[n_effects:])
+    return _Projection(np.linalg.solve(H_aa, border[:n_effects].T).T)
 
 
 class _FittedContrasts:
@@ -231,7 +318,7 @@ class _FittedContrasts:
 
     def __init__(self, problem, n_jobs):
         self.problem = problem
-        self.theta = None
+        self.theta = self.intercepts = None
         # The first call is the static rule: the target's fit without any source.
         self.start = np.zeros(len(problem.sizes) - 1)
         self.sources = Parallel(n_jobs=n_jobs)(

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import softmax
 
 from .fisher import leave_one_out_loss
+from .fisher._domain_design import DomainDesign
 from .fisher._softmax_regression import class_probabilities, information
 
 # Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.
@@ -16,16 +17,18 @@ _CLEAR_EVIDENCE = np.log(100)
 _SMALLER_SHARES = (0.3, 0.1, 0.03, 0.01)
 _MAX_JUDGED_ROWS = 500
 _N_FOLDS = 5
+# Before the rows are seen: that the weights stand, against any smaller share of them.
+_PRIOR_ON_ALL = 0.8
 
 
 def supported_share(problem, source_weights, theta, curvature):
-    """Posterior mean of the share of the weights, with half the prior on all of them.
+    """Posterior mean of the share of the weights, with four fifths of the prior on all of them.
 
     Parameters
     ----------
     problem : SoftmaxProblem
     source_weights : ndarray of shape (n_sources,)
-    theta : ndarray of shape (n_columns, n_classes - 1)
+    theta : ndarray of shape (n_design_columns, n_classes - 1)
         Where the fits start.
     curvature : ndarray of shape (n_parameters, n_parameters) or None
         Fisher information near `theta`; None where it is too large to be formed. Then the rows are
@@ -49,7 +52,9 @@ def supported_share(problem, source_weights, theta, curvature):
         return 1.0
     shares = np.array([1.0, 0.0, *_SMALLER_SHARES])
     losses = np.array([everything, nothing, *map(loss, _SMALLER_SHARES)])
-    log_prior = np.log(np.where(shares == 1, 0.5, 0.5 / (len(shares) - 1)))
+    log_prior = np.log(
+        np.where(shares == 1, _PRIOR_ON_ALL, (1 - _PRIOR_ON_ALL) / (len(shares) - 1))
+    )
     return float(softmax(log_prior - losses) @ shares)
 
 
@@ -59,12 +64,12 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
     order = _by_class(problem)
     judged = order[:: 1 + len(order) // _MAX_JUDGED_ROWS]
     theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
-    probabilities, _ = class_probabilities(problem.matrix[rows], theta)
-    penalised = weight.sum() * information(problem.matrix[rows], probabilities, weight)
-    penalised += np.diag(np.repeat(problem.penalty, problem.n_classes - 1))
+    probabilities, _ = class_probabilities(problem.design[rows], theta)
+    penalised = weight.sum() * information(problem.design[rows], probabilities, weight)
+    penalised += np.diag(np.repeat(problem.full_penalty, problem.n_classes - 1))
     row_weight = problem.row_weight[target]
     losses = leave_one_out_loss(
-        problem.matrix[target][judged],
+        _rows(problem, judged),
         problem.labels[target][judged],
         theta,
         penalised,
@@ -84,11 +89,17 @@ def _folds(problem, weight, rows, theta, _):
         kept = weight.copy()
         kept[held_out] = 0
         theta = problem.fit(kept, start=theta, rows=rows)
-        _, log_probabilities = class_probabilities(problem.matrix[target][held_out], theta)
+        _, log_probabilities = class_probabilities(_rows(problem, held_out), theta)
         labels = problem.labels[target][held_out]
         own = log_probabilities[labels, np.arange(len(labels))]
         total -= problem.row_weight[target][held_out] @ own
     return total
+
+
+def _rows(problem, chosen):
+    """Some of the target's rows of the design."""
+    rows = problem.design[problem.domains[0]]
+    return rows.take(chosen) if isinstance(rows, DomainDesign) else rows[chosen]
 
 
 def _by_class(problem):

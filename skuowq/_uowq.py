@@ -6,11 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
+from ._logistic_fit import (
+    fit_with_own_intercepts,
+    inverse_penalty,
+    is_logistic,
+    takes_own_intercepts,
+)
+from ._own_intercepts import class_share_ratios
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._source_report import SourceReport
 from ._utils._base_estimator import array_checks, sample_weight_name
@@ -18,15 +25,12 @@ from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
 from ._utils._domains import check_domains, concatenate_rows, is_frame
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context, _set_random_states
-from ._utils._softmax_features import make_design
+from ._utils._softmax_features import in_given_units, make_design
 from ._utils._sources import as_sources
 from ._utils._thinning import thin_rows, without_negligible
 from .theory import asymptotic_error
 from .weights import SourceWeights, solve_source_weights
 from .weights._program import check_solver, weights_record
-
-# An unpenalised logistic regression keeps a trace of ridge here, so that its optimum is finite.
-_MAX_INVERSE_PENALTY = 1e6
 
 
 def _estimator_has(method):
@@ -103,6 +107,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     history_ : ndarray of shape (n_steps, n_sources)
         Source weights at every update, for "reml" after the target's judgement, and for estimators
         other than logistic regression without negligible sources.
+    intercept_variance_ : float
+        How much the domains' intercepts, their log odds at the same features, vary around the
+        common ones: the variance of one contrast between classes (half that of the log odds of
+        two). 0 where domains have no intercepts of their own.
     source_report_ : SourceReport
         All of this as a table that prints; ``to_frame()`` gives a data frame.
     source_names_ : list of str
@@ -239,10 +247,9 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         )
         n_samples = np.array([domain.n_samples for domain in domains])
         result = checked._weigh(base, target, domains, n_samples, len(classes))
-        if domains and not _is_logistic(base):
+        if domains and not is_logistic(base):
             result = _for_row_counters(result, target.n_samples, n_samples)
-        source_weights = result.weights.source_weights
-        estimator = self._fit_estimator(base, weight_name, target, domains, classes, source_weights)
+        estimator = self._fit_estimator(base, weight_name, target, domains, classes, result)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(checked, name):
                 setattr(self, name, getattr(checked, name))
@@ -270,8 +277,9 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             )
             history = weights.source_weights[None]
             return SoftmaxWeights(weights, discrepancy, n_parameters, history)
-        return softmax_source_weights(
-            _softmax_problem(base, [target, *domains], n_classes),
+        problem, centre, scale = _softmax_problem(base, [target, *domains], n_classes)
+        result = softmax_source_weights(
+            problem,
             method=self.discrepancy,
             n_updates=self.n_updates,
             max_weight=self.max_weight,
@@ -280,24 +288,32 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
             report=self._print_update,
         )
+        return replace(result, theta=in_given_units(result.theta, centre, scale))
 
-    def _fit_estimator(self, base, weight_name, target, domains, classes, source_weights):
+    def _fit_estimator(self, base, weight_name, target, domains, classes, result):
         """The final fit; sources of weight zero stay out of it."""
+        logistic = is_logistic(base)
+        if not logistic:
+            domains = _at_the_targets_class_shares(domains, result.own_intercepts)
         parts = [(target.X, target.y, target.sample_weight)]
-        for domain, w in zip(domains, source_weights, strict=True):
-            if w > 0 and _is_logistic(base):
+        for domain, w in zip(domains, result.weights.source_weights, strict=True):
+            if w > 0 and logistic:
                 parts.append((domain.X, domain.y, w * domain.sample_weight))
             elif w > 0:
                 parts.append(thin_rows(domain, w))
         X, y, weight = zip(*parts, strict=True)
+        sizes = [len(y_k) for y_k in y]
+        X, y, weight = concatenate_rows(X), classes[np.concatenate(y)], np.concatenate(weight)
         estimator = clone(base)
         if self.random_state is not None:
             _set_random_states(estimator, check_random_state(self.random_state))
-        return estimator.fit(
-            concatenate_rows(X),
-            classes[np.concatenate(y)],
-            **{weight_name: np.concatenate(weight)},
-        )
+        variance = result.intercept_variance
+        if logistic and variance and len(parts) > 1 and takes_own_intercepts(base):
+            kept = np.append(True, result.weights.source_weights > 0)
+            common, own = np.split(result.theta, [len(result.theta) - len(kept)])
+            start = np.vstack([common, own[kept]])
+            return fit_with_own_intercepts(estimator, X, y, weight, sizes, variance, start)
+        return estimator.fit(X, y, **{weight_name: weight})
 
     def _set_result(self, result, n_target, n_samples, sources):
         weights = result.weights
@@ -312,6 +328,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         self.discrepancy_ = result.discrepancy
         self.n_parameters_ = result.n_parameters
         self.history_ = result.history
+        self.intercept_variance_ = result.intercept_variance
         self.target_only_error_ = 0.5 * self.n_parameters_ / self.n_target_
         self.expected_error_ = self.target_only_error_
         if self.n_sources_:
@@ -426,31 +443,33 @@ def _for_row_counters(result, n_target, n_samples):
     )
 
 
-def _is_logistic(estimator):
-    cross_validated = isinstance(estimator, LogisticRegressionCV)
-    return isinstance(estimator, LogisticRegression) and not cross_validated
-
-
-def _inverse_penalty(logistic):
-    unpenalised = getattr(logistic, "penalty", "l2") is None
-    return _MAX_INVERSE_PENALTY if unpenalised else min(logistic.C, _MAX_INVERSE_PENALTY)
+def _at_the_targets_class_shares(domains, own_intercepts):
+    """Source rows reweighted, within their source's weight, as often as the target has classes."""
+    if own_intercepts is None:
+        return domains
+    reweighted = []
+    for domain, ratios in zip(domains, class_share_ratios(own_intercepts), strict=True):
+        weight = domain.sample_weight * ratios[domain.y]
+        weight *= domain.n_samples / weight.sum()
+        reweighted.append(replace(domain, sample_weight=weight))
+    return reweighted
 
 
 def _softmax_problem(base, domains, n_classes):
-    """The softmax regression that measures the sources."""
+    """The softmax regression that measures the sources, and the units of its columns."""
     # A logistic regression is measured as it is, features and penalty; for other estimators the
     # softmax model is a stand-in, so its columns are standardised.
-    linear = _is_logistic(base)
-    matrix, penalty = make_design(
+    linear = is_logistic(base)
+    matrix, penalty, centre, scale = make_design(
         [domain.X for domain in domains],
-        inverse_penalty=_inverse_penalty(base) if linear else 1.0,
+        inverse_penalty=inverse_penalty(base) if linear else 1.0,
         standardise=not linear,
     )
     if n_classes == 2:
         # scikit-learn penalises the difference of the two classes' coefficients, which is sqrt(2)
         # times the coordinate along the orthonormal contrast.
         penalty = 2 * penalty
-    return SoftmaxProblem(
+    problem = SoftmaxProblem(
         matrix=matrix,
         labels=np.concatenate([domain.y for domain in domains]),
         row_weight=np.concatenate([domain.sample_weight for domain in domains]),
@@ -458,3 +477,4 @@ def _softmax_problem(base, domains, n_classes):
         n_classes=n_classes,
         penalty=penalty,
     )
+    return problem, centre, scale

@@ -95,13 +95,46 @@ def test_without_sources_it_is_the_estimator(tasks):
     assert repr(clf.source_report_) == "50 target rows, no sources"
 
 
-def test_the_weights_reported_are_the_weights_used(tasks):
-    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "frame"])
+def test_the_weights_reported_are_the_weights_used(n_classes, kind):
+    """The fit is a logistic regression with an indicator column a domain, folded afterwards."""
+    tasks = make_classification_tasks(n_classes=n_classes, random_state=0)
+    make = {"dense": np.asarray, "sparse": sparse.csr_matrix, "frame": to_frame}[kind]
+    logistic = LogisticRegression(C=0.7, tol=1e-9, max_iter=5000)
+    clf = UOWQClassifier(logistic).fit(
+        make(tasks.X_target), tasks.y_target, sources=[(make(X), y) for X, y in tasks.sources]
+    )
     X = np.vstack([tasks.X_target, *(X for X, _ in tasks.sources)])
     y = np.concatenate([tasks.y_target, *(y for _, y in tasks.sources)])
     weight = np.concatenate([np.ones(50), np.repeat(clf.source_weights_, 1000)])
-    by_hand = LogisticRegression().fit(X, y, weight)
-    assert_allclose(clf.predict_proba(tasks.X_test), by_hand.predict_proba(tasks.X_test))
+    height = np.sqrt(clf.intercept_variance_ * (2 if n_classes == 2 else 1) / 0.7)
+    indicators = height * np.repeat(np.eye(4), [50, 1000, 1000, 1000], axis=0)
+    by_hand = clone(logistic).fit(np.hstack([X, indicators]), y, weight)
+    of_target = np.hstack([tasks.X_test, np.tile(indicators[0], (len(tasks.X_test), 1))])
+    expected = by_hand.predict_proba(of_target)
+    X_test = make(tasks.X_test)
+    assert_allclose(clf.predict_proba(X_test), expected, atol=1e-5)
+    # What is fitted is an ordinary model.
+    assert clf.estimator_.coef_.shape[1] == clf.estimator_.n_features_in_ == X.shape[1]
+    assert_allclose(clf.estimator_.predict_proba(X_test), expected, atol=1e-5)
+    assert clf.estimator_.get_params() == logistic.get_params()
+    assert hasattr(clf.estimator_, "feature_names_in_") == (kind == "frame")
+
+
+def to_frame(X):
+    return pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+
+
+@pytest.mark.parametrize("options", [{"fit_intercept": False}, {"C": np.inf}])
+def test_no_own_intercepts_without_intercept_or_penalty(tasks, options):
+    logistic = LogisticRegression(tol=1e-8, max_iter=5000, **options)
+    clf = UOWQClassifier(logistic).fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+    X = np.vstack([tasks.X_target, *(X for X, _ in tasks.sources)])
+    y = np.concatenate([tasks.y_target, *(y for _, y in tasks.sources)])
+    weight = np.concatenate([np.ones(50), np.repeat(clf.source_weights_, 1000)])
+    by_hand = clone(logistic).fit(X, y, weight)
+    assert_allclose(clf.predict_proba(tasks.X_test), by_hand.predict_proba(tasks.X_test), atol=1e-6)
 
 
 def test_sample_weights_count_as_rows(tasks):

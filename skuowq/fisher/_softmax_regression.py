@@ -11,10 +11,14 @@ Inside, probabilities are class-major, ``(n_classes, n_samples)``: sums over few
 along contiguous memory, which is most of the speed for tables.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.sparse import issparse
+
+from ._domain_design import DomainDesign
 
 # Up to this many parameters a Newton step with an explicit Hessian is the fastest road.
 _NEWTON_MAX_PARAMETERS = 400
@@ -43,10 +47,17 @@ def contrast_basis(n_classes):
     >>> contrast_basis(2).ravel().round(3).tolist()
     [-0.707, 0.707]
     """
+    return _basis(n_classes).copy()
+
+
+@cache
+def _basis(n_classes):
     steps = np.arange(1, n_classes)
     basis = -np.triu(np.ones((n_classes, n_classes - 1)))
     basis[steps, steps - 1] = steps
-    return basis / np.sqrt(steps * (steps + 1))
+    basis /= np.sqrt(steps * (steps + 1))
+    basis.flags.writeable = False
+    return basis
 
 
 def softmax_probabilities(X, theta):
@@ -186,7 +197,7 @@ def class_probabilities(X, theta):
 
 def mean_score(X, y, probabilities, weight):
     """`softmax_mean_score` from probabilities of shape (n_classes, n_samples)."""
-    basis = contrast_basis(len(probabilities))
+    basis = _basis(len(probabilities))
     residual = basis.T.take(y, axis=1)
     residual -= basis.T @ probabilities
     residual *= weight / weight.sum()
@@ -197,20 +208,19 @@ def information(X, probabilities, weight):
     """`softmax_fisher_information` from probabilities of shape (n_classes, n_samples)."""
     n_samples, n_features = X.shape
     n_contrasts = len(probabilities) - 1
-    basis = contrast_basis(n_contrasts + 1)
+    basis = _basis(n_contrasts + 1)
     pairs = [(a, b) for a in range(n_contrasts) for b in range(a + 1)]
     products = np.array([basis[:, a] * basis[:, b] for a, b in pairs])
     result = np.zeros((n_features, n_contrasts, n_features, n_contrasts))
     # Blocks of rows that stay in the cache while every pair of contrasts passes over them.
     step = n_samples if issparse(X) else max(1, _BLOCK_ENTRIES // n_features)
-    for start in range(0, n_samples, step):
-        rows = slice(start, start + step)
-        X_block, p_block = X[rows], probabilities[:, rows]
+    for rows, domain in _blocks(X, step):
+        p_block = probabilities[:, rows]
         mean = basis.T @ p_block
         for (a, b), curvature in zip(pairs, products @ p_block, strict=True):
             curvature -= mean[a] * mean[b]
             curvature *= weight[rows]
-            result[:, a, :, b] += _gram(X_block, curvature)
+            _add_gram(result[:, a, :, b], X, rows, domain, curvature)
     for a, b in pairs:
         result[:, b, :, a] = result[:, a, :, b]
     return result.reshape(n_features * n_contrasts, -1) / weight.sum()
@@ -219,7 +229,7 @@ def information(X, probabilities, weight):
 def information_product(X, probabilities, weight, directions):
     """`softmax_fisher_product` from probabilities of shape (n_classes, n_samples)."""
     n_samples, n_features = X.shape
-    basis = contrast_basis(len(probabilities))
+    basis = _basis(len(probabilities))
     n_contrasts, n_directions = basis.shape[1], directions.shape[1]
     columns = directions.reshape(n_features, -1)
     products = np.zeros(columns.shape)
@@ -240,7 +250,7 @@ def information_product(X, probabilities, weight, directions):
 
 def information_diagonal(X, probabilities, weight):
     """Diagonal of the Fisher information, from probabilities of shape (n_classes, n_samples)."""
-    basis = contrast_basis(len(probabilities))
+    basis = _basis(len(probabilities))
     curvature = (basis**2).T @ probabilities - (basis.T @ probabilities) ** 2
     squares = X.multiply(X) if issparse(X) else X**2
     return (squares.T @ (curvature * weight).T).ravel() / weight.sum()
@@ -293,7 +303,7 @@ def _loss_and_gradient(X, y, sample_weight, penalty, theta):
     probabilities, logits, log_total = _softmax(X, theta)
     own_logit = logits.ravel().take(y * len(sample_weight) + np.arange(len(sample_weight)))
     loss = np.dot(sample_weight, log_total - own_logit)
-    basis = contrast_basis(len(probabilities))
+    basis = _basis(len(probabilities))
     residual = basis.T @ probabilities
     residual -= basis.T.take(y, axis=1)
     residual *= sample_weight
@@ -304,7 +314,7 @@ def _loss_and_gradient(X, y, sample_weight, penalty, theta):
 
 def _softmax(X, theta):
     """Probabilities, logits less each row's largest, and the log of their normaliser."""
-    logits = contrast_basis(theta.shape[1] + 1) @ (X @ theta).T
+    logits = _basis(theta.shape[1] + 1) @ (X @ theta).T
     logits -= logits.max(axis=0)
     probabilities = np.exp(logits)
     total = probabilities.sum(axis=0)
@@ -312,8 +322,18 @@ def _softmax(X, theta):
     return probabilities, logits, np.log(total)
 
 
-def _gram(X, factor):
-    """``X' diag(factor) X`` as a dense matrix."""
-    if issparse(X):
-        return (X.T @ X.multiply(factor[:, None]).tocsr()).toarray()
-    return X.T @ (X * factor[:, None])
+def _blocks(X, step):
+    """Slices of rows, and the domain they are of where the design tells domains apart."""
+    if isinstance(X, DomainDesign):
+        return X.blocks(step)
+    return ((slice(start, start + step), None) for start in range(0, X.shape[0], step))
+
+
+def _add_gram(result, X, rows, domain, factor):
+    """Add ``X' diag(factor) X`` over some rows to a dense matrix, in place."""
+    if isinstance(X, DomainDesign):
+        X.add_gram(result, rows, domain, factor)
+    elif issparse(X):
+        result += (X[rows].T @ X[rows].multiply(factor[:, None]).tocsr()).toarray()
+    else:
+        result += X[rows].T @ (X[rows] * factor[:, None])

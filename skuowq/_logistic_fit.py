@@ -1,0 +1,79 @@
+"""A logistic regression with own intercepts for every domain, folded into an ordinary one."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.utils.validation import validate_data
+
+from .fisher import contrast_basis
+
+# An unpenalised logistic regression keeps a trace of ridge where it is measured, so that its
+# optimum is finite.
+_MAX_INVERSE_PENALTY = 1e6
+
+
+def is_logistic(estimator):
+    cross_validated = isinstance(estimator, LogisticRegressionCV)
+    return isinstance(estimator, LogisticRegression) and not cross_validated
+
+
+def inverse_penalty(logistic):
+    return _MAX_INVERSE_PENALTY if _is_unpenalised(logistic) else logistic.C
+
+
+def takes_own_intercepts(logistic):
+    """Without intercepts there is nothing to split, without a penalty nothing to hold them."""
+    return logistic.fit_intercept and not _is_unpenalised(logistic)
+
+
+def fit_with_own_intercepts(logistic, X, y, sample_weight, sizes, variance, start):
+    """Fit to stacked domains; the result predicts for the first.
+
+    Parameters
+    ----------
+    logistic : LogisticRegression
+    X : {ndarray, CSR matrix, DataFrame} of shape (n_rows, n_features)
+    y, sample_weight : array-like of shape (n_rows,)
+    sizes : sequence of int
+        Rows of each domain.
+    variance : float
+        Of the own intercepts around the common one, as contrasts between classes.
+    start : ndarray of shape (n_features + 1 + n_domains, n_contrasts)
+        Where the optimiser starts: effects, the common and the own intercepts, as contrasts.
+
+    Returns
+    -------
+    logistic : LogisticRegression
+        Fitted; its intercept is that of the first domain.
+    """
+    # The penalty on an indicator's coefficient is |coefficient|^2 / 2C; a column of height h has
+    # a coefficient of 1/h the intercept. Two classes have one coefficient, sqrt(2) times the
+    # contrast.
+    n_classes = len(np.unique(y))
+    height = np.sqrt(variance / logistic.C * (2 if n_classes == 2 else 1))
+    n_features = X.shape[1]
+    domain = np.repeat(np.arange(len(sizes)), sizes)
+    if sparse.issparse(X) or len(sizes) > n_features:
+        columns = (np.full(len(domain), height), (np.arange(len(domain)), domain))
+        rows = sparse.hstack([sparse.csr_matrix(X), sparse.csr_matrix(columns)], format="csr")
+    else:
+        rows = np.hstack([np.asarray(X), height * (domain[:, None] == np.arange(len(sizes)))])
+    if n_classes == start.shape[1] + 1:  # Every class has a row of some weight.
+        vectors = np.sqrt(2) * start.T if n_classes == 2 else contrast_basis(n_classes) @ start.T
+        logistic.coef_ = np.delete(vectors, n_features, axis=1)
+        logistic.coef_[:, n_features:] /= height
+        logistic.intercept_ = vectors[:, n_features].copy()
+        warm_start = logistic.warm_start
+        logistic.set_params(warm_start=True).fit(rows, y, sample_weight)
+        logistic.set_params(warm_start=warm_start)
+    else:
+        logistic.fit(rows, y, sample_weight)
+    logistic.intercept_ = logistic.intercept_ + height * logistic.coef_[:, n_features]
+    logistic.coef_ = logistic.coef_[:, :n_features].copy()
+    validate_data(logistic, X, skip_check_array=True)  # Sets the features' number and names.
+    return logistic
+
+
+def _is_unpenalised(logistic):
+    unpenalised = getattr(logistic, "penalty", "l2") is None
+    return unpenalised or logistic.C >= _MAX_INVERSE_PENALTY

@@ -22,6 +22,16 @@ from suites import SUITES
 RESULTS = Path(__file__).parents[1] / "results" / "weights_real.json"
 MAX_SOURCE_ROWS = 1000
 CELLS_A_SAVE = 16
+OURS = "UOWQ (default)"
+BAR = [
+    "target only",
+    "pooled",
+    "equal mass",
+    "pooled, own intercepts",
+    "equal mass, own intercepts",
+    "common weight by CV",
+    "ART aggregation",
+]
 
 
 def draw(suite, target, seed):
@@ -114,6 +124,36 @@ def print_tables(results, names, methods):
             print(f"{method:32s}{values[i].mean():8.4f}{cells}")
 
 
+def print_verdict(results, names):
+    """Ours against the best rival of each suite, and against target-only on each domain."""
+    print(f"\n{OURS} less the best of {', '.join(BAR)}: log loss by suite")
+    for name in names:
+        values, _ = table(results, [name], BAR, 0)
+        best = BAR[int(values.argmin())]
+        _, gap, error = paired(results, name, best)
+        verdict = "" if gap <= error else "   <- not within one standard error"
+        print(f"{name:18s} {gap:+.4f} ({error:.4f}) against {best}{verdict}")
+    print(f"\nnegative transfer gap, {OURS} less target only: domains above 0 by a standard error")
+    n_domains = 0
+    for name in names:
+        for target in sorted({key.split("|")[1] for key in results if key.startswith(name + "|")}):
+            n_domains += 1
+            n, gap, error = paired(results, f"{name}|{target}", "target only")
+            if gap > error:
+                print(f"{name:18s} {target:18s} {gap:+.4f} ({error:.4f}) over {n} draws")
+    print(f"of {n_domains} domains")
+
+
+def paired(results, prefix, rival):
+    """Number of draws, mean difference of log loss to a rival's and its standard error."""
+    by_seed = {}
+    for key, cell in results.items():
+        if key.startswith(prefix + "|") and rival in cell and OURS in cell:
+            by_seed.setdefault(key.split("|")[2], []).append(cell[OURS][0] - cell[rival][0])
+    means = np.array([np.mean(values) for values in by_seed.values()])
+    return len(means), means.mean(), means.std(ddof=1) / np.sqrt(len(means))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
@@ -132,6 +172,7 @@ def main():
 
     run(arguments.suites, RIVALS, arguments.seeds, results, save, arguments.jobs)
     print_tables(results, arguments.suites, list(RIVALS))
+    print_verdict(results, arguments.suites)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
 
 import itertools
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -43,7 +42,7 @@ from .fisher import (
     penalised_gram_by_products,
     softmax_fisher_product,
 )
-from .fisher._domain_design import with_own_intercepts
+from .fisher._domain_design import DomainDesign
 from .fisher._softmax_regression import (
     class_probabilities,
     information,
@@ -120,12 +119,12 @@ class SoftmaxProblem:
     penalty: np.ndarray
     intercept_variance: float = 0.0
 
-    @cached_property
+    @property
     def design(self):
         """The columns, and one for each domain's own intercept."""
         if not self.intercept_variance:
             return self.matrix
-        return with_own_intercepts(self.matrix, self.sizes)
+        return DomainDesign(self.matrix, np.asarray(self.sizes))
 
     @property
     def full_penalty(self):
@@ -136,13 +135,11 @@ class SoftmaxProblem:
 
     @property
     def n_parameters(self):
-        return len(self.full_penalty) * (self.n_classes - 1)
+        """Of the columns that all domains share."""
+        return len(self.penalty) * (self.n_classes - 1)
 
     def with_intercept_variance(self, variance):
-        changed = replace(self, intercept_variance=variance)
-        if self.intercept_variance:
-            changed.__dict__["design"] = self.design
-        return changed
+        return replace(self, intercept_variance=variance)
 
     @property
     def domains(self):
@@ -272,7 +269,7 @@ class _ScoreContrasts:
         n_effects = len(ridge) - (problem.n_classes - 1)
         if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
             self.curvature = information(problem.design, probabilities, weight)
-            H = self.curvature[: len(ridge), : len(ridge)]
+            H = self.curvature.common
             projection = _projection(H[:, n_effects:], ridge)
             return penalised_gram(
                 projection @ H[:, :n_effects], ridge[:n_effects], projection @ contrasts

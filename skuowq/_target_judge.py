@@ -6,10 +6,10 @@ rows have the last word: their held-out likelihood under shares of the weights, 
 """
 
 import numpy as np
+from scipy.sparse import issparse
 from scipy.special import softmax
 
 from .fisher import leave_one_out_loss
-from .fisher._domain_design import DomainDesign
 from .fisher._softmax_regression import class_probabilities, information
 
 # Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.
@@ -30,7 +30,7 @@ def supported_share(problem, source_weights, theta, curvature):
     source_weights : ndarray of shape (n_sources,)
     theta : ndarray of shape (n_design_columns, n_classes - 1)
         Where the fits start.
-    curvature : ndarray of shape (n_parameters, n_parameters) or None
+    curvature : DomainInformation or None
         Fisher information near `theta`; None where it is too large to be formed. Then the rows are
         held out in five folds rather than one at a time.
 
@@ -65,14 +65,14 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
     judged = order[:: 1 + len(order) // _MAX_JUDGED_ROWS]
     theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
     probabilities, _ = class_probabilities(problem.design[rows], theta)
-    penalised = weight.sum() * information(problem.design[rows], probabilities, weight)
-    penalised += np.diag(np.repeat(problem.full_penalty, problem.n_classes - 1))
+    curvature = information(problem.design[rows], probabilities, weight)
+    ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
     row_weight = problem.row_weight[target]
     losses = leave_one_out_loss(
         _rows(problem, judged),
         problem.labels[target][judged],
-        theta,
-        penalised,
+        theta[: problem.matrix.shape[1] + 1],
+        curvature.profiled(weight.sum(), ridge),
         row_weight[judged],
     )
     # Rows that are not judged are no evidence.
@@ -89,17 +89,19 @@ def _folds(problem, weight, rows, theta, _):
         kept = weight.copy()
         kept[held_out] = 0
         theta = problem.fit(kept, start=theta, rows=rows)
-        _, log_probabilities = class_probabilities(_rows(problem, held_out), theta)
+        own = theta[: problem.matrix.shape[1] + 1]
+        _, log_probabilities = class_probabilities(_rows(problem, held_out), own)
         labels = problem.labels[target][held_out]
-        own = log_probabilities[labels, np.arange(len(labels))]
-        total -= problem.row_weight[target][held_out] @ own
+        losses = -log_probabilities[labels, np.arange(len(labels))]
+        total += problem.row_weight[target][held_out] @ losses
     return total
 
 
 def _rows(problem, chosen):
-    """Some of the target's rows of the design."""
-    rows = problem.design[problem.domains[0]]
-    return rows.take(chosen) if isinstance(rows, DomainDesign) else rows[chosen]
+    """Some of the target's rows, with a constant column for its own intercepts."""
+    rows = problem.matrix[problem.domains[0]][chosen]
+    rows = rows.toarray() if issparse(rows) else rows
+    return np.column_stack([rows, np.ones(len(rows))])
 
 
 def _by_class(problem):

@@ -9,6 +9,7 @@ from skuowq import fisher
 from skuowq._softmax_weights import SoftmaxProblem, softmax_source_weights
 from skuowq._target_judge import supported_share
 from skuowq.datasets import make_classification_tasks
+from skuowq.fisher._softmax_regression import class_probabilities, information
 
 
 def problem_from(tasks, penalty=1e-3):
@@ -140,24 +141,29 @@ def test_products_and_matrix_give_the_same_weights(monkeypatch):
 def test_leave_one_out_is_what_refitting_without_each_row_gives(row_weight):
     """Rows of weight 1 or less leave altogether; heavier ones are copies and one leaves."""
     problem = problem_from(make_classification_tasks(random_state=2), penalty=0.5)
+    problem = problem.with_intercept_variance(0.4)
     target = problem.domains[0]
     if row_weight == "random":
         row_weight = np.random.default_rng(0).uniform(0.05, 3, 50)
     problem.row_weight[target] = row_weight
     weight = problem.weigh(np.array([0.5, 0.1, 0.01]) * np.mean(row_weight))
     theta = problem.fit(weight, tol=1e-8)
-    total = weight.sum() * fisher.softmax_fisher_information(problem.matrix, theta, weight)
-    total += np.diag(np.repeat(problem.penalty, 2))
+    probabilities, _ = class_probabilities(problem.design, theta)
+    curvature = information(problem.design, probabilities, weight)
+    rows = np.column_stack([problem.matrix[target], np.ones(50)])  # With its own intercepts.
     losses = fisher.leave_one_out_loss(
-        problem.matrix[target], problem.labels[target], theta, total, problem.row_weight[target]
+        rows,
+        problem.labels[target],
+        theta[: rows.shape[1]],
+        curvature.profiled(weight.sum(), np.repeat(problem.full_penalty, 2)),
+        problem.row_weight[target],
     )
     refitted = []
     for j in range(target.stop):
         without = weight.copy()
         without[j] -= min(weight[j], 1)
-        probabilities = fisher.softmax_probabilities(
-            problem.matrix[[j]], problem.fit(without, start=theta, tol=1e-8)
-        )
+        without_j = problem.fit(without, start=theta, tol=1e-8)[: rows.shape[1]]
+        probabilities = fisher.softmax_probabilities(rows[[j]], without_j)
         refitted.append(-np.log(probabilities[0, problem.labels[j]]))
     assert_allclose(losses, refitted, rtol=0.03, atol=0.003)
 
@@ -167,13 +173,14 @@ def test_leave_one_out_is_what_refitting_without_each_row_gives(row_weight):
 def test_the_target_rejects_a_contradicting_source(road, row_weight):
     tasks = make_classification_tasks(n_target=200, random_state=0)
     tasks.sources = [tasks.sources[0], *[(X, 2 - y) for X, y in tasks.sources[:1]]]
-    problem = problem_from(tasks, penalty=0.5)
+    problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
     problem.row_weight[:200] = row_weight
     weight = problem.weigh(np.zeros(2))
     theta = problem.fit(weight)
     curvature = None
     if road == "leave one out":
-        curvature = fisher.softmax_fisher_information(problem.matrix, theta, weight)
+        probabilities, _ = class_probabilities(problem.design, theta)
+        curvature = information(problem.design, probabilities, weight)
     # Twenty rows of evidence say less than two hundred.
     kept = supported_share(problem, np.array([1.0, 0.0]), theta, curvature)
     assert kept > (0.9 if row_weight == 1 else 0.5)

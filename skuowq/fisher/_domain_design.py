@@ -1,81 +1,56 @@
-"""Rows of several domains, each domain with an intercept of its own."""
+"""Rows of several domains, each domain with an intercept of its own.
+
+The indicator columns are never stored, and the Fisher information keeps its shape: a block for the
+common parameters, a small block for every domain, and borders between them. So time and memory
+grow with the domains as they do with their rows.
+"""
 
 import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-
-
-def with_own_intercepts(matrix, sizes):
-    """A design with the common columns, then an indicator column for every domain.
-
-    Parameters
-    ----------
-    matrix : {ndarray, CSR matrix} of shape (n_rows, n_common)
-        Rows of all domains, stacked.
-    sizes : array-like of shape (n_domains,)
-        Rows of each domain.
-
-    Returns
-    -------
-    design : {DomainDesign, CSR matrix} of shape (n_rows, n_common + n_domains)
-    """
-    sizes = np.asarray(sizes)
-    if not sparse.issparse(matrix):
-        return DomainDesign(matrix, sizes)
-    rows = np.arange(matrix.shape[0])
-    domain = np.repeat(np.arange(len(sizes)), sizes)
-    indicators = sparse.csr_matrix((np.ones(len(rows)), (rows, domain)))
-    return sparse.hstack([matrix, indicators], format="csr")
+from scipy.linalg import cho_factor, cho_solve
 
 
 @dataclass(frozen=True)
 class DomainDesign:
-    """Dense common columns, and an indicator column for each domain that is never stored.
+    """Common columns, then an indicator column for each domain.
 
-    Takes the place of a matrix in a softmax regression: products, consecutive rows and weighted
-    Gram matrices cost what the common columns cost, however many domains there are.
+    Takes the place of a matrix in a softmax regression.
 
     Attributes
     ----------
-    matrix : ndarray of shape (n_rows, n_common)
+    matrix : {ndarray, CSR matrix} of shape (n_rows, n_common)
         Rows of all domains, stacked.
     sizes : ndarray of shape (n_domains,)
         Rows of each domain; may be 0.
     """
 
-    matrix: np.ndarray
+    matrix: object
     sizes: np.ndarray
 
     @property
+    def n_common(self):
+        return self.matrix.shape[1]
+
+    @property
     def shape(self):
-        return self.matrix.shape[0], self.matrix.shape[1] + len(self.sizes)
+        return self.matrix.shape[0], self.n_common + len(self.sizes)
 
     @property
     def T(self):
         return _Transposed(self)
 
     def __matmul__(self, columns):
-        n_common = self.matrix.shape[1]
-        product = self.matrix @ columns[:n_common]
-        product += np.repeat(columns[n_common:], self.sizes, axis=0)
+        product = self.matrix @ columns[: self.n_common]
+        product += np.repeat(columns[self.n_common :], self.sizes, axis=0)
         return product
 
     def __getitem__(self, rows):
         """Consecutive rows, as a slice; every domain stays, if only with no rows."""
-        start, stop, _ = rows.indices(len(self.matrix))
+        start, stop, _ = rows.indices(self.matrix.shape[0])
         edges = np.clip(np.append(0, np.cumsum(self.sizes)), start, stop)
         return DomainDesign(self.matrix[start:stop], np.diff(edges))
-
-    def __pow__(self, exponent):
-        """Every entry to a power above 0; indicators stay what they are."""
-        return DomainDesign(self.matrix**exponent, self.sizes)
-
-    def take(self, rows):
-        """Rows by their indices, as a dense matrix."""
-        domain = np.repeat(np.arange(len(self.sizes)), self.sizes)[rows]
-        return np.hstack([self.matrix[rows], domain[:, None] == np.arange(len(self.sizes))])
 
     def domain_sums(self, values):
         """Sums over each domain's rows; `values` is (n_rows, ...)."""
@@ -86,22 +61,15 @@ class DomainDesign:
         return sums
 
     def blocks(self, n_rows):
-        """Slices of consecutive rows, at most so many, each within one domain; and its number."""
+        """Consecutive rows, at most so many, all of one domain, and the domain's number."""
         edges = np.append(0, np.cumsum(self.sizes))
-        for k, (start, stop) in enumerate(itertools.pairwise(edges)):
-            for first in range(start, stop, n_rows):
-                yield slice(first, min(first + n_rows, stop)), k
-
-    def add_gram(self, result, rows, k, factor):
-        """Add ``X' diag(factor) X`` over rows of domain `k` to `result`, in place."""
-        matrix = self.matrix[rows]
-        n_common = matrix.shape[1]
-        own = n_common + k
-        border = factor @ matrix
-        result[:n_common, :n_common] += matrix.T @ (matrix * factor[:, None])
-        result[own, :n_common] += border
-        result[:n_common, own] += border
-        result[own, own] += factor.sum()
+        for domain, (start, stop) in enumerate(itertools.pairwise(edges)):
+            # Of equal length, for short ones cost nearly as much as long ones.
+            n_blocks = -(-(stop - start) // n_rows)
+            for first, last in itertools.pairwise(
+                np.linspace(start, stop, n_blocks + 1, dtype=int)
+            ):
+                yield slice(first, last), domain
 
 
 @dataclass(frozen=True)
@@ -110,3 +78,73 @@ class _Transposed:
 
     def __matmul__(self, columns):
         return np.concatenate([self.design.matrix.T @ columns, self.design.domain_sums(columns)])
+
+
+@dataclass(frozen=True)
+class DomainInformation:
+    """Fisher information of a row of a `DomainDesign`.
+
+    Attributes
+    ----------
+    common : ndarray of shape (m, m)
+        Of the common parameters.
+    border : ndarray of shape (n_domains, m, n_contrasts)
+        Between them and each domain's own intercepts.
+    own : ndarray of shape (n_domains, n_contrasts, n_contrasts)
+    """
+
+    common: np.ndarray
+    border: np.ndarray
+    own: np.ndarray
+
+    def solver(self, total, ridge):
+        """Solves with `total` times the information plus a diagonal, of vectors (n_parameters,)."""
+        m, shape = len(self.common), self.own.shape[:2]
+        inverse = self._own_inverses(total, ridge)
+        coupling, reduced = self._profile(inverse, total, ridge)
+        factor = cho_factor(reduced, check_finite=False)
+
+        def solve(vector):
+            common, own = vector[:m], vector[m:].reshape(shape)
+            common = common - np.einsum("kma,ka->m", coupling, own)
+            common = cho_solve(factor, common, check_finite=False)
+            own = np.einsum("kab,kb->ka", inverse, own) - np.einsum("kma,m->ka", coupling, common)
+            return np.concatenate([common, own.ravel()])
+
+        return solve
+
+    def profiled(self, total, ridge):
+        """The same matrix with all domains but the first profiled out.
+
+        Returns
+        -------
+        matrix : ndarray of shape (m + n_contrasts, m + n_contrasts)
+            Its inverse is that of the whole in the common and the first domain's parameters.
+        """
+        m = len(self.common)
+        others = DomainInformation(self.common, self.border[1:], self.own[1:])
+        n_contrasts = self.own.shape[1]
+        without_first = np.append(ridge[:m], ridge[m + n_contrasts :])
+        inverse = others._own_inverses(total, without_first)
+        reduced = others._profile(inverse, total, without_first)[1]
+        first = total * self.own[0] + np.diag(ridge[m : m + n_contrasts])
+        return np.block([[reduced, total * self.border[0]], [total * self.border[0].T, first]])
+
+    def _own_inverses(self, total, ridge):
+        ridge = ridge[len(self.common) :].reshape(self.own.shape[:2])
+        return np.linalg.inv(total * self.own + ridge[:, :, None] * np.eye(self.own.shape[1]))
+
+    def _profile(self, inverse, total, ridge):
+        """``B D^-1`` of every domain, and what is left of the common block."""
+        m = len(self.common)
+        coupling = total * self.border @ inverse
+        explained = np.tensordot(coupling, total * self.border, axes=([0, 2], [0, 2]))
+        return coupling, total * self.common + np.diag(ridge[:m]) - explained
+
+
+def information_solver(information, total, ridge):
+    """Solves with `total` times an information, of either form, plus a diagonal."""
+    if isinstance(information, DomainInformation):
+        return information.solver(total, ridge)
+    factor = cho_factor(total * information + np.diag(ridge), check_finite=False)
+    return lambda vector: cho_solve(factor, vector, check_finite=False)

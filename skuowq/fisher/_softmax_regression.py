@@ -14,17 +14,16 @@ along contiguous memory, which is most of the speed for tables.
 from functools import cache
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 from scipy.sparse import issparse
 
-from ._domain_design import DomainDesign
+from ._domain_design import DomainDesign, DomainInformation, information_solver
 
 # Up to this many parameters a Newton step with an explicit Hessian is the fastest road.
 _NEWTON_MAX_PARAMETERS = 400
 _MAX_NEWTON_STEPS = 60
 _CHORD_RATE = 0.2
-_BLOCK_ENTRIES = 2**15
+_BLOCK_ENTRIES = 2**16
 _PRODUCT_ENTRIES = 2**21
 
 
@@ -171,8 +170,10 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
     if not np.any(sample_weight > 0):
         return np.zeros(shape)  # The penalty alone.
     start = np.zeros(shape) if start is None else start
-    tol = tol * np.prod(shape) / 2
-    if np.prod(shape) <= _NEWTON_MAX_PARAMETERS:
+    n_common = X.n_common if isinstance(X, DomainDesign) else X.shape[1]
+    n_parameters = n_common * (n_classes - 1)
+    tol = tol * n_parameters / 2
+    if n_parameters <= _NEWTON_MAX_PARAMETERS:
         theta = _newton(X, y, sample_weight, penalty, start, curvature, tol)
         if theta is not None:
             return theta
@@ -205,25 +206,44 @@ def mean_score(X, y, probabilities, weight):
 
 
 def information(X, probabilities, weight):
-    """`softmax_fisher_information` from probabilities of shape (n_classes, n_samples)."""
-    n_samples, n_features = X.shape
+    """`softmax_fisher_information` from probabilities of shape (n_classes, n_samples).
+
+    Of a `DomainDesign` it is a `DomainInformation`.
+    """
+    by_domain = isinstance(X, DomainDesign)
+    matrix = X.matrix if by_domain else X
+    n_samples, n_features = matrix.shape
     n_contrasts = len(probabilities) - 1
+    n_domains = len(X.sizes) if by_domain else 0
     basis = _basis(n_contrasts + 1)
     pairs = [(a, b) for a in range(n_contrasts) for b in range(a + 1)]
     products = np.array([basis[:, a] * basis[:, b] for a, b in pairs])
-    result = np.zeros((n_features, n_contrasts, n_features, n_contrasts))
+    common = np.zeros((n_features, n_contrasts, n_features, n_contrasts))
+    border = np.zeros((n_domains, n_features, n_contrasts, n_contrasts))
+    own = np.zeros((n_domains, n_contrasts, n_contrasts))
     # Blocks of rows that stay in the cache while every pair of contrasts passes over them.
-    step = n_samples if issparse(X) else max(1, _BLOCK_ENTRIES // n_features)
-    for rows, domain in _blocks(X, step):
-        p_block = probabilities[:, rows]
-        mean = basis.T @ p_block
-        for (a, b), curvature in zip(pairs, products @ p_block, strict=True):
+    step = n_samples if issparse(matrix) else max(1, _BLOCK_ENTRIES // n_features)
+    starts = ((slice(start, start + step), None) for start in range(0, n_samples, step))
+    for rows, domain in X.blocks(step) if by_domain else starts:
+        block, p = matrix[rows], probabilities[:, rows]
+        mean = basis.T @ p
+        for (a, b), curvature in zip(pairs, products @ p, strict=True):
             curvature -= mean[a] * mean[b]
             curvature *= weight[rows]
-            _add_gram(result[:, a, :, b], X, rows, domain, curvature)
+            _add_gram(common[:, a, :, b], block, curvature)
+            if by_domain:
+                border[domain, :, a, b] += block.T @ curvature
+                own[domain, a, b] += curvature.sum()
     for a, b in pairs:
-        result[:, b, :, a] = result[:, a, :, b]
-    return result.reshape(n_features * n_contrasts, -1) / weight.sum()
+        common[:, b, :, a] = common[:, a, :, b]
+        border[:, :, b, a] = border[:, :, a, b]
+        own[:, b, a] = own[:, a, b]
+    total = weight.sum()
+    m = n_features * n_contrasts
+    common = common.reshape(m, m) / total
+    if not by_domain:
+        return common
+    return DomainInformation(common, border.reshape(n_domains, m, -1) / total, own / total)
 
 
 def information_product(X, probabilities, weight, directions):
@@ -266,13 +286,13 @@ def _newton(X, y, sample_weight, penalty, theta, curvature, tol):
     ridge = np.repeat(penalty, theta.shape[1])
     loss, gradient, probabilities = _loss_and_gradient(X, y, sample_weight, penalty, theta)
     stale = curvature is not None
-    factor = None
+    solve = None
     for _ in range(_MAX_NEWTON_STEPS):
-        if factor is None:
+        if solve is None:
             if not stale:
                 curvature = information(X, probabilities, sample_weight)
-            factor = cho_factor(total * curvature + np.diag(ridge), check_finite=False)
-            step = cho_solve(factor, gradient.ravel(), check_finite=False)
+            solve = information_solver(curvature, total, ridge)
+            step = solve(gradient.ravel())
             left = 0.5 * np.dot(gradient.ravel(), step)
         size = 1.0
         while size > 1e-4:
@@ -287,13 +307,13 @@ def _newton(X, y, sample_weight, penalty, theta, curvature, tol):
         theta, (loss, gradient, probabilities) = trial, state
         # Half the decrement is what is left to gain, as far as the curvature at hand can tell: a
         # stale one is believed only while it brings the fit nearer fast.
-        step = cho_solve(factor, gradient.ravel(), check_finite=False)
+        step = solve(gradient.ravel())
         left, last_left = 0.5 * np.dot(gradient.ravel(), step), left
         fast = left <= _CHORD_RATE * last_left
         if size == 1.0 and left <= tol and (fast or not stale):
             return theta
         if not fast:
-            factor, stale = None, False
+            solve, stale = None, False
         else:
             stale = True
     return None
@@ -322,18 +342,9 @@ def _softmax(X, theta):
     return probabilities, logits, np.log(total)
 
 
-def _blocks(X, step):
-    """Slices of rows, and the domain they are of where the design tells domains apart."""
-    if isinstance(X, DomainDesign):
-        return X.blocks(step)
-    return ((slice(start, start + step), None) for start in range(0, X.shape[0], step))
-
-
-def _add_gram(result, X, rows, domain, factor):
-    """Add ``X' diag(factor) X`` over some rows to a dense matrix, in place."""
-    if isinstance(X, DomainDesign):
-        X.add_gram(result, rows, domain, factor)
-    elif issparse(X):
-        result += (X[rows].T @ X[rows].multiply(factor[:, None]).tocsr()).toarray()
+def _add_gram(result, X, factor):
+    """Add ``X' diag(factor) X`` to a dense matrix, in place."""
+    if issparse(X):
+        result += (X.T @ X.multiply(factor[:, None]).tocsr()).toarray()
     else:
-        result += X[rows].T @ (X[rows] * factor[:, None])
+        result += X.T @ (X * factor[:, None])

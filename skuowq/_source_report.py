@@ -5,10 +5,11 @@ from html import escape
 
 import numpy as np
 
-_COLUMNS = ("source", "rows", "discrepancy", "weight", "share", "worth")
+_COLUMNS = ("source", "rows", "discrepancy", "std error", "weight", "share", "worth")
 _MEANINGS = (
-    "discrepancy: squared parameter discrepancy per parameter; weight: of one source row (a target "
-    "row = 1); share: of all source weight; worth: target rows the source is worth"
+    "discrepancy: squared parameter discrepancy per parameter, with the standard error that "
+    "sampling noise gives it; weight: of one source row (a target row = 1); share: of all source "
+    "weight; worth: target rows the source is worth"
 )
 
 
@@ -19,9 +20,10 @@ class SourceReport:
     Attributes
     ----------
     names : list of str
-    n_samples, discrepancy, source_weights, mixture_weights, rows_worth : ndarray (n_sources,)
-        Rows (sum of weights), own discrepancy ``G_ii``, weight of one row, share of the mixture,
-        and ``w_i n_i``: the target rows that the source is worth.
+    n_samples, discrepancy, discrepancy_std_error, source_weights, mixture_weights, rows_worth : \
+            ndarray (n_sources,)
+        Rows (sum of weights), own discrepancy ``G_ii`` and its standard error, weight of one row,
+        share of the mixture, and ``w_i n_i``: the target rows that the source is worth.
     n_target : float
         Rows of the target.
     expected_error, target_only_error : float
@@ -31,6 +33,7 @@ class SourceReport:
     names: list
     n_samples: np.ndarray
     discrepancy: np.ndarray
+    discrepancy_std_error: np.ndarray
     source_weights: np.ndarray
     mixture_weights: np.ndarray
     n_target: float
@@ -48,6 +51,7 @@ class SourceReport:
         columns = (
             self.n_samples,
             self.discrepancy,
+            self.discrepancy_std_error,
             self.source_weights,
             self.mixture_weights,
             self.rows_worth,
@@ -70,6 +74,7 @@ class SourceReport:
                 name,
                 f"{self.n_samples[i]:,.6g}",
                 f"{self.discrepancy[i]:.3g}",
+                f"{self.discrepancy_std_error[i]:.2g}",
                 f"{self.source_weights[i]:.3g}",
                 f"{self.mixture_weights[i]:.1%}",
                 f"{self.rows_worth[i]:.1f}",

@@ -29,7 +29,7 @@ from ._utils._softmax_features import in_given_units, make_design
 from ._utils._sources import as_sources
 from ._utils._thinning import thin_rows, without_negligible
 from .theory import asymptotic_error
-from .weights import SourceWeights, solve_source_weights
+from .weights import SourceWeights, discrepancy_std_error, solve_source_weights
 from .weights._program import check_solver, weights_record
 
 
@@ -95,6 +95,9 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     discrepancy_ : ndarray of shape (n_sources, n_sources)
         The discrepancy the weights rest on; for "reml" a distance of scores, which is ``G`` for
         sources near the target.
+    discrepancy_std_error_ : ndarray of shape (n_sources,)
+        Standard errors of the own discrepancies, the diagonal, from sampling noise; 0 where the
+        discrepancy was given.
     expected_error_, target_only_error_ : float
         Asymptotic expected Kullback-Leibler error with the sources and without; their ratio is
         the promised gain. Compare them within one fit only: they scale with `n_parameters_`.
@@ -331,6 +334,12 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         self.intercept_variance_ = result.intercept_variance
         self.target_only_error_ = 0.5 * self.n_parameters_ / self.n_target_
         self.expected_error_ = self.target_only_error_
+        # A discrepancy that the user gives is known.
+        self.discrepancy_std_error_ = np.zeros(self.n_sources_)
+        if self.n_sources_ and isinstance(self.discrepancy, str):
+            self.discrepancy_std_error_ = discrepancy_std_error(
+                self.discrepancy_, self.n_target_, self.source_n_samples_, self.n_parameters_
+            )
         if self.n_sources_:
             self.expected_error_ = asymptotic_error(
                 self.n_target_,
@@ -343,6 +352,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             names=self.source_names_,
             n_samples=self.source_n_samples_,
             discrepancy=np.diag(self.discrepancy_),
+            discrepancy_std_error=self.discrepancy_std_error_,
             source_weights=self.source_weights_,
             mixture_weights=self.mixture_weights_,
             n_target=self.n_target_,

@@ -1,9 +1,10 @@
 """Three sources of which one is harmful, five labelled rows a class: against hindsight and a grid.
 
 Synthetic: softmax regression, two near sources and one with its labels flipped. Digits: images
-turned by 15 degrees, of another contrast, and with 60 % of the labels replaced at random, or, in the
-third set, every label replaced by the next. Hindsight leaves the harmful source out and pools the
-rest. The grid tries weights 0, 0.1 and 1 of each source by cross-validation on the target's rows.
+turned by 15 degrees, of another contrast, and with 60 % of the labels replaced at random, or, in
+the third set, every label replaced by the next. Hindsight leaves the harmful source out and pools
+the rest. The grid tries weights 0, 0.1 and 1 of each source by cross-validation on the target's
+rows.
 """
 
 import argparse
@@ -77,11 +78,11 @@ def main():
         best = np.array(accuracy["hindsight"])
         print(f"\n{name}: {arguments.seeds} draws, accuracy in %, (standard error)")
         for method, values in accuracy.items():
-            short = best - np.array(values)
+            short = 100 * (best - np.array(values))
+            error = short.std(ddof=1) / np.sqrt(len(short))
             print(
                 f"{method:20s} {100 * np.mean(values):5.1f}   short of hindsight "
-                f"{100 * short.mean():5.2f} ({100 * short.std(ddof=1) / np.sqrt(len(short)):.2f})   "
-                f"{np.median(seconds[method]):.3f} s"
+                f"{short.mean():5.2f} ({error:.2f})   {np.median(seconds[method]):.3f} s"
             )
 
 

@@ -167,7 +167,7 @@ def print_calibration(results):
     factor = np.exp(np.mean(np.log(realised) - np.log(promised)))
     print(
         f"\npromised and realised error over target-only's: correlation of the logarithms "
-        f"{correlation:.2f} over {len(promised)} cases; realised {factor:.2f} times promised on average"
+        f"{correlation:.2f} over {len(promised)} cases; realised {factor:.2f} times promised"
     )
 
 

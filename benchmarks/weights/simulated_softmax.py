@@ -1,8 +1,9 @@
 """Weights on softmax regressions with known truth: error over the oracle's and over target-only's.
 
 Every draw is a data set from known parameters; the error is the Kullback-Leibler divergence of the
-fitted probabilities from the true ones, averaged over 2,000 fresh rows. The oracle is given the true
-discrepancy. "class shares" moves only the sources' intercepts. Reports as `simulated.py` does.
+fitted probabilities from the true ones, averaged over 2,000 fresh rows. The oracle is given the
+true discrepancy, but has no intercepts of each domain's own. "class shares" moves the sources'
+intercepts. Reports as `simulated.py` does.
 """
 
 import argparse
@@ -23,13 +24,14 @@ RESULTS = Path(__file__).parents[1] / "results" / "weights_simulated_softmax.jso
 
 def case(n_target, n_samples, discrepancies, n_features=10, n_classes=3, intercepts=0.0):
     sizes = np.broadcast_to(n_samples, len(discrepancies)).tolist()
-    return dict(
-        n_target=n_target,
-        n_samples=sizes,
-        discrepancies=discrepancies,
-        n_features=n_features,
-        n_classes=n_classes,
-    ), intercepts
+    options = {
+        "n_target": n_target,
+        "n_samples": sizes,
+        "discrepancies": discrepancies,
+        "n_features": n_features,
+        "n_classes": n_classes,
+    }
+    return options, intercepts
 
 
 CASES = {

@@ -79,6 +79,45 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
     return _average(candidates, evidence)
 
 
+def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters):
+    """Standard errors of estimated own discrepancies, from sampling noise.
+
+    Parameters
+    ----------
+    discrepancy : array-like of shape (n_sources, n_sources)
+        The estimate; its diagonal is used.
+    n_target, n_samples, n_parameters
+        As in :func:`estimate_discrepancy`.
+
+    Returns
+    -------
+    std_error : ndarray of shape (n_sources,)
+
+    Notes
+    -----
+    The contrasts' coordinates are draws with covariance ``Sigma = diag(1/N + tau) + 11'/N0``, so
+    the Fisher information of ``tau`` is ``(d/2) (Sigma^-1)_ij^2`` entry by entry. For one source
+    the standard error is ``sqrt(2/d) (1/N0 + 1/N + tau)``. It describes the likelihood of the
+    random-effects model, not the bound at 0: an estimate of 0 with standard error e says that
+    discrepancies beyond some 2 e are unlikely.
+
+    Examples
+    --------
+    >>> from skuowq.weights import discrepancy_std_error
+    >>> discrepancy_std_error([[0.024]], 20, [1000], 50).round(3).tolist()
+    [0.015]
+    """
+    G, n_target, n_samples, d = _check(
+        discrepancy, n_target, n_samples, n_parameters, "reml", "discrepancy"
+    )
+    u = 1 / (1 / n_samples + np.diag(G))
+    inverse = np.diag(u) - np.outer(u, u) / (n_target + u.sum())
+    # In units of u, in which the entries are of one size.
+    scaled = inverse / np.sqrt(np.outer(u, u))
+    information = d / 2 * scaled**2
+    return np.sqrt(np.diag(np.linalg.inv(information))) / u
+
+
 def optimal_source_weights(
     contrast_gram,
     n_target,
@@ -185,12 +224,12 @@ def _project(S):
     return (projected + projected.T) / 2
 
 
-def _check(contrast_gram, n_target, n_samples, n_parameters, method):
+def _check(contrast_gram, n_target, n_samples, n_parameters, method, name="contrast_gram"):
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
     n_samples = check_sizes(n_samples, "n_samples")
     n_target = float(check_sizes([n_target], "n_target")[0])
     if not 0 < n_parameters < np.inf:
         raise ValueError(f"n_parameters must be finite and above 0, got {n_parameters!r}.")
-    S = check_discrepancy(contrast_gram, len(n_samples), "contrast_gram")
+    S = check_discrepancy(contrast_gram, len(n_samples), name)
     return S, n_target, n_samples, n_parameters

@@ -7,6 +7,7 @@ from reference.reml import brute_maximum, log_likelihood, shift_evidence
 from scipy.optimize import approx_fprime
 
 from skuowq.weights import (
+    discrepancy_std_error,
     estimate_discrepancy,
     optimal_source_weights,
     solve_source_weights,
@@ -196,6 +197,30 @@ def test_reml_beats_the_plugin_and_target_only(name):
     for rival in ("plugin", "target only"):
         difference = losses["reml"] - losses[rival]
         assert difference.mean() / (difference.std() / np.sqrt(60)) < -4
+
+
+def test_standard_errors_are_the_spread_of_the_estimates():
+    """400 draws away from the bound: standard deviations within 4 of their own errors (14 %)."""
+    rng = np.random.default_rng(0)
+    d, n_target, n_samples = 200, 8, np.array([100, 500, 2000])
+    tau = np.array([0.05, 0.1, 0.4])
+    draws = []
+    for _ in range(400):
+        problem = (n_target, n_samples, rng.normal(size=(d, 3)) * np.sqrt(tau))
+        S = contrast_gram(problem, rng)
+        draws.append(np.diag(estimate_discrepancy(S, n_target, n_samples, d)))
+    expected = discrepancy_std_error(np.diag(tau), n_target, n_samples, d)
+    assert_allclose(np.std(draws, axis=0), expected, rtol=4 / np.sqrt(2 * 400))
+    # The test can fail: the other sources' share in the knowledge of the target is seen.
+    alone = np.sqrt(2 / d) * (1 / n_target + 1 / n_samples + tau)
+    assert np.abs(np.std(draws, axis=0) / alone - 1).max() > 4 / np.sqrt(2 * 400)
+
+
+def test_standard_error_of_one_source():
+    """A scaled chi-square law has standard deviation sqrt(2/d) times its mean."""
+    assert_allclose(
+        discrepancy_std_error([[0.3]], 20, [500], 50), np.sqrt(2 / 50) * (1 / 20 + 1 / 500 + 0.3)
+    )
 
 
 def test_bad_arguments():

@@ -283,7 +283,7 @@ class _ScoreContrasts:
             padded[:n_effects] = directions
             return projection @ product(padded)
 
-        border = product(np.eye(len(ridge))[:, n_effects:])
+        border = product(np.eye(len(ridge), problem.n_classes - 1, -n_effects))
         projection = _projection(border, ridge)
         diagonal = information_diagonal(problem.matrix, probabilities, weight)[:n_effects]
         diagonal -= np.sum(projection.coupling * border[:n_effects], axis=1)

@@ -100,7 +100,8 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         discrepancy was given.
     expected_error_, target_only_error_ : float
         Asymptotic expected Kullback-Leibler error with the sources and without; their ratio is
-        the promised gain. Compare them within one fit only: they scale with `n_parameters_`.
+        the promised gain. Compare them within one fit only: they scale with `n_parameters_`. The
+        promise ranks tasks well, and is optimistic where rows are few: PROMISE.
     n_parameters_ : float
         Number of parameters ``d`` that the discrepancy is divided by: effective under the ridge
         penalty for "reml", all of the softmax model's otherwise.
@@ -140,10 +141,24 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         (d/2) [N0 + s^2 t] / (N0 + s)^2,   s = sum_i w_i N_i,   t = alpha'(diag(1/N) + G) alpha,
 
     smallest at ``s = 1 / t`` for the mixture ``alpha`` that minimises ``t`` (arXiv 2601.10779).
-    ``G`` is unknown, and its estimate decides everything. "reml" fails where its assumptions do:
-    when every source is far from the target in a few-shot problem with many classes, some weight is
-    left on them, and when there are fewer than ten target rows a majority of sources that agree
-    with one another may outvote them; check with :func:`skuowq.metrics.negative_transfer_gap`.
+    ``G`` is unknown, and its estimate decides everything.
+
+    What the default, "reml", does. (1) It fits a softmax regression to all rows, sources together
+    weighing as much as the target at first, with intercepts of each domain's own: class shares may
+    differ at will. (2) It compares the domains' mean scores at that fit, and separates sampling
+    noise from discrepancy by the likelihood of a random-effects model. (3) It asks whether the
+    sources, taken together, lie aside of the target. (4) It solves for the weights, fits again,
+    and repeats until they settle. (5) The target's rows, each left out in turn, judge how much of
+    the weights they support: all, some or none. (6) It fits the estimator to all rows: a logistic
+    regression with own intercepts (where it has an intercept and a penalty), folded into an
+    ordinary model with the target's; for any other estimator a source's rows count as often as the
+    target has their classes, the mean weight of a source's row being its ``source_weights_``.
+
+    When it fails. Fewer than ten target rows, and a majority of sources that agree with one another
+    outvotes them. Sources all far in a few-shot problem keep a little weight. Class shares far from
+    every source's, where features tell the domains apart, are shrunk to the sources' (a gap of .03
+    in log loss on one of 116 real domains). Sources whose biases cancel are not recognised. Check
+    with :func:`skuowq.metrics.negative_transfer_gap`.
 
     Weights, errors and the promised gain describe the softmax model. For another estimator they
     are a stand-in: it may gain less, or be harmed. Because trees count rows, and would give leaves

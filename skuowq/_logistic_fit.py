@@ -22,8 +22,20 @@ def inverse_penalty(logistic):
 
 
 def takes_own_intercepts(logistic):
-    """Without intercepts there is nothing to split, without a penalty nothing to hold them."""
-    return logistic.fit_intercept and not _is_unpenalised(logistic)
+    """Whether an indicator column means an intercept of known variance, found by the solver.
+
+    Not without intercepts, which it would split; not without a ridge penalty, which holds it; not
+    in a subclass whose fit may do anything; and sag and saga stop far from the optimum where
+    columns differ in height.
+    """
+    return (
+        type(logistic).fit is LogisticRegression.fit
+        and logistic.fit_intercept
+        and not _is_unpenalised(logistic)
+        and getattr(logistic, "penalty", "l2") in ("l2", "deprecated")
+        and not logistic.l1_ratio
+        and logistic.solver not in ("sag", "saga")
+    )
 
 
 def fit_with_own_intercepts(logistic, X, y, sample_weight, sizes, variance, start):
@@ -52,13 +64,16 @@ def fit_with_own_intercepts(logistic, X, y, sample_weight, sizes, variance, star
     n_classes = len(np.unique(y))
     height = np.sqrt(variance / logistic.C * (2 if n_classes == 2 else 1))
     n_features = X.shape[1]
+    values = X if sparse.issparse(X) else np.asarray(X).astype(float)
     domain = np.repeat(np.arange(len(sizes)), sizes)
     if sparse.issparse(X) or len(sizes) > n_features:
         columns = (np.full(len(domain), height), (np.arange(len(domain)), domain))
-        rows = sparse.hstack([sparse.csr_matrix(X), sparse.csr_matrix(columns)], format="csr")
+        rows = sparse.hstack([sparse.csr_matrix(values), sparse.csr_matrix(columns)], format="csr")
     else:
-        rows = np.hstack([np.asarray(X), height * (domain[:, None] == np.arange(len(sizes)))])
-    if n_classes == start.shape[1] + 1:  # Every class has a row of some weight.
+        rows = np.hstack([values, height * (domain[:, None] == np.arange(len(sizes)))])
+    n_parameters = (n_features + 1 + len(sizes), n_classes - 1)
+    # Not where a class has no row of any weight, or columns are categories to the softmax model.
+    if start.shape == n_parameters:
         vectors = np.sqrt(2) * start.T if n_classes == 2 else contrast_basis(n_classes) @ start.T
         logistic.coef_ = np.delete(vectors, n_features, axis=1)
         logistic.coef_[:, n_features:] /= height

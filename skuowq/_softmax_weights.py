@@ -206,9 +206,13 @@ def softmax_source_weights(
         result, discrepancy = weights_and_discrepancy(
             gram, n_target, n_samples, d, method=method, max_weight=max_weight, solver=solver
         )
+        settled = np.abs(result.source_weights - current).max() <= _SETTLED
+        if method == "reml" and update and not settled:
+            # Half steps: weights that look too high from below and too low from above would swing.
+            halfway = (result.source_weights + current) / 2
+            result = weights_record(halfway, n_samples, result.gap)
         report(update, result)
         history.append(result.source_weights)
-        settled = np.abs(result.source_weights - current).max() <= _SETTLED
         current = result.source_weights
         if settled:
             break

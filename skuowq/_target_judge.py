@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import softmax
 
-from .fisher import leave_one_out_loss
+from .fisher._leave_one_out import leave_one_out
 from .fisher._softmax_regression import class_probabilities, information
 
 # Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.
@@ -17,6 +17,8 @@ _CLEAR_EVIDENCE = np.log(100)
 _SMALLER_SHARES = (0.3, 0.1, 0.03, 0.01)
 _MAX_JUDGED_ROWS = 500
 _N_FOLDS = 5
+# One Newton step without a row that decides its own fit is no approximation of that fit.
+_MAX_LEVERAGE = 0.7
 # Before the rows are seen: that the weights stand, against any smaller share of them.
 _PRIOR_ON_ALL = 0.8
 
@@ -31,21 +33,23 @@ def supported_share(problem, source_weights, theta, curvature):
     theta : ndarray of shape (n_design_columns, n_classes - 1)
         Where the fits start.
     curvature : DomainInformation or None
-        Fisher information near `theta`; None where it is too large to be formed. Then the rows are
-        held out in five folds rather than one at a time.
+        Fisher information near `theta`; None where it is too large to be formed. Then, and where
+        rows nearly decide their own fit, they are held out in five folds, not one at a time.
 
     Returns
     -------
     share : float
         From 0 to 1.
     """
-    held_out_loss = _leave_one_out if curvature is not None else _folds
 
     def loss(share):
         weights = share * source_weights
         # Without sources their rows need not be looked at.
         rows = slice(None) if np.any(weights > 0) else problem.domains[0]
-        return held_out_loss(problem, problem.weigh(weights)[rows], rows, theta, curvature)
+        weight = problem.weigh(weights)[rows]
+        if curvature is None:
+            return _folds(problem, weight, rows)
+        return _leave_one_out(problem, weight, rows, theta, curvature)
 
     everything, nothing = loss(1.0), loss(0.0)
     if everything < nothing - _CLEAR_EVIDENCE:
@@ -68,19 +72,21 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
     curvature = information(problem.design[rows], probabilities, weight)
     ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
     row_weight = problem.row_weight[target]
-    losses = leave_one_out_loss(
+    losses, leverage = leave_one_out(
         _rows(problem, judged),
         problem.labels[target][judged],
         theta[: problem.matrix.shape[1] + 1],
         curvature.profiled(weight.sum(), ridge),
         row_weight[judged],
     )
+    if leverage > _MAX_LEVERAGE:
+        return _folds(problem, weight, rows)
     # Rows that are not judged are no evidence.
     return row_weight[judged] @ losses
 
 
-def _folds(problem, weight, rows, theta, _):
-    """The same from refits without a fifth of the target's rows."""
+def _folds(problem, weight, rows):
+    """The same from refits without a part of the target's rows."""
     target = problem.domains[0]
     order = _by_class(problem)
     total = 0.0
@@ -88,7 +94,9 @@ def _folds(problem, weight, rows, theta, _):
         held_out = order[fold::_N_FOLDS]
         kept = weight.copy()
         kept[held_out] = 0
-        theta = problem.fit(kept, start=theta, rows=rows)
+        # From scratch and to a twentieth of a nat: a fit that starts at one with the held-out rows,
+        # or stops early, still knows them.
+        theta = problem.fit(kept, rows=rows, tol=0.1 / problem.n_parameters)
         own = theta[: problem.matrix.shape[1] + 1]
         _, log_probabilities = class_probabilities(_rows(problem, held_out), own)
         labels = problem.labels[target][held_out]

@@ -101,7 +101,8 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     expected_error_, target_only_error_ : float
         Asymptotic expected Kullback-Leibler error with the sources and without; their ratio is
         the promised gain. Compare them within one fit only: they scale with `n_parameters_`. The
-        promise ranks tasks well, and is optimistic where rows are few: PROMISE.
+        promise ranks tasks well and is optimistic for softmax regressions with few target rows:
+        over simulated tasks the error realised was about twice the promised.
     n_parameters_ : float
         Number of parameters ``d`` that the discrepancy is divided by: effective under the ridge
         penalty for "reml", all of the softmax model's otherwise.
@@ -266,7 +267,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         n_samples = np.array([domain.n_samples for domain in domains])
         result = checked._weigh(base, target, domains, n_samples, len(classes))
         if domains and not is_logistic(base):
-            result = _for_row_counters(result, target.n_samples, n_samples)
+            result = _for_row_counters(result, target, domains, len(classes))
         estimator = self._fit_estimator(base, weight_name, target, domains, classes, result)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(checked, name):
@@ -311,27 +312,38 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     def _fit_estimator(self, base, weight_name, target, domains, classes, result):
         """The final fit; sources of weight zero stay out of it."""
         logistic = is_logistic(base)
-        if not logistic:
-            domains = _at_the_targets_class_shares(domains, result.own_intercepts)
+        source_weights = result.weights.source_weights
+        at_target_shares = _at_the_targets_class_shares(domains, result.own_intercepts)
+        own_intercepts = (
+            logistic and result.intercept_variance and np.any(source_weights > 0)
+        ) and takes_own_intercepts(base)
         parts = [(target.X, target.y, target.sample_weight)]
-        for domain, w in zip(domains, result.weights.source_weights, strict=True):
+        for i, w in enumerate(source_weights):
+            domain = domains[i] if own_intercepts else at_target_shares[i]
             if w > 0 and logistic:
                 parts.append((domain.X, domain.y, w * domain.sample_weight))
             elif w > 0:
-                parts.append(thin_rows(domain, w))
+                parts.append(thin_rows(domain, w, i))
         X, y, weight = zip(*parts, strict=True)
         sizes = [len(y_k) for y_k in y]
         X, y, weight = concatenate_rows(X), classes[np.concatenate(y)], np.concatenate(weight)
         estimator = clone(base)
         if self.random_state is not None:
             _set_random_states(estimator, check_random_state(self.random_state))
-        variance = result.intercept_variance
-        if logistic and variance and len(parts) > 1 and takes_own_intercepts(base):
-            kept = np.append(True, result.weights.source_weights > 0)
+        balanced = estimator.get_params().get("class_weight") == "balanced"
+        if balanced:
+            # By the classes' shares in the target, not among rows of all domains.
+            class_weight = _balance(classes, target, at_target_shares, source_weights)
+            estimator.set_params(class_weight=class_weight)
+        if own_intercepts:
+            kept = np.append(True, source_weights > 0)
             common, own = np.split(result.theta, [len(result.theta) - len(kept)])
             start = np.vstack([common, own[kept]])
-            return fit_with_own_intercepts(estimator, X, y, weight, sizes, variance, start)
-        return estimator.fit(X, y, **{weight_name: weight})
+            variance = result.intercept_variance
+            fit_with_own_intercepts(estimator, X, y, weight, sizes, variance, start)
+        else:
+            estimator.fit(X, y, **{weight_name: weight})
+        return estimator.set_params(class_weight="balanced") if balanced else estimator
 
     def _set_result(self, result, n_target, n_samples, sources):
         weights = result.weights
@@ -353,7 +365,11 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         self.discrepancy_std_error_ = np.zeros(self.n_sources_)
         if self.n_sources_ and isinstance(self.discrepancy, str):
             self.discrepancy_std_error_ = discrepancy_std_error(
-                self.discrepancy_, self.n_target_, self.source_n_samples_, self.n_parameters_
+                self.discrepancy_,
+                self.n_target_,
+                self.source_n_samples_,
+                self.n_parameters_,
+                method=self.discrepancy,
             )
         if self.n_sources_:
             self.expected_error_ = asymptotic_error(
@@ -459,13 +475,29 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _for_row_counters(result, n_target, n_samples):
-    kept = without_negligible(result.weights.source_weights, n_samples, n_target)
+def _for_row_counters(result, target, domains, n_classes):
+    """The result without negligible sources, unless a class would go with them."""
+    n_samples = np.array([domain.n_samples for domain in domains])
+    weights = result.weights.source_weights
+    kept = without_negligible(weights, n_samples, target.n_samples)
+    used = [target.y, *(D.y for D, w in zip(domains, kept, strict=True) if w > 0)]
+    if len(np.unique(np.concatenate(used))) < n_classes:
+        kept = weights
     return replace(
         result,
         weights=weights_record(kept, n_samples, result.weights.gap),
         history=np.vstack([result.history, kept]),
     )
+
+
+def _balance(classes, target, sources, source_weights):
+    """Class weights that make all classes of the weighted rows count alike."""
+    totals = np.bincount(target.y, target.sample_weight, minlength=len(classes))
+    for domain, w in zip(sources, source_weights, strict=True):
+        totals += w * np.bincount(domain.y, domain.sample_weight, minlength=len(classes))
+    present = np.flatnonzero(totals)
+    weights = totals.sum() / (len(present) * totals[present])
+    return dict(zip(classes[present].tolist(), weights.tolist(), strict=True))
 
 
 def _at_the_targets_class_shares(domains, own_intercepts):

@@ -124,7 +124,21 @@ def test_dynamic_updates_are_recorded_and_end_when_settled():
     assert 2 < len(dynamic.history) < 52
     assert_allclose(dynamic.history[0], static.history[0])
     assert_allclose(dynamic.history[-1], dynamic.weights.source_weights)
-    assert np.abs(dynamic.history[-2] - dynamic.history[-3]).max() <= 0.01
+    assert np.abs(dynamic.history[-2] - dynamic.history[-3]).max() <= module._SETTLED
+
+
+def test_updates_do_not_swing_between_two_answers():
+    """One more update changes little, where undamped ones would go back and forth by 0.5."""
+    changes = []
+    for seed in range(8):
+        tasks = make_classification_tasks(
+            n_target=30, n_samples=(1000,), n_classes=2, discrepancies=(0.03,), random_state=seed
+        )
+        six, seven = (
+            weigh(problem_from(tasks, penalty=0.5), n_updates=n).history[-2] for n in (6, 7)
+        )
+        changes.append(np.abs(six - seven).max())
+    assert np.median(changes) < 0.05
 
 
 def test_products_and_matrix_give_the_same_weights(monkeypatch):

@@ -18,7 +18,7 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-from sklearn.metrics import log_loss
+from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -28,6 +28,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skuowq import Sources, UOWQClassifier
+from skuowq._uowq import _at_the_targets_class_shares, _balance
 from skuowq._utils._domains import Domain
 from skuowq._utils._thinning import thin_rows, without_negligible
 from skuowq.datasets import load_digit_domains, make_classification_tasks
@@ -126,15 +127,110 @@ def to_frame(X):
     return pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
 
 
-@pytest.mark.parametrize("options", [{"fit_intercept": False}, {"C": np.inf}])
-def test_no_own_intercepts_without_intercept_or_penalty(tasks, options):
-    logistic = LogisticRegression(tol=1e-8, max_iter=5000, **options)
-    clf = UOWQClassifier(logistic).fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
-    X = np.vstack([tasks.X_target, *(X for X, _ in tasks.sources)])
-    y = np.concatenate([tasks.y_target, *(y for _, y in tasks.sources)])
-    weight = np.concatenate([np.ones(50), np.repeat(clf.source_weights_, 1000)])
-    by_hand = clone(logistic).fit(X, y, weight)
-    assert_allclose(clf.predict_proba(tasks.X_test), by_hand.predict_proba(tasks.X_test), atol=1e-6)
+OTHER_LOGISTIC = [
+    {"C": np.inf},
+    {"solver": "saga"},
+    {"solver": "saga", "l1_ratio": 1.0, "C": 0.05},
+]
+
+
+@pytest.mark.parametrize("options", OTHER_LOGISTIC)
+@pytest.mark.filterwarnings("ignore:l1_ratio parameter is only used")  # Before scikit-learn 1.8.
+def test_logistic_regressions_without_own_intercepts_see_the_targets_class_shares(options):
+    """Effects alike, other class shares: as other estimators, they are not misled."""
+    rng = np.random.default_rng(0)
+    effects = np.array([2.0, -1.0, 0.5, 0.0])
+
+    def domain(n, intercept):
+        X = rng.normal(size=(n, 4))
+        return X, (rng.random(n) < 1 / (1 + np.exp(-X @ effects - intercept))).astype(int)
+
+    (X, y), (X_test, y_test) = domain(60, -1), domain(4000, -1)
+    sources = [domain(500, 2) for _ in range(3)]
+    logistic = LogisticRegression(max_iter=5000, **options)
+    clf = UOWQClassifier(logistic).fit(X, y, sources)
+    assert clf.intercept_variance_ > 0.3
+    alone = UOWQClassifier(logistic).fit(X, y)
+    loss, loss_alone = (log_loss(y_test, m.predict_proba(X_test)) for m in (clf, alone))
+    assert loss < loss_alone
+    pooled = clone(logistic).fit(
+        np.vstack([X, *(X for X, _ in sources)]), np.concatenate([y, *(y for _, y in sources)])
+    )
+    assert loss < log_loss(y_test, pooled.predict_proba(X_test)) - 0.1
+
+
+def test_balanced_classes_are_balanced_by_the_targets_shares():
+    rng = np.random.default_rng(0)
+    effects = np.array([2.0, -1.0, 0.5, 0.0])
+
+    def domain(n, intercept):
+        X = rng.normal(size=(n, 4))
+        return X, (rng.random(n) < 1 / (1 + np.exp(-X @ effects - intercept))).astype(int)
+
+    (X, y), (X_test, y_test) = domain(60, -1), domain(4000, -1)
+    sources = [domain(500, 2) for _ in range(3)]
+    balanced = LogisticRegression(class_weight="balanced")
+    models = {
+        "balanced": UOWQClassifier(balanced).fit(X, y, sources),
+        "plain": UOWQClassifier(LogisticRegression()).fit(X, y, sources),
+        "alone": UOWQClassifier(balanced).fit(X, y),
+    }
+    assert models["balanced"].estimator_.get_params() == balanced.get_params()
+    recall = {key: np.mean(m.predict(X_test)[y_test == 1]) for key, m in models.items()}
+    accuracy = {
+        key: balanced_accuracy_score(y_test, m.predict(X_test)) for key, m in models.items()
+    }
+    assert recall["balanced"] > recall["plain"]
+    assert accuracy["balanced"] > max(accuracy["plain"], accuracy["alone"])
+    target = Domain(X, y, np.ones(60))
+    moved = _at_the_targets_class_shares([Domain(*sources[0], np.ones(500))], np.array([[0], [2]]))
+    weights = _balance(np.array(["a", "b"]), target, moved, [0.5])
+    totals = np.bincount(y) + 0.5 * np.bincount(moved[0].y, moved[0].sample_weight)
+    assert_allclose(totals[0] * weights["a"], totals[1] * weights["b"])
+
+
+@pytest.mark.parametrize("dtype", [bool, "category", object, "Int64", str])
+def test_frames_that_logistic_regression_turns_into_numbers(tasks, dtype):
+    """One column of another dtype; more sources than columns take the sparse road."""
+
+    def frame(X):
+        flags = (X[:, 0] > 0).astype(int)
+        column = flags.astype(str) if dtype is str else pd.Series(flags).astype(dtype)
+        return pd.DataFrame({"flag": column, "x": X[:, 1], "z": X[:, 2]})
+
+    for repeat in (1, 2):
+        sources = [(frame(X), y) for X, y in tasks.sources] * repeat
+        clf = UOWQClassifier(LogisticRegression()).fit(
+            frame(tasks.X_target), tasks.y_target, sources
+        )
+        assert np.isfinite(clf.predict_proba(frame(tasks.X_test))).all()
+
+
+def test_subclasses_of_logistic_regression_fit_their_own_way(tasks):
+    class Keyword(LogisticRegression):
+        def fit(self, X, y, *, sample_weight=None):
+            self.n_rows_ = len(X)
+            return super().fit(X, y, sample_weight)
+
+    clf = UOWQClassifier(Keyword()).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert clf.estimator_.n_rows_ == 3050
+
+
+@pytest.mark.parametrize("estimator", [None, DecisionTreeClassifier(min_samples_leaf=3)])
+def test_features_that_tell_nothing(estimator):
+    X, y = np.zeros((10, 2)), np.array([0, 1] * 5)
+    clf = UOWQClassifier(estimator).fit(X, y, [(np.zeros((8, 2)), y[:8])])
+    assert_allclose(clf.predict_proba(X), 0.5, atol=0.05)
+
+
+def test_trees_keep_the_only_source_of_a_class():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    sources = [(rng.normal(size=(8, 3)), np.array([0, 1] * 4))] * 2
+    clf = UOWQClassifier(HistGradientBoostingClassifier())
+    with pytest.warns(UserWarning, match="appear only in the sources"):
+        clf.fit(X, np.zeros(200, int), sources)
+    assert clf.predict_proba(X).shape == (200, 2)
 
 
 def test_sample_weights_count_as_rows(tasks):

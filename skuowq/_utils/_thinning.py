@@ -24,19 +24,22 @@ def without_negligible(source_weights, n_samples, n_target):
     return kept
 
 
-def thin_rows(domain, weight):
+def thin_rows(domain, weight, number=0):
     """Rows, labels and weights of a source for an estimator that counts rows.
 
     A tree's leaf needs so many rows, whatever they weigh, and takes the value of those it has: one
     that holds rows of a harmful source alone is wrong however little they weigh. So a source
-    lighter than 0.3 a row gives only as many rows, every k-th in label order, as weigh 0.3 each
-    and together what all were to weigh.
+    lighter than 0.3 a row gives only as many rows as weigh 0.3 each and together what all were to
+    weigh: those at equal steps of weight in label order, so heavier rows come sooner.
 
     Parameters
     ----------
     domain : Domain
     weight : float
         The weight of the source's rows, above 0.
+    number : int, default=0
+        Of the source: sources start at different points of a step, or many small ones would all
+        give rows of their middle class.
 
     Returns
     -------
@@ -47,7 +50,10 @@ def thin_rows(domain, weight):
     if n_kept == n_rows:
         return domain.X, domain.y, weight * domain.sample_weight
     order = np.argsort(domain.y, kind="stable")
-    kept = np.sort(order[((np.arange(n_kept) + 0.5) * n_rows / n_kept).astype(int)])
-    row_weight = domain.sample_weight[kept]
-    row_weight = row_weight * (weight * domain.n_samples / row_weight.sum())
+    reached = np.cumsum(domain.sample_weight[order])
+    # Multiples of the golden ratio are spread evenly, however many there are; the first is 1/2.
+    offset = (0.5 + number * (np.sqrt(5) - 1) / 2) % 1
+    steps = (np.arange(n_kept) + offset) / n_kept * reached[-1]
+    kept, times = np.unique(order[np.searchsorted(reached, steps)], return_counts=True)
+    row_weight = times * (weight * domain.n_samples / n_kept)
     return _safe_indexing(domain.X, kept), domain.y[kept], row_weight

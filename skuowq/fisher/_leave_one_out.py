@@ -31,7 +31,14 @@ def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None):
     Returns
     -------
     loss : ndarray of shape (n_samples,)
+        The step is good where rows do not decide their own fit: while the eigenvalues of
+        ``F_j h_j`` stay below some 0.7.
     """
+    return leave_one_out(X, y, theta, penalised_information, sample_weight)[0]
+
+
+def leave_one_out(X, y, theta, penalised_information, sample_weight):
+    """`leave_one_out_loss`, and the largest eigenvalue of any ``F_j h_j``."""
     n_features, n_contrasts = theta.shape
     basis = contrast_basis(n_contrasts + 1)
     X = X if isinstance(X, np.ndarray) else X.toarray()
@@ -49,7 +56,9 @@ def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None):
     curvature = np.einsum("jc,ca,cb->jab", probabilities, basis, basis)
     curvature -= mean[:, :, None] * mean[:, None, :]
     residual = basis[y] - mean
-    shrink = np.eye(n_contrasts) - curvature @ leverage
+    own_share = curvature @ leverage
+    shrink = np.eye(n_contrasts) - own_share
+    largest = np.abs(np.linalg.eigvals(own_share)).max()
     step = leverage @ np.linalg.solve(shrink, residual[:, :, None])
     logits = (X @ theta - step[:, :, 0]) @ basis.T
-    return logsumexp(logits, axis=1) - logits[np.arange(n_samples), y]
+    return logsumexp(logits, axis=1) - logits[np.arange(n_samples), y], float(largest)

@@ -34,7 +34,8 @@ def penalised_gram(H, ridge, contrasts):
     """
     factor = cho_factor(H + np.diag(ridge))
     shrinkage = cho_solve(factor, H)
-    d = np.sum(shrinkage * shrinkage.T)
+    # Where the penalty leaves less than one direction free there is next to nothing to measure.
+    d = max(np.sum(shrinkage * shrinkage.T), 1.0)
     steps = cho_solve(factor, contrasts)
     return steps.T @ H @ steps / d, float(d)
 

@@ -64,7 +64,8 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
     contrast ``sum_i u_i D_i / U`` has noise ``1/N0 + 1/U``, ``U = sum_i u_i``. Its square ``S_u``
     gives the shift ``c = max(S_u / b - 1/N0 - 1/U, 0)`` and the evidence for one,
     ``g = (d/2) (r - 1 - log r)`` with ``r = S_u / (1/N0 + 1/U)`` where ``r > 1``. ``G`` is
-    ``diag(tau) + p c 11'`` with ``p = logistic(g - log 3)``.
+    ``diag(tau) + p c 11'`` with ``p = logistic(g - log 3)``. Part of a large shift is in ``tau``,
+    too: sources beside a target they are all far from may look half again as far as they are.
 
     Examples
     --------
@@ -79,14 +80,14 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
     return _average(candidates, evidence)
 
 
-def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters):
+def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, method="reml"):
     """Standard errors of estimated own discrepancies, from sampling noise.
 
     Parameters
     ----------
     discrepancy : array-like of shape (n_sources, n_sources)
-        The estimate; its diagonal is used.
-    n_target, n_samples, n_parameters
+        The estimate.
+    n_target, n_samples, n_parameters, method
         As in :func:`estimate_discrepancy`.
 
     Returns
@@ -95,11 +96,12 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters):
 
     Notes
     -----
-    The contrasts' coordinates are draws with covariance ``Sigma = diag(1/N + tau) + 11'/N0``, so
-    the Fisher information of ``tau`` is ``(d/2) (Sigma^-1)_ij^2`` entry by entry. For one source
-    the standard error is ``sqrt(2/d) (1/N0 + 1/N + tau)``. It describes the likelihood of the
-    random-effects model, not the bound at 0: an estimate of 0 with standard error e says that
-    discrepancies beyond some 2 e are unlikely.
+    For "plugin" and "debiased", and for one source, a squared contrast has a scaled chi-square law:
+    ``sqrt(2/d) E[S_ii]``. For "reml" the contrasts' coordinates are draws with covariance ``Sigma =
+    diag(1/N + tau) + (1/N0 + c) 11'``, ``tau_i + c`` the own discrepancy; the Fisher information of
+    ``tau`` and ``c`` has the entries ``(d/2) (Sigma^-1)_ij^2``, ``(d/2) (Sigma^-1 1)_i^2`` and
+    ``(d/2) (1' Sigma^-1 1)^2``. It knows nothing of the bound at 0: where the estimate is 0, the
+    truth may well be 2 standard errors off, hardly 5.
 
     Examples
     --------
@@ -108,14 +110,25 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters):
     [0.015]
     """
     G, n_target, n_samples, d = _check(
-        discrepancy, n_target, n_samples, n_parameters, "reml", "discrepancy"
+        discrepancy, n_target, n_samples, n_parameters, method, "discrepancy"
     )
-    u = 1 / (1 / n_samples + np.diag(G))
-    inverse = np.diag(u) - np.outer(u, u) / (n_target + u.sum())
-    # In units of u, in which the entries are of one size.
-    scaled = inverse / np.sqrt(np.outer(u, u))
-    information = d / 2 * scaled**2
-    return np.sqrt(np.diag(np.linalg.inv(information))) / u
+    own = np.diag(G)
+    if method == "plugin":
+        return np.sqrt(2 / d) * own
+    if method == "debiased" or len(own) == 1:
+        return np.sqrt(2 / d) * (own + 1 / n_target + 1 / n_samples)
+    shift = G[0, 1]  # As REML has it, all sources share it.
+    u = 1 / (1 / n_samples + own - shift)
+    damping = 1 / (1 / (1 / n_target + shift) + u.sum())
+    inverse = np.diag(u) - damping * np.outer(u, u)
+    sums = inverse.sum(axis=1)
+    # In units in which the entries are of one size.
+    unit = np.sqrt(np.append(u, sums.sum()))
+    precision = np.block([[inverse, sums[:, None]], [sums[None], sums.sum()]])
+    information = d / 2 * (precision / np.outer(unit, unit)) ** 2
+    covariance = np.linalg.pinv(information) / np.outer(unit, unit) ** 2
+    variance = np.diag(covariance)
+    return np.sqrt(variance[:-1] + 2 * covariance[:-1, -1] + variance[-1])
 
 
 def optimal_source_weights(

@@ -199,6 +199,7 @@ def softmax_source_weights(
         contrasts = _FittedContrasts(problem, n_jobs)
     current = contrasts.start
     history = []
+    swings = False
     if method == "debiased":
         n_updates = 0
     for update in range(n_updates + 1):
@@ -207,8 +208,13 @@ def softmax_source_weights(
             gram, n_target, n_samples, d, method=method, max_weight=max_weight, solver=solver
         )
         settled = np.abs(result.source_weights - current).max() <= _SETTLED
-        if method == "reml" and update and not settled:
-            # Half steps: weights that look too high from below and too low from above would swing.
+        swings = swings or (
+            update > 1
+            and (result.source_weights - current) @ (current - history[-2]) < 0
+            and method == "reml"
+        )
+        if swings and not settled:
+            # Weights that look too low from above and too high from below: half steps from now on.
             halfway = (result.source_weights + current) / 2
             result = weights_record(halfway, n_samples, result.gap)
         report(update, result)
@@ -216,8 +222,9 @@ def softmax_source_weights(
         current = result.source_weights
         if settled:
             break
+    theta = contrasts.theta
     if method == "reml":
-        share = supported_share(
+        share, theta = supported_share(
             contrasts.problem, result.source_weights, contrasts.theta, contrasts.curvature
         )
         result = weights_record(share * result.source_weights, n_samples, result.gap)
@@ -229,7 +236,7 @@ def softmax_source_weights(
         np.array(history),
         contrasts.problem.intercept_variance,
         contrasts.intercepts,
-        contrasts.theta,
+        theta,
     )
 
 

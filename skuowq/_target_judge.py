@@ -10,7 +10,11 @@ from scipy.sparse import issparse
 from scipy.special import softmax
 
 from .fisher._leave_one_out import leave_one_out
-from .fisher._softmax_regression import class_probabilities, information
+from .fisher._softmax_regression import (
+    NEWTON_MAX_PARAMETERS,
+    class_probabilities,
+    information,
+)
 
 # Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.
 _CLEAR_EVIDENCE = np.log(100)
@@ -40,6 +44,8 @@ def supported_share(problem, source_weights, theta, curvature):
     -------
     share : float
         From 0 to 1.
+    theta : ndarray of shape (n_design_columns, n_classes - 1)
+        A fit near that share: with all of the weights, where it was made.
     """
 
     def loss(share):
@@ -48,25 +54,24 @@ def supported_share(problem, source_weights, theta, curvature):
         rows = slice(None) if np.any(weights > 0) else problem.domains[0]
         weight = problem.weigh(weights)[rows]
         if curvature is None:
-            return _folds(problem, weight, rows)
+            return _folds(problem, weight, rows), theta
         return _leave_one_out(problem, weight, rows, theta, curvature)
 
-    everything, nothing = loss(1.0), loss(0.0)
+    (everything, theta_of_all), (nothing, _) = loss(1.0), loss(0.0)
     if everything < nothing - _CLEAR_EVIDENCE:
-        return 1.0
+        return 1.0, theta_of_all
     shares = np.array([1.0, 0.0, *_SMALLER_SHARES])
-    losses = np.array([everything, nothing, *map(loss, _SMALLER_SHARES)])
+    losses = np.array([everything, nothing, *(loss(share)[0] for share in _SMALLER_SHARES)])
     log_prior = np.log(
         np.where(shares == 1, _PRIOR_ON_ALL, (1 - _PRIOR_ON_ALL) / (len(shares) - 1))
     )
-    return float(softmax(log_prior - losses) @ shares)
+    return float(softmax(log_prior - losses) @ shares), theta_of_all
 
 
 def _leave_one_out(problem, weight, rows, theta, curvature):
-    """Held-out log loss of the target's rows, each left out in turn, to first order."""
+    """Held-out log loss of the target's rows, each left out in turn, to first order; the fit."""
     target = problem.domains[0]
-    order = _by_class(problem)
-    judged = order[:: 1 + len(order) // _MAX_JUDGED_ROWS]
+    judged = _judged(problem)
     theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
     probabilities, _ = class_probabilities(problem.design[rows], theta)
     curvature = information(problem.design[rows], probabilities, weight)
@@ -80,23 +85,26 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
         row_weight[judged],
     )
     if leverage > _MAX_LEVERAGE:
-        return _folds(problem, weight, rows)
+        # Newton's method knows how far it has to go; other fits must not start where they end.
+        near = problem.n_parameters <= NEWTON_MAX_PARAMETERS
+        start = (theta, curvature) if near else (None, None)
+        return _folds(problem, weight, rows, *start), theta
     # Rows that are not judged are no evidence.
-    return row_weight[judged] @ losses
+    return row_weight[judged] @ losses, theta
 
 
-def _folds(problem, weight, rows):
-    """The same from refits without a part of the target's rows."""
+def _folds(problem, weight, rows, start=None, curvature=None):
+    """Held-out log loss of the target's rows from refits without a fifth of them."""
     target = problem.domains[0]
-    order = _by_class(problem)
+    order = _judged(problem)
     total = 0.0
     for fold in range(min(_N_FOLDS, len(order))):
         held_out = order[fold::_N_FOLDS]
         kept = weight.copy()
         kept[held_out] = 0
-        # From scratch and to a twentieth of a nat: a fit that starts at one with the held-out rows,
-        # or stops early, still knows them.
-        theta = problem.fit(kept, rows=rows, tol=0.1 / problem.n_parameters)
+        # To a twentieth of a nat: a fit that stops early still knows the rows held out.
+        tol = 0.1 / problem.n_parameters
+        theta = problem.fit(kept, start=start, curvature=curvature, rows=rows, tol=tol)
         own = theta[: problem.matrix.shape[1] + 1]
         _, log_probabilities = class_probabilities(_rows(problem, held_out), own)
         labels = problem.labels[target][held_out]
@@ -112,6 +120,7 @@ def _rows(problem, chosen):
     return np.column_stack([rows, np.ones(len(rows))])
 
 
-def _by_class(problem):
-    """The target's rows in label order: every thinning and fold gets its share of each class."""
-    return np.argsort(problem.labels[problem.domains[0]], kind="stable")
+def _judged(problem):
+    """Rows of the target in label order: every thinning and fold gets its share of each class."""
+    order = np.argsort(problem.labels[problem.domains[0]], kind="stable")
+    return order[:: 1 + len(order) // _MAX_JUDGED_ROWS]

@@ -333,8 +333,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         balanced = estimator.get_params().get("class_weight") == "balanced"
         if balanced:
             # By the classes' shares in the target, not among rows of all domains.
-            class_weight = _balance(classes, target, at_target_shares, source_weights)
-            estimator.set_params(class_weight=class_weight)
+            estimator.set_params(class_weight=_balance(classes, target))
         if own_intercepts:
             kept = np.append(True, source_weights > 0)
             common, own = np.split(result.theta, [len(result.theta) - len(kept)])
@@ -490,14 +489,12 @@ def _for_row_counters(result, target, domains, n_classes):
     )
 
 
-def _balance(classes, target, sources, source_weights):
-    """Class weights that make all classes of the weighted rows count alike."""
+def _balance(classes, target):
+    """Class weights that make all classes of the target count alike; a lacking one has one row."""
     totals = np.bincount(target.y, target.sample_weight, minlength=len(classes))
-    for domain, w in zip(sources, source_weights, strict=True):
-        totals += w * np.bincount(domain.y, domain.sample_weight, minlength=len(classes))
-    present = np.flatnonzero(totals)
-    weights = totals.sum() / (len(present) * totals[present])
-    return dict(zip(classes[present].tolist(), weights.tolist(), strict=True))
+    totals[totals == 0] = target.sample_weight.mean()
+    weights = totals.sum() / (len(classes) * totals)
+    return dict(zip(classes.tolist(), weights.tolist(), strict=True))
 
 
 def _at_the_targets_class_shares(domains, own_intercepts):

@@ -20,7 +20,7 @@ from scipy.sparse import issparse
 from ._domain_design import DomainDesign, DomainInformation, information_solver
 
 # Up to this many parameters a Newton step with an explicit Hessian is the fastest road.
-_NEWTON_MAX_PARAMETERS = 400
+NEWTON_MAX_PARAMETERS = 400
 _MAX_NEWTON_STEPS = 60
 _CHORD_RATE = 0.2
 _BLOCK_ENTRIES = 2**16
@@ -173,7 +173,7 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
     n_common = X.n_common if isinstance(X, DomainDesign) else X.shape[1]
     n_parameters = n_common * (n_classes - 1)
     tol = tol * n_parameters / 2
-    if n_parameters <= _NEWTON_MAX_PARAMETERS:
+    if n_parameters <= NEWTON_MAX_PARAMETERS:
         theta = _newton(X, y, sample_weight, penalty, start, curvature, tol)
         if theta is not None:
             return theta

@@ -56,7 +56,7 @@ def test_information_is_the_dense_one_in_blocks(pair, block, monkeypatch):
 def test_fits_agree(pair, road, monkeypatch):
     design, dense = pair
     if road == "l-bfgs":
-        monkeypatch.setattr(softmax_regression, "_NEWTON_MAX_PARAMETERS", 0)
+        monkeypatch.setattr(softmax_regression, "NEWTON_MAX_PARAMETERS", 0)
     rng = np.random.default_rng(3)
     y, weight = rng.integers(0, 3, 40), rng.uniform(0.1, 2, 40)
     penalty = rng.uniform(0.3, 1, 8)

@@ -84,7 +84,7 @@ def test_scores_average_to_zero_at_the_truth_with_the_information_as_variance():
 @pytest.mark.parametrize("road", ["newton", "l-bfgs"])
 def test_fit_agrees_with_logistic_regression(n_classes, road, monkeypatch):
     if road == "l-bfgs":
-        monkeypatch.setattr(module, "_NEWTON_MAX_PARAMETERS", 0)
+        monkeypatch.setattr(module, "NEWTON_MAX_PARAMETERS", 0)
     rng = np.random.default_rng(n_classes)
     X = rng.normal(size=(300, 5))
     y = (X[:, 0] + rng.normal(size=300) > 0).astype(int) + (n_classes // 4) * 2 * (X[:, 1] > 0)

@@ -14,6 +14,8 @@ from .fisher import contrast_basis
 PRIOR_VARIANCE = 0.3
 _PRIOR_DOMAINS = 1.0
 _EM_STEPS = 10
+# A second-order step from where a domain's rows are all saturated would overshoot by far.
+_MAX_STEP = 3.0
 
 
 def intercepts_and_variance(problem, probabilities, intercepts, variance):
@@ -32,16 +34,20 @@ def intercepts_and_variance(problem, probabilities, intercepts, variance):
     Returns
     -------
     intercepts : ndarray of shape (n_domains, n_classes - 1)
-        Most probable ones given all rows of their domain, whatever weight a source has.
+        Most probable ones given all rows of their domain, whatever weight a source has: one
+        Newton step from the fit, so not beyond 3 of it.
     variance : float
     """
     n_domains, n_contrasts = intercepts.shape
     gradient, curvature = _by_domain(problem, probabilities)
     # The unpenalised optimum of each domain is at intercepts + curvature^-1 gradient.
     linear = gradient + np.einsum("kab,kb->ka", curvature, intercepts)
+    fitted = intercepts
     for _ in range(_EM_STEPS):
         covariance = np.linalg.inv(curvature + np.eye(n_contrasts) / variance)
-        intercepts = np.einsum("kab,kb->ka", covariance, linear)
+        step = np.einsum("kab,kb->ka", covariance, linear) - fitted
+        length = np.linalg.norm(step, axis=1, keepdims=True)
+        intercepts = fitted + step * np.minimum(1, _MAX_STEP / np.maximum(length, _MAX_STEP))
         squares = np.sum(intercepts**2) + np.trace(covariance, axis1=1, axis2=2).sum()
         prior = _PRIOR_DOMAINS * n_contrasts
         variance = (squares + prior * PRIOR_VARIANCE) / (n_domains * n_contrasts + prior)

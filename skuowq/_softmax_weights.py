@@ -15,12 +15,13 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
 
   and no fit on the few target rows alone is needed. ``S`` carries noise ``1 / N_0`` and
   ``1 / N_i`` on average over the ``d`` directions that the penalty leaves free, as long as the
-  model is right (a row's scores have covariance H), the penalty is small beside the rows and the
-  target's rows are more than the features. With fewer it carries less (0.2 to 0.9 of it with 15
-  to 30 rows: they are in the fit that judges them), so small discrepancies are taken for none.
-  ``S`` is a distance to first order: it is ``G`` near the target, and may be half of it or twice
-  where sources are far. In the end the target's rows judge how much of the weights they support
-  (see `_target_judge`).
+  model is right, class shares are alike (a row's scores have the mixture's covariance H), the
+  penalty is small beside the rows and the target's rows far outnumber the features. The rows are
+  in the fit that judges them, so with fewer there is less noise, and less of everything: half of
+  it with 10 features and 50 target rows, a tenth with 64 and 30, a thirtieth with 200 and 50. Then
+  sources of all kinds look identical, and the target's rows alone decide (see `_target_judge`),
+  held out, how much of the weights they support. ``S`` is a distance to first order: it is ``G``
+  near the target, and may be half of it or twice where sources are far.
 - ``"plugin"`` (the paper's; arXiv 2601.10779) and ``"debiased"``: contrasts of separately fitted
   parameters in the metric of the Fisher information at the target's, averaged over the target's
   rows. The plug-in's dynamic rule fits the target's parameters again with the current weights;

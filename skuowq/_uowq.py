@@ -151,9 +151,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     sources, taken together, lie aside of the target. (4) It solves for the weights, fits again,
     and repeats until they settle. (5) The target's rows, each left out in turn, judge how much of
     the weights they support: all, some or none. (6) It fits the estimator to all rows: a logistic
-    regression with own intercepts (where it has an intercept and a penalty), folded into an
-    ordinary model with the target's; for any other estimator a source's rows count as often as the
-    target has their classes, the mean weight of a source's row being its ``source_weights_``.
+    regression (with intercept, ridge penalty and any solver but sag and saga) with own intercepts,
+    folded into an ordinary model with the target's; for any other estimator a source's rows count
+    as often as the target has their classes, the mean weight of a source's row being its
+    ``source_weights_``. ``class_weight="balanced"`` is taken to mean the classes of the target.
 
     When it fails. With fewer than ten target rows a majority of sources that agree with one another
     outvotes them. With more features than target rows step (2) sees little, all sources look

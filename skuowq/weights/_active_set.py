@@ -37,12 +37,14 @@ def bounded_pivots(M, n_target, caps, u):
         free = ~(low | high)
         u = np.where(high, caps, 0.0)
         load = M[:, high] @ caps[high]
-        try:
-            factor = cho_factor((M / np.outer(unit, unit))[np.ix_(free, free)])
-        except LinAlgError:
-            return None
         right = np.column_stack([np.ones(len(u)), load])[free] / unit[free, None]
-        x, y = (cho_solve(factor, right) / unit[free, None]).T
+        if free.any():  # Older versions of scipy solve no empty systems.
+            try:
+                factor = cho_factor((M / np.outer(unit, unit))[np.ix_(free, free)])
+            except LinAlgError:
+                return None
+            right = cho_solve(factor, right)
+        x, y = (right / unit[free, None]).T
         own = u[high] @ (load[high] - M[np.ix_(high, free)] @ y)
         rho = (n_target + own) / (n_target + u.sum() - y.sum())
         u[free] = rho * x - y

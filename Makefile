@@ -32,7 +32,7 @@ bench-weights: .venv/installed
 	$(BIN)/python benchmarks/weights/one_bad_source.py
 	$(BIN)/python benchmarks/weights/floors.py
 	$(BIN)/python benchmarks/weights/simulated.py
-	$(BIN)/python benchmarks/weights/simulated_softmax.py --repeats 100
+	$(BIN)/python benchmarks/weights/simulated_softmax.py
 	$(BIN)/python benchmarks/weights/real.py
 	MPLBACKEND=Agg $(BIN)/python benchmarks/weights/calibration.py
 

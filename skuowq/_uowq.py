@@ -149,12 +149,13 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     differ at will. (2) It compares the domains' mean scores at that fit, and separates sampling
     noise from discrepancy by the likelihood of a random-effects model. (3) It asks whether the
     sources, taken together, lie aside of the target. (4) It solves for the weights, fits again,
-    and repeats until they settle. (5) The target's rows, each left out in turn, judge how much of
-    the weights they support: all, some or none. (6) It fits the estimator to all rows: a logistic
-    regression (with intercept, ridge penalty and any solver but sag and saga) with own intercepts,
-    folded into an ordinary model with the target's; for any other estimator a source's rows count
-    as often as the target has their classes, the mean weight of a source's row being its
-    ``source_weights_``. ``class_weight="balanced"`` is taken to mean the classes of the target.
+    and repeats until they settle. (5) The target's rows, held out (each in turn, or a fifth at a
+    time), judge how much of the weights they support: all, some or none. (6) It fits the estimator
+    to all rows: a logistic regression (with intercept, ridge penalty and any solver but sag and
+    saga) with own intercepts, folded into an ordinary model with the target's; for any other
+    estimator a source's rows count as often as the target has their classes, the mean weight of a
+    source's row being its ``source_weights_``. ``class_weight="balanced"`` is taken to mean the
+    classes of the target.
 
     When it fails. With fewer than ten target rows a majority of sources that agree with one another
     outvotes them. With more features than target rows step (2) sees little, all sources look
@@ -317,9 +318,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         logistic = is_logistic(base)
         source_weights = result.weights.source_weights
         at_target_shares = _at_the_targets_class_shares(domains, result.own_intercepts)
+        helped = bool(np.any(source_weights > 0))
         own_intercepts = (
-            logistic and result.intercept_variance and np.any(source_weights > 0)
-        ) and takes_own_intercepts(base)
+            helped and result.intercept_variance > 0 and logistic and takes_own_intercepts(base)
+        )
         parts = [(target.X, target.y, target.sample_weight)]
         for i, w in enumerate(source_weights):
             domain = domains[i] if own_intercepts else at_target_shares[i]
@@ -333,7 +335,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         estimator = clone(base)
         if self.random_state is not None:
             _set_random_states(estimator, check_random_state(self.random_state))
-        balanced = estimator.get_params().get("class_weight") == "balanced"
+        balanced = helped and estimator.get_params().get("class_weight") == "balanced"
         if balanced:
             # By the classes' shares in the target, not among rows of all domains.
             estimator.set_params(class_weight=_balance(classes, target))

@@ -39,3 +39,16 @@ def simulate_contrasts(problem, rng):
     target = rng.normal(size=d) / np.sqrt(n_target)
     sources = displacements + rng.normal(size=(d, K)) / np.sqrt(n_samples)
     return target, sources
+
+
+def other_class_shares(n_target, source_intercept):
+    """Target, test rows and three sources with the target's effects and other log odds."""
+    rng = np.random.default_rng(0)
+    effects = np.array([2.0, -1.0, 0.5, 0.0])
+
+    def domain(n, intercept):
+        X = rng.normal(size=(n, 4))
+        return X, (rng.random(n) < 1 / (1 + np.exp(-X @ effects - intercept))).astype(int)
+
+    target, test = domain(n_target, -1), domain(4000, -1)
+    return target, test, [domain(500, source_intercept) for _ in range(3)]

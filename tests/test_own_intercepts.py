@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from problems import other_class_shares
 from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -127,15 +128,7 @@ def test_reweighted_rows_keep_the_weight_of_their_source():
 @pytest.mark.parametrize("estimator", [None, HistGradientBoostingClassifier(max_iter=30)])
 def test_sources_of_other_class_shares_help(estimator):
     """Two classes, three sources whose log odds are 2 higher: their effects are the target's."""
-    rng = np.random.default_rng(0)
-    effects = np.array([2.0, -1.0, 0.5, 0.0])
-
-    def domain(n, intercept):
-        X = rng.normal(size=(n, 4))
-        return X, (rng.random(n) < 1 / (1 + np.exp(-X @ effects - intercept))).astype(int)
-
-    (X, y), (X_test, y_test) = domain(40, -1), domain(4000, -1)
-    sources = [domain(500, 1) for _ in range(3)]
+    (X, y), (X_test, y_test), sources = other_class_shares(40, 1)
     clf = UOWQClassifier(estimator, random_state=0)
     loss = log_loss(y_test, clf.fit(X, y, sources).predict_proba(X_test))
     assert loss < log_loss(y_test, clf.fit(X, y).predict_proba(X_test))

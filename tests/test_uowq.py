@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from problems import other_class_shares
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
@@ -138,15 +139,7 @@ OTHER_LOGISTIC = [
 @pytest.mark.filterwarnings("ignore:l1_ratio parameter is only used")  # Before scikit-learn 1.8.
 def test_logistic_regressions_without_own_intercepts_see_the_targets_class_shares(options):
     """Effects alike, other class shares: as other estimators, they are not misled."""
-    rng = np.random.default_rng(0)
-    effects = np.array([2.0, -1.0, 0.5, 0.0])
-
-    def domain(n, intercept):
-        X = rng.normal(size=(n, 4))
-        return X, (rng.random(n) < 1 / (1 + np.exp(-X @ effects - intercept))).astype(int)
-
-    (X, y), (X_test, y_test) = domain(60, -1), domain(4000, -1)
-    sources = [domain(500, 2) for _ in range(3)]
+    (X, y), (X_test, y_test), sources = other_class_shares(60, 2)
     logistic = LogisticRegression(max_iter=5000, **options)
     clf = UOWQClassifier(logistic).fit(X, y, sources)
     assert clf.intercept_variance_ > 0.3
@@ -160,15 +153,7 @@ def test_logistic_regressions_without_own_intercepts_see_the_targets_class_share
 
 
 def test_balanced_classes_are_balanced_by_the_targets_shares():
-    rng = np.random.default_rng(0)
-    effects = np.array([2.0, -1.0, 0.5, 0.0])
-
-    def domain(n, intercept):
-        X = rng.normal(size=(n, 4))
-        return X, (rng.random(n) < 1 / (1 + np.exp(-X @ effects - intercept))).astype(int)
-
-    (X, y), (X_test, y_test) = domain(60, -1), domain(4000, -1)
-    sources = [domain(500, 2) for _ in range(3)]
+    (X, y), (X_test, y_test), sources = other_class_shares(60, 2)
     balanced = LogisticRegression(class_weight="balanced")
     models = {
         "balanced": UOWQClassifier(balanced).fit(X, y, sources),

@@ -131,20 +131,30 @@ def ratio(errors, reference):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=400)
+    def run(i, problem, arguments):
+        return simulate(problem, arguments.repeats, [arguments.seed, i])
+
+    results = run_cases(CASES, RESULTS, run, n_repeats=400, description=__doc__)
+    wide = [name for name, (_, _, theta) in CASES.items() if len(theta) >= 5]
+    print_tables(results, wide)
+
+
+def run_cases(cases, path, run, *, n_repeats, description):
+    """Errors of every case over the oracle's and target-only's; those in the file are done."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--repeats", type=int, default=n_repeats)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fresh", action="store_true", help="forget finished cases")
     arguments = parser.parse_args()
-    RESULTS.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(exist_ok=True)
     setting = f"repeats {arguments.repeats}, seed {arguments.seed}"
     results = {}
-    if RESULTS.exists() and not arguments.fresh:
-        stored = json.loads(RESULTS.read_text())
+    if path.exists() and not arguments.fresh:
+        stored = json.loads(path.read_text())
         results = stored["cases"] if stored["setting"] == setting else {}
-    for i, (name, problem) in enumerate(CASES.items()):
+    for i, (name, problem) in enumerate(cases.items()):
         if name not in results:
-            errors, promised = simulate(problem, arguments.repeats, [arguments.seed, i])
+            errors, promised = run(i, problem, arguments)
             results[name] = {
                 method: {
                     "over oracle": ratio(values, errors["oracle"]),
@@ -153,8 +163,12 @@ def main():
                 for method, values in errors.items()
             }
             results[name]["reml"]["promised"] = promised
-            RESULTS.write_text(json.dumps({"setting": setting, "cases": results}, indent=1))
-    wide = [name for name, (_, _, theta) in CASES.items() if len(theta) >= 5]
+            path.write_text(json.dumps({"setting": setting, "cases": results}, indent=1))
+    return results
+
+
+def print_tables(results, wide):
+    """`wide` names the cases that the last rows sum up."""
     print_table(results, "over oracle", wide)
     print_table(results, "over target only", wide)
     print_calibration(results)

@@ -6,13 +6,11 @@ true discrepancy, but has no intercepts of each domain's own. "class shares" mov
 intercepts. Reports as `simulated.py` does.
 """
 
-import argparse
-import json
 import warnings
 from pathlib import Path
 
 import numpy as np
-from simulated import print_calibration, print_table, ratio
+from simulated import print_tables, run_cases
 from sklearn.linear_model import LogisticRegression
 
 from skuowq import UOWQClassifier
@@ -100,32 +98,11 @@ def simulate(options, intercepts, n_repeats, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--fresh", action="store_true", help="forget finished cases")
-    arguments = parser.parse_args()
-    RESULTS.parent.mkdir(exist_ok=True)
-    setting = f"repeats {arguments.repeats}, seed {arguments.seed}"
-    results = {}
-    if RESULTS.exists() and not arguments.fresh:
-        stored = json.loads(RESULTS.read_text())
-        results = stored["cases"] if stored["setting"] == setting else {}
-    for name, (options, intercepts) in CASES.items():
-        if name not in results:
-            errors, promised = simulate(options, intercepts, arguments.repeats, arguments.seed)
-            results[name] = {
-                method: {
-                    "over oracle": ratio(values, errors["oracle"]),
-                    "over target only": ratio(values, errors["target only"]),
-                }
-                for method, values in errors.items()
-            }
-            results[name]["reml"]["promised"] = promised
-            RESULTS.write_text(json.dumps({"setting": setting, "cases": results}, indent=1))
-    print_table(results, "over oracle", list(CASES))
-    print_table(results, "over target only", list(CASES))
-    print_calibration(results)
+    def run(_, problem, arguments):
+        return simulate(*problem, arguments.repeats, arguments.seed)
+
+    results = run_cases(CASES, RESULTS, run, n_repeats=100, description=__doc__)
+    print_tables(results, list(CASES))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from scipy.special import ive
 from scipy.stats import ncx2
 
 
-def risk(rule, d, n_target, n_source, distances, n_points=2000):
+def risk(rule, d, n_target, n_source, distances, n_points=300):
     """Expected KL error at each distance; `rule` maps a squared contrast per parameter to ``s``.
 
     With ``D ~ N(delta, v I)``, ``v = 1/N0 + 1/N``, the fit errs by an independent part of variance

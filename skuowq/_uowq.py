@@ -317,14 +317,14 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         """The final fit; sources of weight zero stay out of it."""
         logistic = is_logistic(base)
         source_weights = result.weights.source_weights
-        at_target_shares = _at_the_targets_class_shares(domains, result.own_intercepts)
         helped = bool(np.any(source_weights > 0))
         own_intercepts = (
             helped and result.intercept_variance > 0 and logistic and takes_own_intercepts(base)
         )
+        if not own_intercepts:
+            domains = _at_the_targets_class_shares(domains, result.own_intercepts)
         parts = [(target.X, target.y, target.sample_weight)]
-        for i, w in enumerate(source_weights):
-            domain = domains[i] if own_intercepts else at_target_shares[i]
+        for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True)):
             if w > 0 and logistic:
                 parts.append((domain.X, domain.y, w * domain.sample_weight))
             elif w > 0:

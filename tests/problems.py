@@ -52,3 +52,11 @@ def other_class_shares(n_target, source_intercept):
 
     target, test = domain(n_target, -1), domain(4000, -1)
     return target, test, [domain(500, source_intercept) for _ in range(3)]
+
+
+def assert_noise_alone(grams, n_target, n_samples):
+    """E[S] = 1/N0 + diag(1/N) over draws of contrast Gram matrices, a z-test."""
+    grams = np.array(grams)
+    expected = 1 / n_target + np.diag(1 / np.array(n_samples))
+    z = (grams.mean(axis=0) - expected) / (grams.std(axis=0) / np.sqrt(len(grams)))
+    assert np.abs(z).max() < 4

@@ -207,7 +207,7 @@ def _candidates(S, n_target, n_samples, n_parameters, method):
     if len(n_samples) == 1:  # The source's own discrepancy and a common shift are one thing.
         shift, _ = _shift(S.item(), 1 / n_target + 1 / n_samples.item(), n_parameters)
         return [np.array([[shift]])], [1.0]
-    tau = reml_fit(S, n_target, n_samples, n_parameters).tau
+    tau = reml_fit(S, n_target, n_samples)
     precision = 1 / (1 / n_samples + tau)
     total = precision.sum()
     shift, p = _shift(precision @ S @ precision / total**2, 1 / n_target + 1 / total, n_parameters)

@@ -16,24 +16,14 @@ O(K^2). The unknowns are bounded below by their noise floors ``1 / N_i``: a disc
 zero sits on the bound.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.optimize import minimize
 
 _EM_STEPS = 15
 
 
-@dataclass(frozen=True)
-class RemlFit:
-    """Own discrepancies ``tau`` (K,) and the log likelihood reached."""
-
-    tau: np.ndarray
-    log_likelihood: float
-
-
-def reml_fit(S, n_target, n_samples, n_parameters):
-    """The best maximum found from a few starting points."""
+def reml_fit(S, n_target, n_samples):
+    """Own discrepancies ``tau`` (K,) at the best maximum found from a few starting points."""
     floor = 1 / n_samples
     starts = _expectation_maximisation(S, floor, 1 / n_target, _starts(S, floor, 1 / n_target))
     values = [_negative_log_likelihood(v, S, n_target)[0] for v in starts]
@@ -53,8 +43,7 @@ def reml_fit(S, n_target, n_samples, n_parameters):
         bounds=np.column_stack([lower, upper]),
         options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-5},
     )
-    tau = np.where(result.x <= lower, 0.0, np.exp(result.x) - floor)
-    return RemlFit(tau, -0.5 * n_parameters * result.fun)
+    return np.where(result.x <= lower, 0.0, np.exp(result.x) - floor)
 
 
 def _expectation_maximisation(S, floor, target_noise, starts):

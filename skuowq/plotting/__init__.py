@@ -1,6 +1,17 @@
 """Displays, one a file: computed data first, then `plot` draws them with matplotlib."""
 
+from skuowq.plotting._bias_variance import BiasVarianceDisplay
 from skuowq.plotting._negative_transfer import NegativeTransferDisplay
 from skuowq.plotting._source_weights import SourceWeightsDisplay
+from skuowq.plotting._transfer_error import TransferErrorDisplay
+from skuowq.plotting._validation import ValidationDisplay
+from skuowq.plotting._weight_curve import WeightCurveDisplay
 
-__all__ = ["NegativeTransferDisplay", "SourceWeightsDisplay"]
+__all__ = [
+    "BiasVarianceDisplay",
+    "NegativeTransferDisplay",
+    "SourceWeightsDisplay",
+    "TransferErrorDisplay",
+    "ValidationDisplay",
+    "WeightCurveDisplay",
+]

@@ -4,6 +4,12 @@ import numpy as np
 
 from skuowq._utils._checks import check_discrepancy
 
+TARGET_ROWS = "pass the number of labelled target rows"
+SOURCE_ROWS = "pass the rows used of each source, and leave out sources without rows"
+PARAMETERS = "pass the number of free parameters of the model"
+WEIGHTS = "pass the weight of one row of each source; 0 ignores a source"
+TAU = "it is a squared distance per parameter; an unbiased estimate below 0 stands for 0"
+
 
 def above_zero(name, value, remedy):
     """`value` as a float array whose entries are finite and above 0."""
@@ -53,3 +59,8 @@ def one_per_source(name, value, n_sources):
             f"last axis must hold one entry for each source, {n_sources} in all"
         )
     return value
+
+
+def unwrap(value):
+    """A float in place of an array without axes."""
+    return value.item() if np.ndim(value) == 0 else value

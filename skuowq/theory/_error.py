@@ -12,13 +12,19 @@ import numpy as np
 
 from skuowq.weights import solve_source_weights
 
-from ._arguments import above_zero, discrepancy_matrix, not_negative, one_number, one_per_source
-
-_TARGET_ROWS = "pass the number of labelled target rows"
-_SOURCE_ROWS = "pass the rows used of each source, and leave out sources without rows"
-_PARAMETERS = "pass the number of free parameters of the model"
-_WEIGHTS = "pass the weight of one row of each source; 0 ignores a source"
-_TAU = "it is a squared distance per parameter; an unbiased estimate below 0 stands for 0"
+from ._arguments import (
+    PARAMETERS,
+    SOURCE_ROWS,
+    TARGET_ROWS,
+    TAU,
+    WEIGHTS,
+    above_zero,
+    discrepancy_matrix,
+    not_negative,
+    one_number,
+    one_per_source,
+    unwrap,
+)
 
 
 def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_parameters):
@@ -72,11 +78,11 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
     >>> asymptotic_error(20, 80, [[0.0], [0.5], [1.0]], 0.1, n_parameters=10).round(4).tolist()
     [0.25, 0.2778, 0.37]
     """
-    N0 = one_number("n_target", n_target, _TARGET_ROWS)
-    d = one_number("n_parameters", n_parameters, _PARAMETERS)
+    N0 = one_number("n_target", n_target, TARGET_ROWS)
+    d = one_number("n_parameters", n_parameters, PARAMETERS)
     G = discrepancy_matrix(discrepancy)
-    n = one_per_source("n_samples", above_zero("n_samples", n_samples, _SOURCE_ROWS), len(G))
-    w = not_negative("source_weights", source_weights, _WEIGHTS)
+    n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))
+    w = not_negative("source_weights", source_weights, WEIGHTS)
     w = one_per_source("source_weights", w, len(G))
     try:
         mass = w * n
@@ -88,7 +94,7 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
     s = mass.sum(axis=-1)
     variance = (w * mass).sum(axis=-1)
     squared_bias = ((mass @ G) * mass).sum(axis=-1)
-    return _unwrap(d / 2 * (N0 + variance + squared_bias) / (N0 + s) ** 2)
+    return unwrap(d / 2 * (N0 + variance + squared_bias) / (N0 + s) ** 2)
 
 
 def minimal_error(n_target, n_samples, discrepancy, n_parameters):
@@ -128,10 +134,10 @@ def minimal_error(n_target, n_samples, discrepancy, n_parameters):
     >>> round(minimal_error(20, 80, 0.1, n_parameters=10), 4)
     0.1731
     """
-    N0 = one_number("n_target", n_target, _TARGET_ROWS)
-    d = one_number("n_parameters", n_parameters, _PARAMETERS)
+    N0 = one_number("n_target", n_target, TARGET_ROWS)
+    d = one_number("n_parameters", n_parameters, PARAMETERS)
     G = discrepancy_matrix(discrepancy)
-    n = one_per_source("n_samples", above_zero("n_samples", n_samples, _SOURCE_ROWS), len(G))
+    n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))
     if n.ndim > 1:
         raise ValueError(
             f"n_samples has shape {n.shape}, and must be one row: each point of a grid has a "
@@ -169,9 +175,9 @@ def optimal_weight(n_source, discrepancy):
     >>> optimal_weight(100, [0.0, 0.01, 0.09]).tolist()
     [1.0, 0.5, 0.1]
     """
-    N = above_zero("n_source", n_source, _SOURCE_ROWS)
-    tau = not_negative("discrepancy", discrepancy, _TAU)
-    return _unwrap(1 / (1 + tau * N))
+    N = above_zero("n_source", n_source, SOURCE_ROWS)
+    tau = not_negative("discrepancy", discrepancy, TAU)
+    return unwrap(1 / (1 + tau * N))
 
 
 def optimal_quantity(n_target, n_source, discrepancy):
@@ -206,15 +212,11 @@ def optimal_quantity(n_target, n_source, discrepancy):
     >>> optimal_quantity(10, 500, [0.01, 0.06, 0.3]).round(3).tolist()
     [500.0, 50.0, 2.0]
     """
-    N0 = above_zero("n_target", n_target, _TARGET_ROWS)
-    N = above_zero("n_source", n_source, _SOURCE_ROWS)
-    tau = not_negative("discrepancy", discrepancy, _TAU)
+    N0 = above_zero("n_target", n_target, TARGET_ROWS)
+    N = above_zero("n_source", n_source, SOURCE_ROWS)
+    tau = not_negative("discrepancy", discrepancy, TAU)
     N0, N, tau = np.broadcast_arrays(N0, N, tau)
     slope = 2 * N0 * tau - 1
     # Where the slope is not positive the error falls in n for ever.
     stationary = np.divide(N0, slope, out=np.full(N0.shape, np.inf), where=slope > 0)
-    return _unwrap(np.minimum(stationary, N))
-
-
-def _unwrap(value):
-    return value.item() if np.ndim(value) == 0 else value
+    return unwrap(np.minimum(stationary, N))

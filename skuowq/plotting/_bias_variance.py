@@ -1,0 +1,133 @@
+"""BiasVarianceDisplay: what the error is made of."""
+
+from skuowq.plotting._matplotlib import import_pyplot
+
+
+class BiasVarianceDisplay:
+    """The expected KL error along one axis as squared bias on top of variance.
+
+    Parameters
+    ----------
+    x, variance, squared_bias : array-like of shape (n_points,)
+        The two parts, in nats.
+    target_only : float
+        The error without sources.
+    x_label : str
+        The axis in words.
+    log_x : bool, default=False
+        Whether the axis is logarithmic.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import BiasVarianceDisplay
+    >>> from skuowq.theory import error_curve
+    >>> curve = error_curve(20, 200, 0.02, n_parameters=5)
+    >>> display = BiasVarianceDisplay.from_curve(curve)
+    >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    ['squared bias', 'variance']
+    """
+
+    def __init__(self, *, x, variance, squared_bias, target_only, x_label, log_x=False):
+        self.x = x
+        self.variance = variance
+        self.squared_bias = squared_bias
+        self.target_only = target_only
+        self.x_label = x_label
+        self.log_x = log_x
+
+    @classmethod
+    def from_curve(cls, curve, *, ax=None):
+        """Draw the record of `theory.error_curve`.
+
+        Parameters
+        ----------
+        curve : ErrorCurve
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : BiasVarianceDisplay
+            Already drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        display = cls(
+            x=curve.x,
+            variance=curve.variance,
+            squared_bias=curve.squared_bias,
+            target_only=curve.target_only,
+            x_label=curve.x_label,
+            log_x=curve.along == "quantity",
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : BiasVarianceDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        if ax is None:
+            _, ax = import_pyplot().subplots(figsize=(7, 4.2), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+
+        total = self.variance + self.squared_bias
+        ax.fill_between(
+            self.x,
+            self.variance,
+            total,
+            color="#e8a87c",
+            edgecolor="#a04a12",
+            hatch="///",
+            linewidth=0,
+            label="squared bias",
+        )
+        ax.fill_between(self.x, 0, self.variance, color="#2b5c8a", linewidth=0, label="variance")
+        ax.plot(self.x, total, color="black", linewidth=1.5)
+        best = total.argmin()
+        ax.plot(self.x[best], total[best], "v", color="black", markersize=8)
+        ax.axhline(self.target_only, color="0.4", linewidth=1, linestyle=(0, (1, 2)))
+        ax.annotate(
+            "target only",
+            (1, self.target_only),
+            xycoords=ax.get_yaxis_transform(),
+            xytext=(-4, 2),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize="small",
+            color="0.3",
+        )
+        if self.log_x:
+            ax.set_xscale("log")
+        ax.set_xlim(self.x[0], self.x[-1])
+        top = min(total.max(), 2.5 * self.target_only)
+        ax.set_ylim(0, 1.12 * max(top, self.target_only))
+        ax.set_xlabel(self.x_label)
+        ax.set_ylabel("expected KL error (nats)")
+        ax.legend(frameon=True, framealpha=0.9, edgecolor="none")
+        ax.spines[["top", "right"]].set_visible(False)
+        return self

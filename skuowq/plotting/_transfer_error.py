@@ -1,0 +1,179 @@
+"""TransferErrorDisplay: expected error along a weight, a size or a number of rows."""
+
+import numpy as np
+
+from skuowq.plotting._matplotlib import import_pyplot
+
+
+class TransferErrorDisplay:
+    """Expected KL error along one axis: theory as a line, simulation as dots with error bars.
+
+    Two levels frame it: the error of the target alone, and the least over all weights. The line's
+    own minimum is marked by a triangle.
+
+    Parameters
+    ----------
+    x, error : array-like of shape (n_points,)
+        The curve; errors in nats.
+    target_only, oracle : float
+        Errors without sources and at the best weights.
+    x_label : str
+        The axis in words.
+    log_x : bool, default=False
+        Whether the axis is logarithmic.
+    simulated_x, simulated, std_error : array-like of shape (n_simulated,), default=None
+        Simulated errors, where there are any, with standard errors.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import TransferErrorDisplay
+    >>> from skuowq.theory import error_curve
+    >>> display = TransferErrorDisplay.from_curve(error_curve(20, 200, 0.02, n_parameters=5))
+    >>> display.ax_.get_ylabel()
+    'expected KL error (nats)'
+    """
+
+    def __init__(
+        self,
+        *,
+        x,
+        error,
+        target_only,
+        oracle,
+        x_label,
+        log_x=False,
+        simulated_x=None,
+        simulated=None,
+        std_error=None,
+    ):
+        self.x = x
+        self.error = error
+        self.target_only = target_only
+        self.oracle = oracle
+        self.x_label = x_label
+        self.log_x = log_x
+        self.simulated_x = simulated_x
+        self.simulated = simulated
+        self.std_error = std_error
+
+    @classmethod
+    def from_curve(cls, curve, *, ax=None, name=None):
+        """Draw the record of `theory.error_curve` or `theory.simulate_curve`.
+
+        Parameters
+        ----------
+        curve : ErrorCurve
+        ax : matplotlib Axes or None, default=None
+            Where to draw; several curves on one axes are told apart by their lines. None makes a
+            figure.
+        name : str or None, default=None
+            Name of the curve; None calls it theory.
+
+        Returns
+        -------
+        display : TransferErrorDisplay
+            Already drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        found = curve.simulation
+        display = cls(
+            x=curve.x,
+            error=curve.error,
+            target_only=curve.target_only,
+            oracle=curve.oracle,
+            x_label=curve.x_label,
+            log_x=curve.along == "quantity",
+            simulated_x=None if found is None else curve.simulated_x,
+            simulated=None if found is None else found.simulated,
+            std_error=None if found is None else found.std_error,
+        )
+        return display.plot(ax=ax, name=name)
+
+    def plot(self, ax=None, *, name=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+        name : str or None, default=None
+            Name of the curve; None calls it theory.
+
+        Returns
+        -------
+        display : TransferErrorDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        if ax is None:
+            _, ax = import_pyplot().subplots(figsize=(7, 4.2), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+
+        # Curves on one axes differ in dashes and grey, so that they do without colour.
+        order = sum(line.get_gid() == "theory" for line in ax.lines)
+        style = ("-", "--", "-.", ":")[order % 4]
+        color = ("#2b5c8a", "#c2571a", "0.35", "0.55")[order % 4]
+        x, error = np.asarray(self.x), np.asarray(self.error)
+        ax.plot(x, error, style, color=color, gid="theory", label=name or "theory")
+        best = error.argmin()
+        ax.plot(x[best], error[best], "v", color=color, markersize=8, zorder=3)
+        if self.simulated is not None:
+            ax.errorbar(
+                self.simulated_x,
+                self.simulated,
+                2 * np.asarray(self.std_error),
+                fmt="o",
+                color="black",
+                markerfacecolor="white",
+                markersize=5,
+                capsize=2,
+                zorder=4,
+                label="simulation, 2 standard errors" if order == 0 else None,
+            )
+        if order == 0:
+            self._draw_levels(ax)
+        ax.legend(frameon=False)
+        return self
+
+    def _draw_levels(self, ax):
+        for level, label, side in [
+            (self.target_only, "target only", "bottom"),
+            (self.oracle, "least over all weights", "top"),
+        ]:
+            ax.axhline(level, color="0.5", linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+            ax.annotate(
+                label,
+                (1, level),
+                xycoords=ax.get_yaxis_transform(),
+                xytext=(-4, 2 if side == "bottom" else -2),
+                textcoords="offset points",
+                ha="right",
+                va=side,
+                fontsize="small",
+                color="0.3",
+            )
+        if self.log_x:
+            ax.set_xscale("log")
+        else:
+            ax.set_xlim(left=0)
+        # What exceeds the target's own error by far would hide the rest.
+        top = min(np.max(self.error), 2.5 * self.target_only)
+        ax.set_ylim(0, 1.08 * max(top, self.target_only))
+        ax.set_xlabel(self.x_label)
+        ax.set_ylabel("expected KL error (nats)")
+        ax.spines[["top", "right"]].set_visible(False)

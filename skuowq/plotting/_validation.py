@@ -1,0 +1,128 @@
+"""ValidationDisplay: z scores of a theory held against simulation."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from skuowq.plotting._matplotlib import import_pyplot
+
+_BOUND = 4
+
+
+class ValidationDisplay:
+    """One dot for each number claimed, at its z score; one row for each result.
+
+    Dots inside the band are what chance gives a true theory: two in three within 1, one in 16,000
+    beyond 4. A cross lies beyond 4 and refutes the number; beyond three times that it sits at the
+    edge, with its z beside it.
+
+    Parameters
+    ----------
+    z : list of array-like
+        z scores of each result.
+    names : list of str
+        Names of the results.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import ValidationDisplay
+    >>> display = ValidationDisplay(z=[[0.3, -1.2], [9.0]], names=["formula", "without the 1/2"])
+    >>> [label.get_text() for label in display.plot().ax_.get_yticklabels()]
+    ['formula', 'without the 1/2']
+    """
+
+    def __init__(self, *, z, names):
+        self.z = z
+        self.names = names
+
+    @classmethod
+    def from_results(cls, results, *, ax=None):
+        """Draw the results of `theory.validate`.
+
+        Parameters
+        ----------
+        results : ValidationResult or dict of str to ValidationResult
+            Of one result, each number claimed gets a row; of a dict, each result.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : ValidationDisplay
+            Already drawn.
+
+        Raises
+        ------
+        ValueError
+            If there are no results.
+        ImportError
+            If matplotlib is missing.
+        """
+        if isinstance(results, Mapping):
+            if not results:
+                raise ValueError("results is empty: pass at least one {name: ValidationResult}.")
+            display = cls(z=[result.z for result in results.values()], names=list(results))
+        else:
+            display = cls(z=[[z] for z in results.z], names=list(results.labels))
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure, which grows with the number of rows.
+
+        Returns
+        -------
+        display : ValidationDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        if ax is None:
+            size = (7, 1.4 + 0.3 * len(self.names))
+            _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+
+        edge = 3 * _BOUND
+        for row, z in enumerate(self.z):
+            z = np.asarray(z, dtype=float)
+            inside = np.abs(z) <= _BOUND
+            ax.plot(z[inside], np.full(inside.sum(), row), "o", color="#2b5c8a", alpha=0.7)
+            beyond = z[~inside]
+            drawn = np.clip(beyond, -edge, edge)
+            ax.plot(drawn, np.full(beyond.size, row), "X", color="#c2571a", markersize=9)
+            if np.any(np.abs(beyond) > edge):
+                largest = beyond[np.abs(beyond).argmax()]
+                ax.annotate(
+                    f"z = {largest:.0f}",
+                    (np.clip(largest, -edge, edge), row),
+                    xytext=(0, 5),
+                    textcoords="offset points",
+                    ha="right" if largest > 0 else "left",
+                    va="bottom",
+                    fontsize="small",
+                )
+        reach = max(np.max(np.abs(np.clip(np.concatenate(self.z), -edge, edge))), _BOUND)
+        ax.axvspan(-_BOUND, _BOUND, color="0.95", zorder=0)
+        ax.axvspan(-1, 1, color="0.88", zorder=0)
+        ax.axvline(0, color="0.4", linewidth=1, zorder=1)
+        ax.set_xlim(-1.08 * reach, 1.08 * reach)
+        ax.set_yticks(np.arange(len(self.names)), [str(name) for name in self.names])
+        ax.set_ylim(len(self.names) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel("z = (simulated - claimed) / standard error\n(shaded: up to 1, up to 4)")
+        ax.spines[["top", "right"]].set_visible(False)
+        return self

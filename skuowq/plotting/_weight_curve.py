@@ -1,0 +1,117 @@
+"""WeightCurveDisplay: best weights against a discrepancy."""
+
+import numpy as np
+
+from skuowq.plotting._matplotlib import import_pyplot
+
+
+class WeightCurveDisplay:
+    """The best weights of all sources while one of them moves away.
+
+    Parameters
+    ----------
+    x : array-like of shape (n_points,)
+        Discrepancy of the source that moves.
+    source_weights : array-like of shape (n_points, n_sources)
+        Best weights of one row of each source.
+    names : list of str, length n_sources
+        Names of the sources.
+    source : int
+        The source that moves; its line is the heavy one.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import WeightCurveDisplay
+    >>> from skuowq.theory import weight_curve
+    >>> display = WeightCurveDisplay.from_curve(weight_curve([100, 400], [0.01, 0.02]))
+    >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    ['source 1 (100 rows)', 'source 2 (400 rows)']
+    """
+
+    def __init__(self, *, x, source_weights, names, source):
+        self.x = x
+        self.source_weights = source_weights
+        self.names = names
+        self.source = source
+
+    @classmethod
+    def from_curve(cls, curve, *, names=None, ax=None):
+        """Draw the record of `theory.weight_curve`.
+
+        Parameters
+        ----------
+        curve : WeightCurve
+        names : list of str, length n_sources, or None, default=None
+            None takes numbers and rows.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : WeightCurveDisplay
+            Already drawn.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        if names is None:
+            names = [f"source {i + 1} ({n:g} rows)" for i, n in enumerate(curve.n_samples)]
+        display = cls(
+            x=curve.x, source_weights=curve.source_weights, names=names, source=curve.source
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : WeightCurveDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        if ax is None:
+            _, ax = import_pyplot().subplots(figsize=(7, 4.2), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+
+        weights = np.asarray(self.source_weights)
+        styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 5)))
+        for i, (w, name) in enumerate(zip(weights.T, self.names, strict=True)):
+            moves = i == self.source
+            ax.plot(
+                self.x,
+                w,
+                linestyle=styles[i % len(styles)],
+                color="#c2571a" if moves else "#2b5c8a",
+                linewidth=2.5 if moves else 1.5,
+                label=name,
+            )
+        ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
+        ax.set_xscale("log")
+        ax.set_xlim(self.x[0], self.x[-1])
+        ax.set_ylim(0, 1.05 * max(1, weights.max()))
+        ax.set_xlabel(
+            rf"discrepancy $\tau_{{{self.source + 1}}}$ (squared distance per parameter, log scale)"
+        )
+        ax.set_ylabel("best weight $w_i^*$ of one source row\n(a target row = 1)")
+        ax.legend(frameon=False)
+        ax.spines[["top", "right"]].set_visible(False)
+        return self

@@ -1,0 +1,52 @@
+"""Claim: the weighted fit is normal, at the weighted mean of the truths.
+
+With shares ``lambda_i = w_i n_i / (N0 + s)`` the fit's limit law is
+
+    N( theta_0 + sum_i lambda_i (theta_i - theta_0),  J^-1 [N0 + sum_i w_i^2 n_i] / (N0 + s)^2 ).
+"""
+
+from functools import partial
+
+import numpy as np
+from scipy.stats import chi2, norm
+
+from ._errors import width_of
+from ._plan import Plan
+
+_LEVELS = np.array([0.1, 0.25, 0.5, 0.75, 0.9, 0.99])
+
+
+def plan_normality(setting):
+    d, K = setting.n_parameters, setting.n_sources
+    n = setting.n_samples
+    w = setting.optimal_weights()
+    total = setting.n_target + w @ n
+    mean = setting.theta_target + (setting.theta_sources - setting.theta_target[:, None]) @ (
+        w * n / total
+    )
+    variance = (setting.n_target + w**2 @ n) / total**2
+    # J = L L', so L' (fit - mean) has variance times the identity.
+    factor = np.linalg.cholesky(setting.family.fisher_information(setting.theta_target))
+    labels = (
+        *(f"mean of coordinate {j}" for j in range(d)),
+        *(f"variance of coordinate {j}" for j in range(d)),
+        *(f"below the {level:g} quantile, coordinate 0" for level in _LEVELS),
+        *(f"inside the {level:g} ellipsoid" for level in _LEVELS),
+    )
+    theory = np.concatenate([np.zeros(d), np.ones(d), _LEVELS, _LEVELS])
+    return Plan(
+        labels=labels,
+        grid=np.broadcast_to(w, (len(labels), K)),
+        theory=theory,
+        quantity="moments and coverage of the standardised fit",
+        simulate=partial(_simulate, setting, w[None], mean, factor / np.sqrt(variance)),
+        width=width_of(setting, n[None]) + 4 * d,
+    )
+
+
+def _simulate(setting, weights, mean, factor, n_repeats, rng):
+    (fits,) = setting.fits(setting.n_samples[None], weights, n_repeats, rng)
+    u = ((fits - mean) @ factor).T
+    below = u[0] <= norm.ppf(_LEVELS)[:, None]
+    inside = np.sum(u**2, axis=0) <= chi2.ppf(_LEVELS, len(u))[:, None]
+    return np.vstack([u, u**2, below, inside])

@@ -1,0 +1,39 @@
+"""What a claim hands to the validator."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+ERROR = "expected KL error (nats)"
+DIFFERENCE = "expected KL error, or difference of two (nats)"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The numbers claimed, and how to simulate them.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        One for each number claimed.
+    grid : ndarray of shape (n_points, ...)
+        What varies over the points.
+    theory : ndarray of shape (n_points,)
+    quantity : str
+        What the numbers are, with their unit.
+    simulate : callable
+        ``simulate(n_repeats, rng)`` returns outcomes (n_outcomes, n_repeats).
+    width : int
+        Numbers held for each repeat, for the size of the chunks.
+    summarise : callable, default=None
+        From the outcomes' means to the points; None where the outcomes' means are the points.
+    """
+
+    labels: tuple
+    grid: np.ndarray
+    theory: np.ndarray
+    quantity: str
+    simulate: Callable
+    width: int
+    summarise: Callable | None = None

@@ -1,0 +1,338 @@
+"""The formulas along one axis, ready to be drawn: the error, its parts, and the best weights."""
+
+from dataclasses import dataclass, replace
+from numbers import Integral
+
+import numpy as np
+
+from skuowq.weights import solve_source_weights
+
+from ._arguments import (
+    PARAMETERS,
+    SOURCE_ROWS,
+    TARGET_ROWS,
+    above_zero,
+    discrepancy_matrix,
+    one_number,
+    one_per_source,
+)
+from ._error import asymptotic_error, minimal_error
+from ._validate import validate
+from ._validation_result import ValidationResult
+
+_ALONG = ("weight", "effective_size", "quantity")
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorCurve:
+    """Expected KL error along one axis, in nats.
+
+    Attributes
+    ----------
+    along : {"weight", "effective_size", "quantity"}
+    x : ndarray of shape (n_points,)
+        Positions on the axis.
+    x_label : str
+        The axis in words, with its symbol and unit.
+    variance, squared_bias : ndarray of shape (n_points,)
+        The parts of the error.
+    source_weights, n_samples : ndarray of shape (n_points, n_sources)
+        The fit at each point.
+    n_target : float
+    n_parameters : float
+    discrepancy : ndarray of shape (n_sources, n_sources)
+    target_only : float
+        The error without sources.
+    oracle : float
+        The least error over all weights.
+    simulated_x : ndarray of shape (n_simulated,) or None
+        Where `simulate_curve` has simulated.
+    simulation : ValidationResult or None
+        What it found there.
+    """
+
+    along: str
+    x: np.ndarray
+    x_label: str
+    variance: np.ndarray
+    squared_bias: np.ndarray
+    source_weights: np.ndarray
+    n_samples: np.ndarray
+    n_target: float
+    n_parameters: float
+    discrepancy: np.ndarray
+    target_only: float
+    oracle: float
+    simulated_x: np.ndarray | None = None
+    simulation: ValidationResult | None = None
+
+    @property
+    def error(self):
+        """Variance plus squared bias, ndarray of shape (n_points,)."""
+        return self.variance + self.squared_bias
+
+
+def error_curve(
+    n_target,
+    n_samples,
+    discrepancy,
+    n_parameters,
+    *,
+    along="weight",
+    source=0,
+    source_weights=None,
+    n_points=201,
+):
+    """The error formula along a weight, the effective source size, or the rows of a source.
+
+    Parameters
+    ----------
+    n_target : float
+        Target rows ``N0``, above 0.
+    n_samples : array-like of shape (n_sources,)
+        Rows of each source, above 0; a scalar where there is one source.
+    discrepancy : array-like of shape (n_sources, n_sources)
+        ``G``, symmetric and positive semidefinite; a vector is taken as its diagonal, a scalar as
+        one source.
+    n_parameters : float
+        ``d``, above 0.
+    along : {"weight", "effective_size", "quantity"}, default="weight"
+        - "weight": the weight of `source` runs from 0 to 1, or to twice the best where that is
+          more.
+        - "effective_size": ``s = sum_i w_i n_i`` runs from 0 to four times the best, the mixture
+          kept.
+        - "quantity": the rows used of `source` run from 1 to all of them, on a logarithmic scale.
+    source : int, default=0
+        The source that varies.
+    source_weights : array-like of shape (n_sources,), default=None
+        The weights (along "weight" those of the other sources). None takes the best ones; along
+        "quantity" the best for the rows used.
+    n_points : int, default=201
+        At least 2.
+
+    Returns
+    -------
+    curve : ErrorCurve
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+
+    Examples
+    --------
+    >>> from skuowq.theory import error_curve
+    >>> curve = error_curve(20, 200, 0.02, n_parameters=5)
+    >>> round(float(curve.x[curve.error.argmin()]), 2)  # 1 / (1 + 0.02 * 200)
+    0.2
+    """
+    N0 = one_number("n_target", n_target, TARGET_ROWS)
+    d = one_number("n_parameters", n_parameters, PARAMETERS)
+    G = discrepancy_matrix(discrepancy)
+    n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))
+    if n.ndim > 1:
+        raise ValueError(f"n_samples has shape {n.shape}, and must be ({len(G)},): pass one row")
+    if along not in _ALONG:
+        raise ValueError(f"along is {along!r}, and must be one of {', '.join(map(repr, _ALONG))}")
+    _check_source(source, len(G))
+    _check_points(n_points)
+    best = solve_source_weights(n, G)
+    if source_weights is None:
+        w = best.source_weights
+    else:
+        w = one_per_source("source_weights", np.asarray(source_weights, dtype=float), len(G))
+        asymptotic_error(N0, n, w, G, d)  # Its own check of the weights.
+    rows = np.tile(n, (n_points, 1))
+    weights = np.tile(w, (n_points, 1))
+    if along == "weight":
+        x = np.linspace(0, max(1, 2 * best.source_weights[source]), n_points)
+        weights[:, source] = x
+        x_label = f"weight $w_{{{source + 1}}}$ of one source row (a target row = 1)"
+    elif along == "effective_size":
+        if not w.any():
+            raise ValueError(
+                "source_weights are all 0, and no mixture can be kept along 'effective_size': pass "
+                "at least one above 0"
+            )
+        x = np.linspace(0, 4 * best.effective_source_size, n_points)
+        weights = x[:, None] * w / (w @ n)
+        x_label = r"effective source size $s = \sum_i w_i n_i$ (target rows)"
+    else:
+        x = np.geomspace(1, max(n[source], 2), n_points)
+        rows[:, source] = x
+        if source_weights is None:
+            weights = np.array([solve_source_weights(row, G).source_weights for row in rows])
+        x_label = f"rows used of the source, $n_{{{source + 1}}}$"
+    error = asymptotic_error(N0, rows, weights, G, d)
+    mass = weights * rows
+    squared_bias = d / 2 * ((mass @ G) * mass).sum(axis=1) / (N0 + mass.sum(axis=1)) ** 2
+    return ErrorCurve(
+        along=along,
+        x=x,
+        x_label=x_label,
+        variance=error - squared_bias,
+        squared_bias=squared_bias,
+        source_weights=weights,
+        n_samples=rows,
+        n_target=N0,
+        n_parameters=d,
+        discrepancy=G,
+        target_only=d / (2 * N0),
+        oracle=minimal_error(N0, n, G, d),
+    )
+
+
+def simulate_curve(
+    curve,
+    family,
+    theta_target,
+    theta_sources,
+    *,
+    n_points=11,
+    n_repeats=20000,
+    n_jobs=None,
+    random_state=None,
+    verbose=0,
+):
+    """Simulate the error at some points of a curve.
+
+    Parameters
+    ----------
+    curve : ErrorCurve
+        From `error_curve`.
+    family, theta_target, theta_sources
+        As in `validate`; their discrepancy must be the curve's.
+    n_points : int, default=11
+        Points simulated, at least 2, evenly spread over those of the curve.
+    n_repeats, n_jobs, random_state, verbose
+        As in `validate`.
+
+    Returns
+    -------
+    curve : ErrorCurve
+        A copy with `simulated_x` and `simulation`.
+
+    Raises
+    ------
+    ValueError
+        If the family has another discrepancy or number of parameters than the curve.
+
+    Examples
+    --------
+    >>> from skuowq.theory import GaussianMean, error_curve, simulate_curve
+    >>> curve = error_curve(20, 200, 0.05, n_parameters=2)
+    >>> curve = simulate_curve(curve, GaussianMean(2), [0, 0], [[0.3], [0.1]], random_state=0)
+    >>> curve.simulation.max_abs_z < 4
+    True
+    """
+    _check_points(n_points)
+    G = family.discrepancy(theta_target, theta_sources)
+    same = G.shape == curve.discrepancy.shape and np.allclose(G, curve.discrepancy, atol=1e-12)
+    if not same or family.n_parameters != curve.n_parameters:
+        raise ValueError(
+            f"the family has {family.n_parameters} parameters and discrepancy {G.tolist()}, and "
+            f"the curve {curve.n_parameters:g} and {curve.discrepancy.tolist()}: make the curve "
+            "with family.n_parameters and family.discrepancy(theta_target, theta_sources)"
+        )
+    chosen = np.unique(np.linspace(0, len(curve.x) - 1, n_points).round().astype(int))
+    rows, weights = curve.n_samples[chosen], curve.source_weights[chosen]
+    x = curve.x[chosen]
+    if not family.fractional_rows:
+        rows = np.round(rows)
+        x = rows.T[curve.n_samples.std(axis=0).argmax()] if curve.along == "quantity" else x
+    result = validate(
+        family,
+        theta_target,
+        theta_sources,
+        curve.n_target,
+        rows,
+        source_weights=weights,
+        n_repeats=n_repeats,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        verbose=verbose,
+    )
+    return replace(curve, simulated_x=x, simulation=result)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightCurve:
+    """Best source weights while one source moves away.
+
+    Attributes
+    ----------
+    x : ndarray of shape (n_points,)
+        Discrepancy of the source that moves.
+    source_weights : ndarray of shape (n_points, n_sources)
+    n_samples : ndarray of shape (n_sources,)
+    source : int
+        The source that moves.
+    """
+
+    x: np.ndarray
+    source_weights: np.ndarray
+    n_samples: np.ndarray
+    source: int
+
+
+def weight_curve(n_samples, discrepancy, *, source=0, n_points=121):
+    """The best weights of all sources against the discrepancy of one of them.
+
+    Source `source` moves along its direction: with its contrast multiplied by ``c``, its own
+    discrepancy is multiplied by ``c^2`` and its entries beside other sources by ``c``.
+
+    Parameters
+    ----------
+    n_samples : array-like of shape (n_sources,)
+        Rows of each source, above 0; a scalar where there is one source.
+    discrepancy : array-like of shape (n_sources, n_sources)
+        ``G``; a vector is taken as its diagonal, a scalar as one source.
+    source : int, default=0
+        The source that moves, from a hundredth to a hundred times the discrepancy at which its rows
+        are worth half, ``1 / n_samples[source]``.
+    n_points : int, default=121
+        At least 2.
+
+    Returns
+    -------
+    curve : WeightCurve
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+
+    Examples
+    --------
+    >>> from skuowq.theory import weight_curve
+    >>> curve = weight_curve(100, 0.01, n_points=3)
+    >>> curve.x.tolist(), curve.source_weights[:, 0].round(3).tolist()
+    ([0.0001, 0.01, 1.0], [0.99, 0.5, 0.01])
+    """
+    G = discrepancy_matrix(discrepancy)
+    n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))
+    _check_source(source, len(G))
+    _check_points(n_points)
+    taus = np.geomspace(0.01, 100, n_points) / n[source]
+    weights = []
+    for tau in taus:
+        moved = G.copy()
+        scale = np.sqrt(tau / G[source, source]) if G[source, source] > 0 else 0.0
+        moved[source] *= scale
+        moved[:, source] *= scale
+        moved[source, source] = tau
+        weights.append(solve_source_weights(n, moved).source_weights)
+    return WeightCurve(taus, np.array(weights), n, source)
+
+
+def _check_source(source, n_sources):
+    if not isinstance(source, Integral) or not 0 <= source < n_sources:
+        raise ValueError(
+            f"source is {source!r}, and must be a number from 0 to {n_sources - 1}: there are "
+            f"{n_sources} sources"
+        )
+
+
+def _check_points(n_points):
+    if not isinstance(n_points, Integral) or n_points < 2:
+        raise ValueError(f"n_points is {n_points!r}, and must be an integer of at least 2")

@@ -1,0 +1,82 @@
+"""Rows that fall into one of several categories."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from scipy.special import rel_entr
+from sklearn.utils import check_random_state
+
+from ._family import Family, check_count, check_positive, diagonal
+
+
+@dataclass(frozen=True)
+class Categorical(Family):
+    """One of several categories, with unknown probabilities.
+
+    The parameters are the probabilities of all categories but the last.
+
+    Parameters
+    ----------
+    n_categories : int, default=3
+        At least 2; there is one parameter less.
+
+    Raises
+    ------
+    ValueError
+        If `n_categories` is not an integer of at least 2.
+
+    Examples
+    --------
+    >>> from skuowq.theory import Categorical
+    >>> family = Categorical(3)
+    >>> family.fisher_information([0.5, 0.25]).tolist()
+    [[6.0, 4.0], [4.0, 8.0]]
+    >>> family.maximum_likelihood([[0], [0], [1], [2]]).tolist()
+    [0.5, 0.25]
+    """
+
+    n_categories: int = 3
+
+    def __post_init__(self):
+        check_count("n_categories", self.n_categories, 2, "the number of categories")
+
+    @property
+    def n_parameters(self):
+        return self.n_categories - 1
+
+    def fisher_information(self, theta):
+        p = _all_probabilities(theta)
+        return diagonal(1 / p[..., :-1]) + (1 / p[..., -1])[..., None, None]
+
+    def kl_divergence(self, theta_0, theta):
+        return rel_entr(_all_probabilities(theta_0), _all_probabilities(theta)).sum(axis=-1)
+
+    def sample(self, theta, n_samples, random_state=None):
+        rng = check_random_state(random_state)
+        rows = rng.choice(self.n_categories, size=n_samples, p=_all_probabilities(theta))
+        return rows[:, None].astype(float)
+
+    def _check_range(self, name, theta):
+        super()._check_range(name, theta)
+        check_positive(name, _all_probabilities(theta), "probabilities whose sum is below 1")
+
+    def _row_statistics(self, rows):
+        return (rows == np.arange(self.n_categories - 1)).astype(float)
+
+    def _draw_statistics(self, theta, n_rows, n_repeats, rng):
+        counts = stats.multinomial.rvs(
+            n_rows, _all_probabilities(theta), size=n_repeats, random_state=rng
+        )
+        return counts[:, :-1].astype(float)
+
+    def _fit(self, mean_statistics):
+        return mean_statistics
+
+
+def _all_probabilities(theta):
+    theta = np.asarray(theta, dtype=float)
+    rest = 1 - theta.sum(axis=-1, keepdims=True)
+    # What rounding leaves of a category that was never seen.
+    rest[np.abs(rest) < 1e-14] = 0
+    return np.concatenate([theta, rest], axis=-1)

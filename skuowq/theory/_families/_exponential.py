@@ -1,0 +1,67 @@
+"""Rows of independent waiting times."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from sklearn.utils import check_random_state
+
+from ._family import Family, check_count, check_positive, diagonal
+
+
+@dataclass(frozen=True)
+class Exponential(Family):
+    """Independent exponential waiting times with unknown rates, the parameters.
+
+    The fitted rate is one over a mean, so it is biased upward with few rows: a family on which one
+    sees the error formula become true.
+
+    Parameters
+    ----------
+    n_parameters : int, default=1
+        Waiting times in a row, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If `n_parameters` is not a positive integer.
+
+    Examples
+    --------
+    >>> from skuowq.theory import Exponential
+    >>> family = Exponential()
+    >>> family.fisher_information([0.5]).tolist()
+    [[4.0]]
+    >>> family.maximum_likelihood([[1.0], [7.0]]).tolist()
+    [0.25]
+    """
+
+    n_parameters: int = 1
+
+    def __post_init__(self):
+        check_count("n_parameters", self.n_parameters, 1, "the number of times in a row")
+
+    def fisher_information(self, theta):
+        return diagonal(np.asarray(theta, dtype=float) ** -2)
+
+    def kl_divergence(self, theta_0, theta):
+        ratio = np.divide(theta, theta_0)
+        return (ratio - 1 - np.log(ratio)).sum(axis=-1)
+
+    def sample(self, theta, n_samples, random_state=None):
+        shape = (n_samples, self.n_parameters)
+        return check_random_state(random_state).standard_exponential(shape) / theta
+
+    def _check_range(self, name, theta):
+        super()._check_range(name, theta)
+        check_positive(name, theta, "rates")
+
+    def _row_statistics(self, rows):
+        return rows
+
+    def _draw_statistics(self, theta, n_rows, n_repeats, rng):
+        shape = (n_repeats, self.n_parameters)
+        return stats.gamma.rvs(n_rows, size=shape, random_state=rng) / theta
+
+    def _fit(self, mean_statistics):
+        return 1 / mean_statistics

@@ -1,0 +1,176 @@
+"""What a model family must offer, so that every claim can be put to the test on it.
+
+Every family here has a fixed number of sufficient statistics: sums over rows that say all about the
+parameters. The weighted fit is a function of their weighted mean, so a simulation draws the sums
+from their own law, and a thousand fits on a million rows each cost no more than on ten.
+"""
+
+from abc import ABC, abstractmethod
+from numbers import Integral
+
+import numpy as np
+
+
+class Family(ABC):
+    """A parametric family: truth, sampling, weighted fit, Fisher information and divergence.
+
+    Attributes
+    ----------
+    n_parameters : int
+        Free parameters ``d``.
+    """
+
+    # Whether the law of a sum over a fractional number of rows makes sense.
+    fractional_rows = False
+
+    @property
+    def _width(self):
+        """Numbers that a simulated fit takes at most, for the size of what is held at a time."""
+        return self.n_parameters
+
+    @abstractmethod
+    def fisher_information(self, theta):
+        """Fisher information ``J`` of ONE row.
+
+        Parameters
+        ----------
+        theta : array-like of shape (..., n_parameters)
+
+        Returns
+        -------
+        information : ndarray of shape (..., n_parameters, n_parameters)
+        """
+
+    @abstractmethod
+    def kl_divergence(self, theta_0, theta):
+        """Kullback-Leibler divergence of one row's law from that at `theta_0` to that at `theta`.
+
+        Parameters
+        ----------
+        theta_0, theta : array-like of shape (..., n_parameters)
+            They broadcast against each other.
+
+        Returns
+        -------
+        divergence : ndarray of shape (...)
+            In nats; infinite where `theta` rules out what happens at `theta_0`.
+        """
+
+    @abstractmethod
+    def sample(self, theta, n_samples, random_state=None):
+        """Draw rows.
+
+        Parameters
+        ----------
+        theta : array-like of shape (n_parameters,)
+        n_samples : int
+        random_state : int, RandomState instance or None, default=None
+
+        Returns
+        -------
+        rows : ndarray of shape (n_samples, n_columns)
+            Of a regression, the features and then y.
+        """
+
+    def maximum_likelihood(self, rows, sample_weight=None):
+        """The weighted maximum likelihood fit.
+
+        Parameters
+        ----------
+        rows : array-like of shape (n_samples, n_columns)
+            As `sample` returns them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, at least 0; None weighs them alike.
+
+        Returns
+        -------
+        theta : ndarray of shape (n_parameters,)
+
+        Raises
+        ------
+        ValueError
+            If the fit does not exist, for instance as rows of one kind are missing.
+        """
+        statistics = self._row_statistics(np.asarray(rows, dtype=float))
+        return self._fit(np.average(statistics, axis=0, weights=sample_weight)[None])[0]
+
+    def discrepancy(self, theta_target, theta_sources):
+        """The true discrepancy ``G = Theta' J Theta / d``, ``J`` at the target's truth.
+
+        Parameters
+        ----------
+        theta_target : array-like of shape (n_parameters,)
+        theta_sources : array-like of shape (n_parameters, n_sources)
+            One column for each source.
+
+        Returns
+        -------
+        discrepancy : ndarray of shape (n_sources, n_sources)
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit `n_parameters`, or a parameter is out of its range.
+        """
+        theta_target, theta_sources = self._check_truth(theta_target, theta_sources)
+        contrasts = theta_sources - theta_target[:, None]
+        J = self.fisher_information(theta_target)
+        return contrasts.T @ J @ contrasts / self.n_parameters
+
+    def _check_truth(self, theta_target, theta_sources):
+        """The true parameters as float arrays, or a clear error."""
+        theta_target = np.asarray(theta_target, dtype=float)
+        theta_sources = np.asarray(theta_sources, dtype=float)
+        d = self.n_parameters
+        if theta_target.shape != (d,):
+            raise ValueError(
+                f"theta_target has shape {theta_target.shape}, and must have shape ({d},): pass "
+                "one entry for each parameter of the family"
+            )
+        if theta_sources.ndim != 2 or theta_sources.shape[0] != d or theta_sources.shape[1] == 0:
+            raise ValueError(
+                f"theta_sources has shape {theta_sources.shape}, and must have shape "
+                f"({d}, n_sources): pass one column for each source"
+            )
+        self._check_range("theta_target", theta_target)
+        for i, theta in enumerate(theta_sources.T):
+            self._check_range(f"theta_sources[:, {i}]", theta)
+        return theta_target, theta_sources
+
+    def _check_range(self, name, theta):
+        """Refuse parameters that are not the family's."""
+        if not np.isfinite(theta).all():
+            raise ValueError(
+                f"{name} holds NaN or infinity, and must be finite: pass the true parameters"
+            )
+
+    @abstractmethod
+    def _row_statistics(self, rows):
+        """Sufficient statistics of each row, (n_samples, n_statistics)."""
+
+    @abstractmethod
+    def _draw_statistics(self, theta, n_rows, n_repeats, rng):
+        """Sums of the sufficient statistics over `n_rows` fresh rows, (n_repeats, n_statistics)."""
+
+    @abstractmethod
+    def _fit(self, mean_statistics):
+        """Fits from weighted means of the statistics, (n_repeats, n_parameters)."""
+
+
+def check_count(name, value, least, what):
+    """Refuse anything but an integer of at least `least`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(
+            f"{name} is {value!r}, and must be an integer of at least {least}: pass {what}"
+        )
+
+
+def check_positive(name, theta, what):
+    """Refuse parameters that are not above 0."""
+    if not (theta > 0).all():
+        raise ValueError(f"{name} holds {theta.min():g}, and must be above 0: pass {what}")
+
+
+def diagonal(values):
+    """Diagonal matrices from vectors on the last axis."""
+    return values[..., None] * np.eye(values.shape[-1])

@@ -1,0 +1,64 @@
+"""Rows of independent counts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from scipy.special import kl_div
+from sklearn.utils import check_random_state
+
+from ._family import Family, check_count, check_positive, diagonal
+
+
+@dataclass(frozen=True)
+class Poisson(Family):
+    """Independent Poisson counts with unknown rates, the parameters.
+
+    Parameters
+    ----------
+    n_parameters : int, default=1
+        Counts in a row, at least 1.
+
+    Raises
+    ------
+    ValueError
+        If `n_parameters` is not a positive integer.
+
+    Examples
+    --------
+    >>> from skuowq.theory import Poisson
+    >>> family = Poisson()
+    >>> family.fisher_information([4.0]).tolist()
+    [[0.25]]
+    >>> family.maximum_likelihood([[3], [0]], sample_weight=[2, 1]).tolist()
+    [2.0]
+    """
+
+    n_parameters: int = 1
+
+    def __post_init__(self):
+        check_count("n_parameters", self.n_parameters, 1, "the number of counts in a row")
+
+    def fisher_information(self, theta):
+        return diagonal(1 / np.asarray(theta, dtype=float))
+
+    def kl_divergence(self, theta_0, theta):
+        return kl_div(theta_0, theta).sum(axis=-1)
+
+    def sample(self, theta, n_samples, random_state=None):
+        shape = (n_samples, self.n_parameters)
+        return check_random_state(random_state).poisson(theta, size=shape).astype(float)
+
+    def _check_range(self, name, theta):
+        super()._check_range(name, theta)
+        check_positive(name, theta, "rates")
+
+    def _row_statistics(self, rows):
+        return rows
+
+    def _draw_statistics(self, theta, n_rows, n_repeats, rng):
+        shape = (n_repeats, self.n_parameters)
+        return stats.poisson.rvs(n_rows * theta, size=shape, random_state=rng).astype(float)
+
+    def _fit(self, mean_statistics):
+        return mean_statistics

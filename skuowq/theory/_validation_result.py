@@ -1,0 +1,77 @@
+"""What a validation found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Differences below this part of the largest number are rounding, not evidence.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ValidationResult:
+    """Claimed and simulated numbers, side by side; prints as a table.
+
+    Attributes
+    ----------
+    claim : str
+        What was tested; see `validate`.
+    family : Family
+        The model family.
+    labels : tuple of str
+        One for each point, as printed.
+    grid : ndarray of shape (n_points, ...)
+        What varies over the points: source weights, rows used, or multiples of them.
+    theory : ndarray of shape (n_points,)
+        The numbers claimed.
+    simulated : ndarray of shape (n_points,)
+        The simulated numbers, means over the repeats but for the claim "argmin".
+    std_error : ndarray of shape (n_points,)
+        Standard errors of these.
+    n_repeats : int
+    quantity : str
+        What the numbers are, with their unit.
+    """
+
+    claim: str
+    family: object
+    labels: tuple
+    grid: np.ndarray
+    theory: np.ndarray
+    simulated: np.ndarray
+    std_error: np.ndarray
+    n_repeats: int
+    quantity: str
+
+    @property
+    def z(self):
+        """Simulated minus claimed, in standard errors, ndarray of shape (n_points,).
+
+        A difference at the level of rounding counts as 0; another without any spread is infinite.
+        """
+        difference = self.simulated - self.theory
+        scale = max(np.abs(self.theory).max(), np.abs(self.simulated).max())
+        z = np.copysign(np.inf, difference)
+        np.divide(difference, self.std_error, out=z, where=self.std_error > 0)
+        z[np.abs(difference) <= _ROUNDING * scale] = 0
+        return z
+
+    @property
+    def max_abs_z(self):
+        """The largest absolute z: the theory is refuted where it exceeds 4, say."""
+        return float(np.abs(self.z).max())
+
+    def __repr__(self):
+        width = max(len(label) for label in self.labels)
+        head = (
+            f"claim {self.claim!r} on {self.family!r}: largest |z| {self.max_abs_z:.2f} "
+            f"({self.n_repeats} repeats)"
+        )
+        names = f"{'':{width}}  {'theory':>11} {'simulated':>11} {'std_error':>11} {'z':>6}"
+        rows = (
+            f"{label:{width}}  {theory:11.4e} {simulated:11.4e} {std_error:11.1e} {z:6.2f}"
+            for label, theory, simulated, std_error, z in zip(
+                self.labels, self.theory, self.simulated, self.std_error, self.z, strict=True
+            )
+        )
+        return "\n".join([head, names, *rows])

@@ -96,8 +96,9 @@ def validate(
         - "sample_size": errors at w*, times the multiple of all rows, while the distances shrink
           with the root of the rows. The formula is claimed for each; the few rows refute it, and
           the many do not.
-        - "distance": errors at w* while the distances grow and the rows stay. The formula is
-          claimed for each; beyond some multiples of ``1/sqrt(N0)`` the simulation refutes it.
+        - "distance": errors while the distances grow; rows and weights stay, w* for the truth
+          given. The formula is claimed for each; beyond some multiples of ``1/sqrt(N0)`` the
+          simulation refutes it.
     source_weights : array-like of shape (n_points, n_sources), default=None
         The grid of the claim "error". None takes multiples of the optimal weights, and weights 1;
         beside a grid of rows the optimal weights for each.

@@ -1,102 +1,195 @@
-"""The Gaussian mean family against raw rows, identities and its own shapes."""
+"""Every family against scipy's densities: rows, fits, information, divergence and drawn sums."""
 
 import numpy as np
 import pytest
+from families import FAMILIES, sources_at
 from numpy.testing import assert_allclose
+from reference.log_densities import log_density
+from scipy.optimize import minimize
 
-from skuowq.theory import GaussianMean
+from skuowq.theory import (
+    Bernoulli,
+    Categorical,
+    Exponential,
+    Gaussian,
+    GaussianMean,
+    LinearRegression,
+    Poisson,
+    SoftmaxRegression,
+)
 
-COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
+EVERY_FAMILY = pytest.mark.parametrize(
+    ("family", "theta"), list(FAMILIES.values()), ids=list(FAMILIES)
+)
 
 
-def test_fisher_information_is_the_inverse_covariance():
-    assert_allclose(
-        GaussianMean(2, COVARIANCE).fisher_information @ COVARIANCE, np.eye(2), atol=1e-14
-    )
-    assert_allclose(GaussianMean(3).fisher_information, np.eye(3))
-    assert_allclose(GaussianMean(3, 0.5).fisher_information, 2 * np.eye(3))
-
-
-def test_divergence_is_the_mean_log_likelihood_ratio():
-    family = GaussianMean(2, COVARIANCE)
-    theta_0, theta = np.array([0.3, -0.2]), np.array([-0.4, 0.5])
-    rows = np.random.RandomState(0).multivariate_normal(theta_0, COVARIANCE, size=100_000)
-    ratio = family.kl_divergence(rows, theta) - family.kl_divergence(rows, theta_0)
-    z = (ratio.mean() - family.kl_divergence(theta_0, theta)) / ratio.std() * np.sqrt(len(rows))
+@EVERY_FAMILY
+def test_divergence_is_the_mean_log_likelihood_ratio(family, theta):
+    other = sources_at(family, theta, [0.01])[:, 0]
+    rows = family.sample(theta, 100_000, random_state=0)
+    ratio = log_density(family, rows, theta) - log_density(family, rows, other)
+    divergence = family.kl_divergence(theta, other)
+    z = (ratio.mean() - divergence) / ratio.std() * np.sqrt(len(rows))
     assert abs(z) < 4
+    assert family.kl_divergence(theta, theta) == pytest.approx(0, abs=1e-15)
+    stacked = family.kl_divergence(theta, np.stack([[theta, other, other]]))
+    assert_allclose(stacked, [[0, divergence, divergence]], atol=1e-15)
 
 
-def test_discrepancy_is_twice_the_divergence_per_parameter():
-    family = GaussianMean(2, COVARIANCE)
-    theta_0, theta = np.array([1.0, 2.0]), np.array([[1.5, 0.0, 1.0], [2.0, 1.0, 2.0]])
-    G = family.discrepancy(theta_0, theta)
-    assert G.shape == (3, 3)
-    assert_allclose(np.diag(G), 2 * family.kl_divergence(theta_0, theta.T) / 2)
-    assert_allclose(G[2], 0)
+@EVERY_FAMILY
+def test_fisher_information_is_the_curvature_of_the_divergence(family, theta):
+    d, h = len(theta), 2e-4
+    steps = h * np.eye(d)
+
+    def second(i, j):
+        return sum(
+            a * b * family.kl_divergence(theta, theta + a * steps[i] + b * steps[j])
+            for a in (-1, 1)
+            for b in (-1, 1)
+        ) / (4 * h**2)
+
+    curvature = [[second(i, j) for j in range(d)] for i in range(d)]
+    J = family.fisher_information(theta)
+    assert_allclose(J, curvature, atol=1e-4 * np.abs(J).max())
+    stacked = family.fisher_information(np.stack([theta, 1.01 * theta]))
+    assert stacked.shape == (2, d, d)
+    assert_allclose(stacked[0], J)
 
 
-def test_simulated_errors_have_the_law_of_raw_rows():
-    family = GaussianMean(2, COVARIANCE)
-    theta = np.array([[0.0, 0.0], [0.4, -0.1], [-0.2, 0.3]])
-    rows, weights, n_repeats = (4, 3, 6), np.array([1, 0.7, 0.2]), 20_000
-    rng = np.random.RandomState(0)
-    total = sum(
-        w * rng.multivariate_normal(mean, COVARIANCE, size=(n_repeats, n)).sum(axis=1)
-        for w, mean, n in zip(weights, theta, rows, strict=True)
+@EVERY_FAMILY
+def test_fisher_information_is_the_covariance_of_the_scores(family, theta):
+    rows = family.sample(theta, 100_000, random_state=1)
+    h = 1e-5
+    scores = np.column_stack(
+        [
+            (log_density(family, rows, theta + e) - log_density(family, rows, theta - e)) / (2 * h)
+            for e in h * np.eye(len(theta))
+        ]
     )
-    raw = family.kl_divergence(theta[0], total / np.dot(weights, rows))
-    drawn = family.simulate_errors(
-        theta[0], theta[1:].T, rows[0], np.array([rows[1:]]), weights[None, 1:], n_repeats, rng
-    )[0]
-    # Mean and second moment of two independent samples.
-    for power in (1, 2):
-        a, b = raw**power, drawn**power
-        z = (a.mean() - b.mean()) / np.sqrt((a.var() + b.var()) / n_repeats)
-        assert abs(z) < 4
+    products = scores[:, :, None] * scores[:, None]
+    std_error = products.std(axis=0) / np.sqrt(len(rows))
+    z = (products.mean(axis=0) - family.fisher_information(theta)) / np.maximum(std_error, 1e-12)
+    assert np.abs(z).max() < 4
+    assert np.abs(scores.mean(axis=0) / scores.std(axis=0)).max() < 4 / np.sqrt(len(rows))
 
 
-def test_points_of_a_grid_share_their_noise():
-    grid = np.array([[100.0], [100.0]])
-    errors = GaussianMean(3).simulate_errors(
-        np.zeros(3),
-        np.ones((3, 1)),
-        10,
-        grid,
-        np.array([[0.5], [0.5]]),
-        7,
-        np.random.RandomState(0),
+@EVERY_FAMILY
+def test_weighted_fit_maximises_the_weighted_likelihood(family, theta):
+    rows = family.sample(theta, 400, random_state=2)
+    weights = np.random.RandomState(0).gamma(1, size=len(rows))
+    fit = family.maximum_likelihood(rows, weights)
+
+    def loss(candidate):
+        return -weights @ log_density(family, rows, candidate)
+
+    # From beside the fit, by a method that needs no derivatives and stays close.
+    searched = minimize(
+        loss, 0.99 * fit, method="Nelder-Mead", options={"maxfev": 4000, "fatol": 1e-9}
     )
-    assert errors.shape == (2, 7)
-    assert_allclose(errors[0], errors[1], rtol=1e-14)
+    assert loss(fit) <= searched.fun + 1e-8
+    assert_allclose(
+        family.maximum_likelihood(rows), family.maximum_likelihood(rows, 0 * weights + 3)
+    )
+
+
+@EVERY_FAMILY
+def test_drawn_sums_have_the_law_of_raw_rows(family, theta):
+    n_rows, n_repeats = 40, 3000
+    rng = np.random.RandomState(3)
+    raw = np.array(
+        [
+            family._row_statistics(family.sample(theta, n_rows, rng)).sum(axis=0)
+            for _ in range(n_repeats)
+        ]
+    )
+    drawn = family._draw_statistics(theta, n_rows, n_repeats, rng)
+    assert raw.shape == drawn.shape
+    # Products of any two sums, too: mean and covariance.
+    for a, b in [
+        (raw, drawn),
+        *((raw * np.roll(raw, k, 1), drawn * np.roll(drawn, k, 1)) for k in (0, 1)),
+    ]:
+        spread = np.sqrt((a.var(axis=0) + b.var(axis=0)) / n_repeats)
+        z = (a.mean(axis=0) - b.mean(axis=0)) / np.maximum(spread, 1e-12)
+        assert np.abs(z).max() < 4.5
+
+
+@EVERY_FAMILY
+def test_discrepancy_is_twice_the_divergence_per_parameter_nearby(family, theta):
+    sources = sources_at(family, theta, [1e-6, 4e-6])
+    G = family.discrepancy(theta, sources)
+    assert_allclose(G, np.diag([1e-6, 4e-6]), atol=1e-12)
+    divergence = [family.kl_divergence(theta, source) for source in sources.T]
+    assert_allclose(2 * np.array(divergence) / len(theta), np.diag(G), rtol=0.02)
+
+
+def test_divergence_from_what_is_ruled_out_is_infinite():
+    assert Bernoulli().kl_divergence([0.5], [1.0]) == np.inf
+    assert Poisson(2).kl_divergence([1.0, 1.0], [2.0, 0.0]) == np.inf
+    assert Categorical(3).kl_divergence([0.2, 0.3], [0.4, 0.6]) == np.inf
+    assert Gaussian().kl_divergence([0.0, 1.0], [0.0, 0.0]) == np.inf
+
+
+def test_covariance_of_the_gaussian_mean_may_be_a_number():
+    assert_allclose(GaussianMean(3).fisher_information(np.zeros(3)), np.eye(3))
+    assert_allclose(GaussianMean(3, 0.5).fisher_information(np.zeros(3)), 2 * np.eye(3))
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("family", "arguments", "message"),
     [
-        ((0,), "n_parameters is 0"),
-        ((2.0,), "n_parameters is 2.0"),
-        ((2, np.eye(3)), "covariance has shape"),
-        ((2, [[1, 2], [2, 1]]), "positive definite"),
-        ((2, [[1, 5], [0.5, 1]]), "positive definite"),
-        ((2, np.full((2, 2), np.nan)), "positive definite"),
-        ((2, -1.0), "positive definite"),
+        (GaussianMean, (0,), "n_parameters is 0"),
+        (GaussianMean, (2.0,), "n_parameters is 2.0"),
+        (GaussianMean, (2, np.eye(3)), "covariance has shape"),
+        (GaussianMean, (2, [[1, 2], [2, 1]]), "positive definite"),
+        (GaussianMean, (2, [[1, 5], [0.5, 1]]), "positive definite"),
+        (GaussianMean, (2, np.full((2, 2), np.nan)), "positive definite"),
+        (GaussianMean, (2, -1.0), "positive definite"),
+        (Gaussian, (0,), "n_features is 0"),
+        (Bernoulli, (True,), "n_parameters is True"),
+        (Poisson, (-1,), "n_parameters is -1"),
+        (Exponential, ("2",), "n_parameters is '2'"),
+        (Categorical, (1,), "n_categories is 1"),
+        (LinearRegression, ([1, 2],), "population has shape"),
+        (LinearRegression, ([[1, 1], [2, 2]],), "rank 1"),
+        (LinearRegression, ([[1, np.nan], [2, 2]],), "NaN or infinity"),
+        (LinearRegression, ([[1.0]], 0.0), "noise_variance is 0"),
+        (SoftmaxRegression, ([[1.0]], 1), "n_classes is 1"),
+        (SoftmaxRegression, (np.zeros((3, 2)),), "rank 0"),
     ],
 )
-def test_wrong_families_are_refused(arguments, message):
+def test_wrong_families_are_refused(family, arguments, message):
     with pytest.raises(ValueError, match=message):
-        GaussianMean(*arguments)
+        family(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("theta_target", "theta_sources", "message"),
+    ("family", "theta_target", "theta_sources", "message"),
     [
-        (np.zeros(3), np.zeros((2, 1)), "theta_target has shape"),
-        (np.zeros(2), np.zeros(2), "theta_sources has shape"),
-        (np.zeros(2), np.zeros((1, 2)), "theta_sources has shape"),
-        (np.zeros(2), np.zeros((2, 0)), "theta_sources has shape"),
-        (np.zeros(2), np.full((2, 1), np.inf), "must be finite"),
+        (GaussianMean(2), np.zeros(3), np.zeros((2, 1)), "theta_target has shape"),
+        (GaussianMean(2), np.zeros(2), np.zeros(2), "theta_sources has shape"),
+        (GaussianMean(2), np.zeros(2), np.zeros((1, 2)), "theta_sources has shape"),
+        (GaussianMean(2), np.zeros(2), np.zeros((2, 0)), "theta_sources has shape"),
+        (GaussianMean(2), np.zeros(2), np.full((2, 1), np.inf), r"theta_sources\[:, 0\] holds NaN"),
+        (Bernoulli(), [0.5], [[0.2, 1.0]], r"theta_sources\[:, 1\] holds 1"),
+        (Bernoulli(), [0.0], [[0.2]], "theta_target holds 0"),
+        (Bernoulli(), [np.nan], [[0.2]], "theta_target holds NaN"),
+        (Poisson(), [1.0], [[0.0]], "above 0: pass rates"),
+        (Exponential(), [-1.0], [[1.0]], "above 0: pass rates"),
+        (Categorical(3), [0.5, 0.5], [[0.1], [0.1]], "sum is below 1"),
+        (Gaussian(), [0.0, 1.0], [[1.0], [-1.0]], "variances in the second half"),
     ],
 )
-def test_wrong_means_are_refused(theta_target, theta_sources, message):
+def test_wrong_truths_are_refused(family, theta_target, theta_sources, message):
     with pytest.raises(ValueError, match=message):
-        GaussianMean(2).discrepancy(theta_target, theta_sources)
+        family.discrepancy(theta_target, theta_sources)
+
+
+def test_fits_that_do_not_exist_are_refused():
+    separated = [[1, 0, 0], [1, 1, 1]]
+    with pytest.raises(ValueError, match="no softmax fit"):
+        SoftmaxRegression([[1, 0], [1, 1]]).maximum_likelihood(separated)
+    with pytest.raises(ValueError, match="linearly dependent"):
+        LinearRegression([[1, 0], [1, 1]]).maximum_likelihood([[1, 0, 3.0], [1, 0, 2.0]])
+    with pytest.raises(ValueError, match="not in the population"):
+        SoftmaxRegression([[1, 0], [1, 1]]).maximum_likelihood([[1, 2, 0]])

@@ -36,10 +36,11 @@ def _offsets(shares):
     """As many points around `shares` as a quadratic has coefficients, (n_points, n_sources)."""
     n_sources = len(shares)
     target = 1 - shares.sum()
-    # Shares of 0 can only grow; none may take the whole of the target's.
-    step = np.where(shares > 0, np.minimum(shares, target / n_sources) / 4, target / n_sources / 8)
+    # Wide enough to see the curvature beside tiny shares; none may take the whole of the target's.
+    step = np.clip(shares / 4, target / n_sources / 8, target / n_sources / 4)
     units = np.diag(step)
-    second = np.where((shares > 0)[:, None], -units, 2 * units)
+    # Shares cannot fall below 0.
+    second = np.where((shares >= step)[:, None], -units, 2 * units)
     pairs = [units[i] + units[j] for i, j in combinations(range(n_sources), 2)]
     return np.vstack([np.zeros(n_sources), units, second, *pairs])
 
@@ -57,7 +58,12 @@ def _minimum(setting, shares, offsets, errors):
     curvature[upper] = coefficients[1 + n_sources :]
     curvature += curvature.T
     # In y = x + shares / scale >= 0: half y'Cy - (C x_0 - slope)'y.
-    lower = np.linalg.cholesky(curvature)
+    try:
+        lower = np.linalg.cholesky(curvature)
+    except np.linalg.LinAlgError as error:
+        raise ValueError(
+            "the simulated errors are too noisy for a minimum: raise n_repeats"
+        ) from error
     right = np.linalg.solve(lower, curvature @ (shares / scale) - slope)
     y, _ = nnls(lower.T, right)
     return _weights(setting, y * scale)

@@ -122,8 +122,15 @@ def plan_sample_size(setting, multiples):
 
 
 def plan_distance(setting, multiples):
-    """Errors at the optimal weights while the sources move away and the rows stay."""
-    plans = [_at_the_optimum(setting.scaled(distance=c)) for c in multiples]
+    """Errors while the sources move away; rows and weights stay, w* for the distances given.
+
+    At weights that follow the distance there would be nothing to see: far sources get none.
+    """
+    weights = setting.optimal_weights()[None]
+    plans = [
+        _plan_points(setting.scaled(distance=c), ("",), weights, setting.n_samples[None])
+        for c in multiples
+    ]
     labels = tuple(f"{c:g} x distance" for c in multiples)
     theory = np.array([plan.theory[0] for plan in plans])
 

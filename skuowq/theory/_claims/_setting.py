@@ -41,12 +41,13 @@ class Setting:
         contrasts = self.theta_sources - self.theta_target[:, None]
         theta_sources = self.theta_target[:, None] + distance * contrasts
         self.family._check_truth(self.theta_target, theta_sources)
-        return replace(
-            self,
-            theta_sources=theta_sources,
-            n_target=self.n_target * rows,
-            n_samples=self.n_samples * rows,
-        )
+        n_target, n_samples = self.n_target * rows, self.n_samples * rows
+        if not self.family.fractional_rows and np.any(np.append(n_target, n_samples) % 1):
+            raise ValueError(
+                f"{rows:g} times the rows of the domains leaves a fraction of a row: choose "
+                "multiples and rows whose products are whole"
+            )
+        return replace(self, theta_sources=theta_sources, n_target=n_target, n_samples=n_samples)
 
     def optimal_weights(self, n_samples=None):
         """Best weights of one row of each source, the rows used being `n_samples`."""

@@ -1,5 +1,7 @@
 """BiasVarianceDisplay: what the error is made of."""
 
+import numpy as np
+
 from skuowq.plotting._matplotlib import import_pyplot
 
 
@@ -94,10 +96,11 @@ class BiasVarianceDisplay:
             _, ax = import_pyplot().subplots(figsize=(7, 4.2), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
 
-        total = self.variance + self.squared_bias
+        x, variance = np.asarray(self.x), np.asarray(self.variance)
+        total = variance + np.asarray(self.squared_bias)
         ax.fill_between(
-            self.x,
-            self.variance,
+            x,
+            variance,
             total,
             color="#e8a87c",
             edgecolor="#a04a12",
@@ -105,10 +108,10 @@ class BiasVarianceDisplay:
             linewidth=0,
             label="squared bias",
         )
-        ax.fill_between(self.x, 0, self.variance, color="#2b5c8a", linewidth=0, label="variance")
-        ax.plot(self.x, total, color="black", linewidth=1.5)
+        ax.fill_between(x, 0, variance, color="#2b5c8a", linewidth=0, label="variance")
+        ax.plot(x, total, color="black", linewidth=1.5)
         best = total.argmin()
-        ax.plot(self.x[best], total[best], "v", color="black", markersize=8)
+        ax.plot(x[best], total[best], "v", color="black", markersize=8)
         ax.axhline(self.target_only, color="0.4", linewidth=1, linestyle=(0, (1, 2)))
         ax.annotate(
             "target only",
@@ -123,7 +126,7 @@ class BiasVarianceDisplay:
         )
         if self.log_x:
             ax.set_xscale("log")
-        ax.set_xlim(self.x[0], self.x[-1])
+        ax.set_xlim(x[0], x[-1])
         top = min(total.max(), 2.5 * self.target_only)
         ax.set_ylim(0, 1.12 * max(top, self.target_only))
         ax.set_xlabel(self.x_label)

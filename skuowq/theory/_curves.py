@@ -99,7 +99,7 @@ def error_curve(
     along : {"weight", "effective_size", "quantity"}, default="weight"
         - "weight": the weight of `source` runs from 0 to 1, or to twice the best where that is
           more.
-        - "effective_size": ``s = sum_i w_i n_i`` runs from 0 to four times the best, the mixture
+        - "effective_size": ``s = sum_i w_i n_i`` runs from 0 to three times the best, the mixture
           kept.
         - "quantity": the rows used of `source` run from 1 to all of them, on a logarithmic scale.
     source : int, default=0
@@ -154,7 +154,7 @@ def error_curve(
                 "source_weights are all 0, and no mixture can be kept along 'effective_size': pass "
                 "at least one above 0"
             )
-        x = np.linspace(0, 4 * best.effective_source_size, n_points)
+        x = np.linspace(0, 3 * best.effective_source_size, n_points)
         weights = x[:, None] * w / (w @ n)
         x_label = r"effective source size $s = \sum_i w_i n_i$ (target rows)"
     else:

@@ -22,7 +22,7 @@ def plan_argmin(setting):
     weights = _weights(setting, shares + offsets)
     n_samples = np.broadcast_to(setting.n_samples, weights.shape)
     return Plan(
-        labels=tuple(f"argmin over w_{i}" for i in range(setting.n_sources)),
+        labels=tuple(f"argmin over w_{i + 1}" for i in range(setting.n_sources)),
         grid=optimum[:, None],
         theory=optimum,
         quantity="weight of one source row (a target row = 1)",

@@ -16,7 +16,7 @@ def plan_plugin_bias(setting):
     upper = np.triu_indices(K)
     expected = setting.discrepancy + _noise(setting)
     return Plan(
-        labels=tuple(f"plug-in G[{i}, {j}]" for i, j in zip(*upper, strict=True)),
+        labels=tuple(f"plug-in G_{i + 1}{j + 1}" for i, j in zip(*upper, strict=True)),
         grid=np.column_stack(upper),
         theory=expected[upper],
         quantity=_QUANTITY,
@@ -61,7 +61,7 @@ def plan_reml(setting, multiples):
             "law is that of the claim only beyond 5, where the bound at 0 plays no part: take "
             "more rows, or sources further away"
         )
-    labels = tuple(f"tau_{i}, {c:g} x rows" for c in multiples for i in range(len(own)))
+    labels = tuple(f"tau_{i + 1}, {c:g} x rows" for c in multiples for i in range(len(own)))
     return Plan(
         labels=labels,
         grid=np.repeat(multiples, len(own))[:, None],

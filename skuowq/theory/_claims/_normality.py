@@ -28,9 +28,9 @@ def plan_normality(setting):
     # J = L L', so L' (fit - mean) has variance times the identity.
     factor = np.linalg.cholesky(setting.family.fisher_information(setting.theta_target))
     labels = (
-        *(f"mean of coordinate {j}" for j in range(d)),
-        *(f"variance of coordinate {j}" for j in range(d)),
-        *(f"below the {level:g} quantile, coordinate 0" for level in _LEVELS),
+        *(f"mean of coordinate {j + 1}" for j in range(d)),
+        *(f"variance of coordinate {j + 1}" for j in range(d)),
+        *(f"below the {level:g} quantile, coordinate 1" for level in _LEVELS),
         *(f"inside the {level:g} ellipsoid" for level in _LEVELS),
     )
     theory = np.concatenate([np.zeros(d), np.ones(d), _LEVELS, _LEVELS])

@@ -1,0 +1,106 @@
+"""
+Why the plug-in wastes the sources, and the dynamic rule is pulled away
+=======================================================================
+
+The best weights need the discrepancy, and that needs the truth. Putting fitted parameters in its
+place looks harmless: the plug-in is biased by ``1/N0 + 1/N``, no more. But ``1/N0`` is all that
+matters with few target rows.
+
+**Claim.** Seen through the plug-in an identical source is ``1/N0`` away, so that all sources
+together are never worth more than about ``N0`` rows, however many and good they are. The dynamic
+rule, which measures again from the weighted fit, has the opposite fault: the fit has moved towards
+the sources, so they look near whatever they are, and the error runs beyond the target's own.
+Estimates that know their noise (debiased, REML) have neither fault.
+
+**Limitation.** Nothing is free: where the source is about as far as the target's fit is uncertain,
+``tau`` near ``1/N0``, no rule can tell, and every rule here loses something against the oracle.
+"""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from skuowq.theory import GaussianMean, minimal_error, validate
+from skuowq.weights import optimal_source_weights
+
+N_TARGET, N_SOURCE, D, N_REPEATS = 20, 1000, 20, 20_000
+N0, N = N_TARGET, N_SOURCE
+rng = np.random.RandomState(0)
+
+# %%
+# The bias, to begin with: three sources, 20,000 simulated fits.
+family, theta_target = GaussianMean(D), np.zeros(D)
+theta_sources = rng.normal(size=(D, 3)) * [0.0, 0.1, 0.5]
+print(
+    validate(
+        family, theta_target, theta_sources, N0, [100, N, N], claim="plugin_bias", random_state=0
+    ),
+    "\n",
+)
+
+
+# %%
+# One source at a growing distance. All rules see the same fits.
+def static_plug_in(squared):
+    return 1 / (1 / N + squared / D)
+
+
+def dynamic_plug_in(squared):
+    """The rule's fixed point: the contrast measured from the weighted fit, again and again."""
+    s = np.zeros_like(squared)
+    for _ in range(200):
+        s = 1 / (1 / N + squared / D * (N0 / (N0 + s)) ** 2)
+    return s
+
+
+def reml(squared):
+    """On a grid, then between its points: one call costs as much as a thousand draws."""
+    grid = np.geomspace(squared.min(), squared.max(), 300)
+    found = [optimal_source_weights([[q / D]], N0, [N], D).effective_source_size for q in grid]
+    return np.interp(squared, grid, found)
+
+
+rules = {"plug-in, static": static_plug_in, "plug-in, dynamic": dynamic_plug_in, "REML": reml}
+styles = {"plug-in, static": "--", "plug-in, dynamic": ":", "REML": "-", "target only": "-."}
+noise_target = rng.normal(size=(N_REPEATS, D)) / np.sqrt(N0)
+noise_source = rng.normal(size=(N_REPEATS, D)) / np.sqrt(N)
+taus = np.geomspace(1e-4, 5, 25)  # The first is as good as 0: 1/N is ten times that.
+ratios = {name: [] for name in [*rules, "target only"]}
+worth = {name: [] for name in rules}
+for tau in taus:
+    contrasts = np.sqrt(tau) + noise_source - noise_target
+    oracle = minimal_error(N0, N, tau, D)
+    for name, rule in rules.items():
+        s = rule(np.sum(contrasts**2, axis=1))
+        fits = noise_target + (s / (N0 + s))[:, None] * contrasts
+        ratios[name].append(np.sum(fits**2, axis=1).mean() / 2 / oracle)
+        worth[name].append(s.mean())
+    ratios["target only"].append(D / (2 * N0) / oracle)
+
+figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.4), layout="constrained")
+for name, values in ratios.items():
+    axes[0].plot(taus, values, styles[name], color="black", label=name)
+axes[0].axhline(1, color="0.7", linewidth=0.8)
+axes[0].set(yscale="log", ylabel="expected KL error over the oracle's")
+for name, values in worth.items():
+    axes[1].plot(taus, values, styles[name], color="black", label=name)
+axes[1].plot(taus, 1 / (1 / N + taus), color="0.6", linewidth=4, alpha=0.6, label="oracle")
+axes[1].axhline(N0, color="0.7", linewidth=0.8)
+axes[1].annotate("N0", (taus[-1], N0), xytext=(0, 2), textcoords="offset points", ha="right")
+axes[1].set(yscale="log", ylabel="what the source is taken to be worth (target rows)")
+for ax in axes:
+    ax.axvline(1 / N0, color="0.85", linewidth=6, zorder=0)
+    ax.set(xscale="log", xlabel=r"discrepancy $\tau$ (grey band: 1/N0)")
+    ax.legend(frameon=False)
+    ax.spines[["top", "right"]].set_visible(False)
+axes[0].set_title("one source: error over the oracle's", loc="left")
+axes[1].set_title("and why", loc="left")
+picture = Path(__file__).with_name("plug_in.png")
+figure.savefig(picture, dpi=110)
+
+print(f"error over the oracle's, {N_REPEATS} repeats")
+print(f"{'tau':>18s}" + "".join(f"{tau:8.3g}" for tau in taus[::6]))
+for name, values in ratios.items():
+    print(f"{name:18s}" + "".join(f"{value:8.2f}" for value in values[::6]))
+print(f"\npicture: {picture}")

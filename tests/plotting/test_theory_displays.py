@@ -1,0 +1,141 @@
+"""Displays of the theory: what is drawn is the data, and plot changes none of it."""
+
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from skuowq.plotting import (
+    BiasVarianceDisplay,
+    TransferErrorDisplay,
+    ValidationDisplay,
+    WeightCurveDisplay,
+)
+from skuowq.theory import GaussianMean, error_curve, simulate_curve, validate, weight_curve
+
+CURVE = error_curve(20, 200, 0.045, 2)
+RESULT = validate(GaussianMean(2), [0, 0], [[0.3], [0.0]], 20, 200, n_repeats=500, random_state=0)
+
+
+@pytest.fixture
+def plt():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_error_curves_are_drawn_with_levels_and_minimum(plt):
+    display = TransferErrorDisplay.from_curve(CURVE)
+    line, mark, *levels = display.ax_.get_lines()
+    assert_allclose(line.get_xydata(), np.column_stack([CURVE.x, CURVE.error]))
+    assert_allclose(mark.get_xdata(), CURVE.x[CURVE.error.argmin()])
+    assert_allclose([level.get_ydata()[0] for level in levels], [CURVE.target_only, CURVE.oracle])
+    assert texts(display.ax_) == ["target only", "least over all weights"]
+    assert "w_{1}" in display.ax_.get_xlabel()
+    assert display.ax_.get_xscale() == "linear"
+
+
+def test_simulation_is_drawn_with_its_errors(plt):
+    curve = simulate_curve(
+        CURVE, GaussianMean(2), [0, 0], [[0.3], [0.0]], n_points=4, n_repeats=500, random_state=0
+    )
+    display = TransferErrorDisplay.from_curve(curve)
+    (container,) = display.ax_.containers
+    assert_allclose(container[0].get_xdata(), curve.simulated_x)
+    assert_allclose(container[0].get_ydata(), curve.simulation.simulated)
+    (bars,) = container[2]
+    lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
+    assert_allclose(lengths, 4 * curve.simulation.std_error)
+
+
+def test_two_curves_share_axes_and_differ_without_colour(plt):
+    _, ax = plt.subplots()
+    TransferErrorDisplay.from_curve(CURVE, ax=ax, name="a")
+    TransferErrorDisplay.from_curve(CURVE, ax=ax, name="b")
+    drawn = [line for line in ax.get_lines() if line.get_gid() == "theory"]
+    assert [line.get_label() for line in drawn] == ["a", "b"]
+    assert drawn[0].get_linestyle() != drawn[1].get_linestyle()
+    assert texts(ax) == ["target only", "least over all weights"]  # Once.
+
+
+def test_rows_are_on_a_logarithmic_axis(plt):
+    curve = error_curve(20, 200, 0.045, 2, along="quantity")
+    for display in (TransferErrorDisplay, BiasVarianceDisplay):
+        assert display.from_curve(curve).ax_.get_xscale() == "log"
+
+
+def test_parts_are_stacked(plt):
+    display = BiasVarianceDisplay.from_curve(CURVE)
+    bias, variance = display.ax_.collections
+    assert bias.get_label() == "squared bias"
+    assert_allclose(variance.get_paths()[0].vertices[:, 1].max(), CURVE.variance.max())
+    assert_allclose(bias.get_paths()[0].vertices[:, 1].max(), CURVE.error.max())
+    assert_allclose(display.ax_.get_lines()[0].get_ydata(), CURVE.error)
+
+
+def test_weights_are_drawn_and_the_moving_source_stands_out(plt):
+    curve = weight_curve([100, 300], [0.01, 0.02], source=1)
+    display = WeightCurveDisplay.from_curve(curve, names=["a", "b"])
+    first, second, _ = display.ax_.get_lines()
+    assert_allclose(np.column_stack([first.get_ydata(), second.get_ydata()]), curve.source_weights)
+    assert second.get_linewidth() > first.get_linewidth()
+    assert first.get_linestyle() != second.get_linestyle()
+    assert r"\tau_{2}" in display.ax_.get_xlabel()
+
+
+def test_z_scores_are_drawn_and_those_beyond_four_crossed(plt):
+    display = ValidationDisplay(z=[[0.5, -3.0], [5.0, np.inf, -40.0]], names=["true", "false"])
+    display.plot()
+    dots, none, no_dots, crosses, _zero = display.ax_.get_lines()
+    assert_allclose(dots.get_xydata(), [[0.5, 0], [-3, 0]])
+    assert none.get_xdata().size == no_dots.get_xdata().size == 0
+    assert_allclose(crosses.get_xydata(), [[5, 1], [12, 1], [-12, 1]])
+    assert texts(display.ax_) == ["z = inf"]
+    left, right = display.ax_.get_xlim()
+    assert left < -12
+    assert right > 12
+
+
+def test_results_are_drawn_by_name_or_point_by_point(plt):
+    display = ValidationDisplay.from_results({"one": RESULT, "two": RESULT})
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["one", "two"]
+    display = ValidationDisplay.from_results(RESULT)
+    assert tuple(label.get_text() for label in display.ax_.get_yticklabels()) == RESULT.labels
+    with pytest.raises(ValueError, match="results is empty"):
+        ValidationDisplay.from_results({})
+
+
+@pytest.mark.parametrize(
+    "display",
+    [
+        lambda: TransferErrorDisplay(
+            x=[0, 1], error=[0.2, 0.1], target_only=0.2, oracle=0.1, x_label="w"
+        ),
+        lambda: BiasVarianceDisplay(
+            x=[0, 1], variance=[0.2, 0.1], squared_bias=[0.0, 0.1], target_only=0.2, x_label="w"
+        ),
+        lambda: WeightCurveDisplay(
+            x=[0.1, 1], source_weights=[[1.0], [0.5]], names=["a"], source=0
+        ),
+        lambda: ValidationDisplay(z=[[0.1]], names=["a"]),
+    ],
+)
+def test_plot_on_axes_given_changes_no_data(plt, display, monkeypatch):
+    display = display()
+    before = dict(vars(display))
+    figure, ax = plt.subplots()
+    assert display.plot(ax=ax) is display
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+    assert {name: getattr(display, name) for name in before} == before
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r'pip install "skuowq\[plots\]"'):
+        display.plot()

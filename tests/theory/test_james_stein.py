@@ -1,0 +1,72 @@
+"""The closed form of the James-Stein error against quadrature, and Stein's theorem."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from reference.james_stein import risk
+
+from skuowq.theory import james_stein_error, minimal_error
+from skuowq.weights import estimate_discrepancy
+
+TAUS = np.array([0.0, 0.003, 0.05, 0.5, 4.0])
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 7, 50])
+@pytest.mark.parametrize("sizes", [(20, 1000), (50, 30)])
+@pytest.mark.parametrize("factor", ["d", "2d"])
+def test_closed_form_equals_quadrature(d, sizes, factor):
+    N0, N = sizes
+    a = d if factor == "d" else 2 * d
+
+    def size(contrast):
+        """``s`` with lambda = a / (N0 d contrast), at most N / (N0 + N)."""
+        share = min(a / (N0 * d * contrast), N / (N0 + N))
+        return N0 * share / (1 - share)
+
+    expected = risk(size, d, N0, N, np.sqrt(d * TAUS), n_points=20_000)
+    found = james_stein_error(N0, N, TAUS, d, shrinkage=a)
+    assert_allclose(found, expected, rtol=2e-3 if d == 1 else 1e-4)
+
+
+@pytest.mark.parametrize("d", [3, 5, 20, 200])
+def test_no_negative_transfer_up_to_twice_steins_factor(d):
+    taus = np.geomspace(1e-6, 1e4, 300)
+    alone = d / 40
+    for a in (0.5 * (d - 2), d - 2, 2 * (d - 2)):
+        errors = james_stein_error(20, 1000, taus, d, shrinkage=a)
+        assert np.all(errors <= alone * (1 + 1e-9))
+        assert np.all(errors >= [minimal_error(20, 1000, tau, d) for tau in taus])
+    beyond = james_stein_error(20, 1000, taus, d, shrinkage=2 * (d - 2) + 1)
+    assert beyond.max() > alone
+    assert_allclose(
+        james_stein_error(20, 1000, taus, d), james_stein_error(20, 1000, taus, d, shrinkage=d - 2)
+    )
+
+
+def test_the_estimators_rule_is_one_of_these_and_safe_beyond_four_parameters():
+    for d in (5, 10, 100):
+        found = estimate_discrepancy([[1.0]], 20, [1000], d).item()
+        factor = d / (found + 1 / 20 + 1 / 1000)
+        assert d < factor <= 2 * (d - 2) * (1 + 1e-12)
+
+
+def test_without_shrinkage_it_is_the_target_alone():
+    assert james_stein_error(20, 1000, 0.1, 2) == pytest.approx(2 / 40)
+    assert james_stein_error(20, 1000, 0.1, 8, shrinkage=0) == pytest.approx(8 / 40)
+    assert james_stein_error(20, 1000, [[0.1, 0.2]], 8).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_target": 0}, "n_target holds 0"),
+        ({"n_source": -1}, "n_source holds -1"),
+        ({"discrepancy": [0.1, -0.1]}, "discrepancy holds -0.1"),
+        ({"n_parameters": np.nan}, "n_parameters holds nan"),
+        ({"shrinkage": -1}, "shrinkage holds -1"),
+    ],
+)
+def test_wrong_arguments_are_refused(changes, message):
+    arguments = {"n_target": 20, "n_source": 100, "discrepancy": 0.1, "n_parameters": 5}
+    with pytest.raises(ValueError, match=message):
+        james_stein_error(**arguments | changes)

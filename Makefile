@@ -5,10 +5,13 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo test test-all lint bench bench-weights clean
+.PHONY: demo examples test test-all lint bench bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
+
+examples: .venv/installed
+	for example in examples/plot_*.py; do MPLBACKEND=Agg $(BIN)/python $$example || exit 1; done
 
 test: lint
 	MPLBACKEND=Agg SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 -m "not slow"
@@ -24,6 +27,7 @@ lint: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/fit_time.py
 	$(BIN)/python benchmarks/digits.py
+	$(BIN)/python benchmarks/validate_time.py
 
 # Half an hour on two cores at first; later runs do what is missing.
 bench-weights: .venv/installed

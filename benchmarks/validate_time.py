@@ -1,6 +1,6 @@
 """Time of a validation: 200,000 repeats of a Gaussian mean at d = 20 over 20 grid points.
 
-Beside it the bare arithmetic of the same simulation, so that the ratio says what the validator adds.
+Beside it the bare arithmetic of the same simulation: the ratio says what the validator adds.
 
     .venv/bin/python benchmarks/validate_time.py
 """

@@ -17,10 +17,11 @@ from ._logistic_fit import (
     is_logistic,
     takes_own_intercepts,
 )
+from ._network_fit import on_head_features
 from ._own_intercepts import class_share_ratios
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._source_report import SourceReport
-from ._utils._base_estimator import array_checks, sample_weight_name
+from ._utils._base_estimator import array_checks, is_network, sample_weight_name
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
 from ._utils._domains import check_domains, concatenate_rows, is_frame
@@ -249,13 +250,14 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         base = self._base_estimator()
-        if hasattr(base, "_validate_params"):
+        network = is_network(base)
+        if hasattr(base, "_validate_params") and not network:
             base._validate_params()  # Its penalty is read before its own fit would check it.
-        weight_name = sample_weight_name(base)
+        weight_name = None if network else sample_weight_name(base)
         if self.solver is not None:
             check_solver(self.solver)
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        keep_frames = self.estimator is not None and is_frame(X)
+        keep_frames = self.estimator is not None and is_frame(X) and not network
         # What the checks learn stays on a copy: a fit that fails leaves the last one whole.
         checked = copy(self)
         target, domains, classes = check_domains(
@@ -269,10 +271,17 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             classes=self.classes,
         )
         n_samples = np.array([domain.n_samples for domain in domains])
-        result = checked._weigh(base, target, domains, n_samples, len(classes))
+        seed = check_random_state(self.random_state).randint(2**31 - 1) if network else None
+        measured = target, domains
+        if network and domains and isinstance(self.discrepancy, str):
+            measured = on_head_features(base, target, domains, seed=seed, verbose=self.verbose)
+        result = checked._weigh(base, *measured, n_samples, len(classes))
         if domains and not is_logistic(base):
             result = _for_row_counters(result, target, domains, len(classes))
-        estimator = self._fit_estimator(base, weight_name, target, domains, classes, result)
+        if network:
+            estimator = self._fit_network(base, target, domains, result, seed)
+        else:
+            estimator = self._fit_estimator(base, weight_name, target, domains, classes, result)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(checked, name):
                 setattr(self, name, getattr(checked, name))
@@ -349,6 +358,18 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             estimator.fit(X, y, **{weight_name: weight})
         return estimator.set_params(class_weight="balanced") if balanced else estimator
 
+    def _fit_network(self, base, target, domains, result, seed):
+        from .networks import train_weighted
+
+        return train_weighted(
+            base,
+            target,
+            _at_the_targets_class_shares(domains, result.own_intercepts),
+            result.weights.source_weights,
+            seed=seed,
+            verbose=self.verbose,
+        )
+
     def _set_result(self, result, n_target, n_samples, sources):
         weights = result.weights
         self.n_target_ = n_target
@@ -416,7 +437,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
         """
         check_is_fitted(self)
-        return self.estimator_.predict(self._check_rows(X))
+        X = self._check_rows(X)
+        if is_network(self.estimator_):
+            return self.classes_[self._network_proba(X).argmax(axis=1)]
+        return self.estimator_.predict(X)
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X):
@@ -432,8 +456,15 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             In the order of ``classes_``; 0 for a class that no weighted row had.
         """
         check_is_fitted(self)
-        probabilities = self.estimator_.predict_proba(self._check_rows(X))
-        return self._align(probabilities, 0.0)
+        X = self._check_rows(X)
+        if is_network(self.estimator_):
+            return self._network_proba(X)
+        return self._align(self.estimator_.predict_proba(X), 0.0)
+
+    def _network_proba(self, X):
+        from .networks import predict_proba
+
+        return predict_proba(self.estimator_, X)[:, : len(self.classes_)]
 
     @available_if(_estimator_has("decision_function"))
     def decision_function(self, X):

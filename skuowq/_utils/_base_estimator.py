@@ -17,6 +17,12 @@ def sample_weight_name(estimator):
     """
     if is_regressor(estimator):
         raise ValueError(f"estimator={estimator!r} is a regressor: pass a classifier.")
+    if is_network(estimator):
+        raise ValueError(
+            "a skorch network inside another estimator cannot be weighed: pass it as estimator "
+            "itself, and scale before with make_transfer_pipeline(StandardScaler(), "
+            "UOWQClassifier(net))"
+        )
     if has_fit_parameter(estimator, "sample_weight"):
         return "sample_weight"
     if hasattr(estimator, "steps"):
@@ -40,11 +46,24 @@ def sample_weight_name(estimator):
     )
 
 
+def is_network(estimator):
+    """Whether an estimator is a skorch net, without loading skorch to find out."""
+    return any(kind.__module__.partition(".")[0] == "skorch" for kind in type(estimator).__mro__)
+
+
 def array_checks(estimator):
     """Arguments of `check_array`: missing values and sparse matrices where the estimator may.
 
-    A pipeline or search passes judgement to its parts, whose tags do not tell: it may.
+    A pipeline or search passes judgement to its parts, whose tags do not tell: it may. Networks
+    take arrays of any number of axes, and integers where they look them up.
     """
+    if is_network(estimator):
+        return {
+            "accept_sparse": False,
+            "ensure_all_finite": True,
+            "dtype": "numeric",
+            "allow_nd": True,
+        }
     tags = get_tags(estimator).input_tags
     parts = estimator.get_params(deep=True).values()
     composite = any(hasattr(part, "fit") and not isinstance(part, type) for part in parts)

@@ -177,7 +177,7 @@ def check_columns(X_i, n_features, columns, label):
         )
         raise ValueError(f"{label} has {what}: pass the target's columns in the target's order.")
     shape = getattr(X_i, "shape", ())
-    if len(shape) == 2 and shape[1] != n_features:
+    if len(shape) >= 2 and shape[1] != n_features:
         raise ValueError(
             f"{label} has {shape[1]} features, the target has {n_features}: pass the same columns "
             "in the same order."
@@ -199,6 +199,11 @@ def _check_source_array(X_i, X, check, label):
         X_i = check_array(X_i, input_name="X", **check)
     except (TypeError, ValueError) as error:
         raise type(error)(f"{label}: {error}") from error
+    if X_i.shape[1:] != X.shape[1:]:
+        raise ValueError(
+            f"{label} has rows of shape {X_i.shape[1:]}, the target's have {X.shape[1:]}: bring "
+            "them to one shape."
+        )
     if sparse.issparse(X) != sparse.issparse(X_i):
         X_i = sparse.csr_matrix(X_i) if sparse.issparse(X) else X_i.toarray()
     return X_i

@@ -1,0 +1,80 @@
+"""Batches in which the target is always present.
+
+The loss of all rows is ``sum_j v_j l_j / M``, ``v_j`` a row's weight and ``M`` their sum. Every
+batch holds target and source rows, each part scaled up to the rows it stands for, so that its loss
+is that of all rows on average, and twenty target rows are heard at every step beside a million.
+"""
+
+import torch
+
+
+class WeightedRows:
+    """Rows of target and sources as tensors, the target's first.
+
+    Attributes
+    ----------
+    X, y : Tensor
+    weight : Tensor of shape (n_rows,)
+        The rows' own weights times their domain's; may be set again between epochs.
+    n_target : int
+        Rows of the target.
+    """
+
+    def __init__(self, X, y, weight, n_target):
+        self.X = X
+        self.y = y
+        self.weight = weight
+        self.n_target = n_target
+
+    def __len__(self):
+        return len(self.y)
+
+
+class DomainBatches:
+    """Iterate over an epoch: as many batches as all rows fill, whatever the sources weigh.
+
+    So a net that learns from a few rows of positive weight makes as many steps as one that learns
+    from all. A batch's share of target rows is their share of all weight, but at least one row.
+    The order comes from torch's global generator, so that a training is one stream of random
+    numbers.
+
+    Parameters
+    ----------
+    rows : WeightedRows
+    batch_size : int
+    """
+
+    def __init__(self, rows, batch_size):
+        self.rows = rows
+        self.batch_size = min(batch_size, len(rows))
+
+    def __len__(self):
+        return -(-len(self.rows) // self.batch_size)
+
+    def __iter__(self):
+        weight, n = self.rows.weight, self.rows.n_target
+        total = float(weight.sum())
+        ours = torch.arange(n)
+        theirs = n + torch.nonzero(weight[n:] > 0)[:, 0]
+        size = min(self.batch_size, n + len(theirs))
+        n_ours = size
+        if len(theirs):
+            expected = round(size * float(weight[:n].sum()) / total)
+            n_ours = max(1, min(expected, n, size - 1))
+        # What a row of a batch stands for, in rows, over the weight of all.
+        scale = torch.full((size,), n / (n_ours * total))
+        scale[n_ours:] = len(theirs) / (max(size - n_ours, 1) * total)
+        streams = zip(self._cycle(ours, n_ours), self._cycle(theirs, size - n_ours), strict=True)
+        for parts in streams:
+            chosen = torch.cat(parts)
+            y = self.rows.y[chosen]
+            # On the labels themselves, so that callbacks which read a batch find X and y as ever.
+            y.row_weight = weight[chosen] * scale
+            yield self.rows.X[chosen], y
+
+    def _cycle(self, rows, size):
+        """For every batch, `size` of the rows: in random order, again and again."""
+        needed = len(self) * size
+        passes = [rows[torch.randperm(len(rows))] for _ in range(-(-needed // max(len(rows), 1)))]
+        order = torch.cat(passes) if passes else rows
+        return (order[k * size : (k + 1) * size] for k in range(len(self)))

@@ -1,0 +1,29 @@
+"""Probabilities in double precision."""
+
+from copy import copy, deepcopy
+
+import torch
+
+from ._weighted_training import as_inputs
+
+
+def predict_proba(net, X):
+    """Class probabilities of a fitted net.
+
+    In double precision on the CPU: in single precision they depend, in the seventh digit, on which
+    rows are predicted together.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+    X : ndarray of shape (n_rows, ...)
+
+    Returns
+    -------
+    probabilities : ndarray of shape (n_rows, n_classes)
+    """
+    if torch.device(net.device).type != "cpu":
+        return net.predict_proba(as_inputs(net, X))
+    twin = copy(net)
+    twin.__dict__["module_"] = deepcopy(net.module_).double()
+    return twin.predict_proba(as_inputs(twin, X))

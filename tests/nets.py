@@ -1,0 +1,38 @@
+"""Small networks for the tests."""
+
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback
+from torch import nn
+
+
+class MLP(nn.Module):
+    def __init__(self, n_features=2, n_classes=2, n_hidden=8):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(n_features, n_hidden), nn.ReLU())
+        self.head = nn.Linear(n_hidden, n_classes)
+
+    def forward(self, X):
+        return self.head(self.body(X))
+
+
+class FitShapes(Callback):
+    """Gives the module as many inputs and outputs as the data ask for."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        shape = {"module__n_features": X.shape[1], "module__n_classes": int(y.max()) + 1}
+        if any(net.get_params().get(name) != value for name, value in shape.items()):
+            net.set_params(**shape)
+
+
+def make_net(module=MLP, **options):
+    """A net that fits its shapes to the data."""
+    options = {
+        "criterion": nn.CrossEntropyLoss,
+        "optimizer": torch.optim.Adam,
+        "lr": 0.02,
+        "max_epochs": 20,
+        "train_split": None,
+        "callbacks": [FitShapes()],
+    } | options
+    return NeuralNetClassifier(module, **options)

@@ -11,13 +11,14 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
+from ._head_features import on_head_features
 from ._logistic_fit import (
     fit_with_own_intercepts,
     inverse_penalty,
     is_logistic,
     takes_own_intercepts,
 )
-from ._network_fit import on_head_features
+from ._network_contrasts import NetworkContrasts
 from ._own_intercepts import class_share_ratios
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._source_report import SourceReport
@@ -75,6 +76,18 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     solver : str, default=None
         Name of the cvxpy solver for the weight program. None takes the closed form where that is
         feasible and CLARABEL otherwise.
+    parameters : {"head", "all"}, default="head"
+        For networks: what domains are compared on. "head" trains the network on all rows, the
+        sources weighing as much as the target, and measures a softmax regression on the inputs of
+        its last linear layer, as for any other estimator. "all" is the paper's rule for networks:
+        it trains the network on each domain alone, from one initialisation, and compares all
+        parameters in the metric of the Fisher information; it needs `discrepancy` "plugin" or
+        "debiased".
+    update_every : int, default=5
+        Epochs between two of the `n_updates` of "plugin" with all parameters of a network.
+    source_estimators : list of length n_sources, default=None
+        Fitted skorch nets, or states of their modules, for `parameters` "all": fine-tuned on the
+        sources from one initial network. None trains them.
     n_jobs : int, default=None
         Workers for the separate fits of "plugin" and "debiased".
     random_state : int, RandomState instance or None, default=None
@@ -195,6 +208,9 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         "max_weight": [Interval(numbers.Real, 0, None, closed="left"), None],
         "classes": [StrOptions({"union", "target"})],
         "solver": [str, None],
+        "parameters": [StrOptions({"head", "all"})],
+        "update_every": [Interval(numbers.Integral, 1, None, closed="left")],
+        "source_estimators": [list, None],
         "n_jobs": [numbers.Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -209,6 +225,9 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         max_weight=None,
         classes="union",
         solver=None,
+        parameters="head",
+        update_every=5,
+        source_estimators=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -219,6 +238,9 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         self.max_weight = max_weight
         self.classes = classes
         self.solver = solver
+        self.parameters = parameters
+        self.update_every = update_every
+        self.source_estimators = source_estimators
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -272,15 +294,19 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         )
         n_samples = np.array([domain.n_samples for domain in domains])
         seed = check_random_state(self.random_state).randint(2**31 - 1) if network else None
-        measured = target, domains
-        if network and domains and isinstance(self.discrepancy, str):
-            measured = on_head_features(base, target, domains, seed=seed, verbose=self.verbose)
-        result = checked._weigh(base, *measured, n_samples, len(classes))
-        if domains and not is_logistic(base):
+        if network and domains and isinstance(self.discrepancy, str) and self.parameters == "all":
+            estimator, result = self._fit_by_all_parameters(base, target, domains, seed)
+        elif network:
+            measured = target, domains
+            if domains and isinstance(self.discrepancy, str):
+                measured = on_head_features(base, target, domains, seed=seed, verbose=self.verbose)
+            result = checked._weigh(base, *measured, n_samples, len(classes))
             result = _for_row_counters(result, target, domains, len(classes))
-        if network:
             estimator = self._fit_network(base, target, domains, result, seed)
         else:
+            result = checked._weigh(base, target, domains, n_samples, len(classes))
+            if not is_logistic(base):
+                result = _for_row_counters(result, target, domains, len(classes))
             estimator = self._fit_estimator(base, weight_name, target, domains, classes, result)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(checked, name):
@@ -369,6 +395,55 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             seed=seed,
             verbose=self.verbose,
         )
+
+    def _fit_by_all_parameters(self, base, target, domains, seed):
+        """The paper's rules: weights from all parameters, once or along the training."""
+        from .networks import train_weighted
+
+        if self.discrepancy == "reml":
+            raise ValueError(
+                "parameters='all' has no discrepancy='reml', which needs scores of the head's "
+                "features: pass discrepancy='plugin' or 'debiased', or parameters='head'"
+            )
+        contrasts = NetworkContrasts(
+            base,
+            target,
+            domains,
+            self.source_estimators,
+            method=self.discrepancy,
+            max_weight=self.max_weight,
+            solver=self.solver,
+            n_jobs=self.n_jobs,
+            seed=seed,
+            verbose=self.verbose,
+        )
+        self._print_update(0, contrasts.weights)
+        dynamic = self.discrepancy == "plugin" and self.n_updates > 0
+
+        def update(net, epoch):
+            number, rest = divmod(epoch, self.update_every)
+            if rest or number > self.n_updates:
+                return None
+            weights = contrasts.measure(net)
+            self._print_update(number, contrasts.weights)
+            return weights
+
+        estimator = train_weighted(
+            base,
+            target,
+            domains,
+            contrasts.weights.source_weights,
+            seed=seed,
+            verbose=self.verbose,
+            update=update if dynamic else None,
+        )
+        result = SoftmaxWeights(
+            contrasts.weights,
+            contrasts.discrepancy,
+            float(contrasts.n_parameters),
+            np.array(contrasts.history),
+        )
+        return estimator, result
 
     def _set_result(self, result, n_target, n_samples, sources):
         weights = result.weights

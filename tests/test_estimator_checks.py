@@ -1,6 +1,7 @@
 """scikit-learn's own checks, without a single expected failure."""
 
 import pytest
+from nets import make_net
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -20,6 +21,8 @@ CONSTRUCTIONS = [
     UOWQClassifier(LogisticRegression(C=0.1), discrepancy="debiased", max_weight=1.0),
     UOWQClassifier(DecisionTreeClassifier(), classes="target", random_state=0),
     UOWQClassifier(HistGradientBoostingClassifier(max_iter=5)),
+    UOWQClassifier(make_net(max_epochs=40), random_state=0),
+    UOWQClassifier(make_net(max_epochs=40), discrepancy="plugin", parameters="all", random_state=0),
 ]
 
 

@@ -14,17 +14,34 @@ class WeightedRows:
     Attributes
     ----------
     X, y : Tensor
+    own_weight : Tensor of shape (n_rows,)
+        The rows' own weights.
+    domain : Tensor of shape (n_rows,)
+        0 for the target, i for source i.
     weight : Tensor of shape (n_rows,)
-        The rows' own weights times their domain's; may be set again between epochs.
+        Own weights times their domain's.
     n_target : int
         Rows of the target.
     """
 
-    def __init__(self, X, y, weight, n_target):
+    def __init__(self, X, y, own_weight, domain, source_weights):
         self.X = X
         self.y = y
-        self.weight = weight
-        self.n_target = n_target
+        self.own_weight = own_weight
+        self.domain = domain
+        self.n_target = int((domain == 0).sum())
+        self.set_source_weights(source_weights)
+
+    def set_source_weights(self, source_weights):
+        """Weigh the sources anew, from the next epoch on."""
+        self.source_weights = torch.tensor([1.0, *source_weights], dtype=torch.float32)
+        self.weight = self.own_weight * self.source_weights[self.domain]
+
+    def of(self, chosen):
+        """Some of the rows."""
+        weights = self.source_weights[1:].tolist()
+        X, y, own_weight = self.X[chosen], self.y[chosen], self.own_weight[chosen]
+        return WeightedRows(X, y, own_weight, self.domain[chosen], weights)
 
     def __len__(self):
         return len(self.y)

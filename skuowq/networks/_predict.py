@@ -1,6 +1,6 @@
 """Probabilities in double precision."""
 
-from copy import copy, deepcopy
+from copy import deepcopy
 
 import torch
 
@@ -24,6 +24,7 @@ def predict_proba(net, X):
     """
     if torch.device(net.device).type != "cpu":
         return net.predict_proba(as_inputs(net, X))
-    twin = copy(net)
-    twin.__dict__["module_"] = deepcopy(net.module_).double()
+    # Not `copy`, which would pickle the net.
+    twin = type(net).__new__(type(net))
+    twin.__dict__.update(net.__dict__, module_=deepcopy(net.module_).double())
     return twin.predict_proba(as_inputs(twin, X))

@@ -21,7 +21,9 @@ from ._domain_batches import DomainBatches, WeightedRows
 _MAX_SORTED = 1_000_000
 
 
-def train_weighted(net, target, sources, source_weights, *, seed, verbose=0, start=None):
+def train_weighted(
+    net, target, sources, source_weights, *, seed, verbose=0, start=None, update=None
+):
     """Train a copy of a net on all rows, with a weight for each source.
 
     Parameters
@@ -39,6 +41,9 @@ def train_weighted(net, target, sources, source_weights, *, seed, verbose=0, sta
         The net's own verbosity during training.
     start : dict, default=None
         State of the module to start from; None initialises it.
+    update : callable, default=None
+        Called after every epoch with the net and the number of epochs done; returns new source
+        weights, or None to keep them.
 
     Returns
     -------
@@ -54,11 +59,11 @@ def train_weighted(net, target, sources, source_weights, *, seed, verbose=0, sta
         try:
             trained.initialize()
             rows = stacked_rows(trained, target, sources, source_weights)
-            trained.weighted_rows, trained.start_state = rows, start
+            trained.weighted_rows, trained.start_state, trained.update_weights = rows, start, update
             trained.partial_fit(rows.X, rows.y)
         finally:
             trained.__class__ = own_class
-            for name in ("weighted_rows", "start_state"):
+            for name in ("weighted_rows", "start_state", "update_weights"):
                 trained.__dict__.pop(name, None)
     trained.verbose = original.verbose
     return trained
@@ -71,10 +76,11 @@ def stacked_rows(net, target, sources, source_weights):
     y = torch.tensor(np.concatenate([domain.y for domain in domains]))
     # Two classes by one logit take labels as numbers.
     y = y.float() if isinstance(net, NeuralNetBinaryClassifier) else y.long()
-    weight = [domain.sample_weight for domain in domains]
-    weight[1:] = [w * rows for w, rows in zip(source_weights, weight[1:], strict=True)]
-    weight = torch.as_tensor(np.concatenate(weight), dtype=torch.float32)
-    return WeightedRows(X, y, weight, len(domains[0].y))
+    own_weight = np.concatenate([domain.sample_weight for domain in domains])
+    sizes = [len(domain.y) for domain in domains]
+    domain = torch.repeat_interleave(torch.tensor(sizes))
+    own_weight = torch.tensor(own_weight, dtype=torch.float32)
+    return WeightedRows(X, y, own_weight, domain, source_weights)
 
 
 def merge_duplicates(domain):
@@ -105,6 +111,14 @@ def as_inputs(net, X):
 class _WeightedRowsMixin:
     """Methods of a net that trains on `weighted_rows`, from `start_state`."""
 
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
+        if self.update_weights is None:
+            return
+        weights = self.update_weights(self, len(self.history))
+        if weights is not None:
+            dataset_train.set_source_weights(weights)
+
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         # Here, and not before: callbacks may fit the module's shape to the data as training begins.
         if self.start_state is not None:
@@ -123,7 +137,7 @@ class _WeightedRowsMixin:
         # A split that is not of the target's rows leaves all of them in the training.
         kept = torch.as_tensor(np.asarray(getattr(train, "indices", range(n))))
         chosen = torch.cat([kept, torch.arange(n, len(rows))])
-        return WeightedRows(rows.X[chosen], rows.y[chosen], rows.weight[chosen], len(kept)), valid
+        return rows.of(chosen), valid
 
     def get_iterator(self, dataset, training=False):
         if not training:

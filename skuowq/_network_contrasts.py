@@ -1,0 +1,125 @@
+"""The paper's weights for networks: contrasts of all parameters, static or dynamic.
+
+Every domain fine-tunes the same initial network on its own rows. The contrasts of their parameters,
+in the metric of the target's Fisher information, are the plug-in discrepancy; the dynamic rule
+takes them again from the network in training.
+"""
+
+import numpy as np
+from sklearn.utils.parallel import Parallel, delayed
+
+from .weights._discrepancy import weights_and_discrepancy
+
+
+class NetworkContrasts:
+    """Source weights from the parameters of separately trained networks.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+    target : Domain
+    domains : list of Domain
+    source_estimators : list of {NeuralNetClassifier, dict} or None
+        The sources' networks, fitted, or their modules' states; None trains them.
+    method : {"plugin", "debiased"}
+    max_weight, solver
+        As in `solve_source_weights`.
+    n_jobs : int or None
+        Workers for the separate trainings.
+    seed : int
+        All trainings start at the same initial network.
+    verbose : int
+
+    Attributes
+    ----------
+    weights : SourceWeights
+        The latest.
+    discrepancy : ndarray of shape (n_sources, n_sources)
+    history : list of ndarray of shape (n_sources,)
+    n_parameters : int
+    """
+
+    def __init__(
+        self,
+        net,
+        target,
+        domains,
+        source_estimators,
+        *,
+        method,
+        max_weight,
+        solver,
+        n_jobs,
+        seed,
+        verbose,
+    ):
+        from .networks import train_weighted
+
+        if source_estimators is not None and len(source_estimators) != len(domains):
+            raise ValueError(
+                f"source_estimators holds {len(source_estimators)} networks, and there are "
+                f"{len(domains)} sources: pass one for each, in their order"
+            )
+        self.target = target
+        self.options = {"method": method, "max_weight": max_weight, "solver": solver}
+        self.n_samples = np.array([domain.n_samples for domain in domains])
+        self.history = []
+        to_train = [target] if source_estimators else [target, *domains]
+        fitted = Parallel(n_jobs=n_jobs)(
+            delayed(train_weighted)(net, domain, [], [], seed=seed, verbose=verbose)
+            for domain in to_train
+        )
+        self.start = fitted[0]
+        self.sources = [_state(source) for source in source_estimators or fitted[1:]]
+        _check_states(self.sources, self.start.module_)
+        self.measure(self.start)
+
+    def measure(self, net):
+        """Weights from the contrasts with the net's present parameters."""
+        import torch
+
+        from .fisher import projected_fisher
+        from .networks import as_inputs
+
+        module = net.module_
+        point = {name: value.detach() for name, value in module.named_parameters()}
+        directions = [
+            {name: source[name].to(value) - value for name, value in point.items()}
+            for source in self.sources
+        ]
+        self.n_parameters = sum(value.numel() for value in point.values())
+        X = as_inputs(net, self.target.X).to(net.device)
+        softmax = isinstance(net.criterion_, torch.nn.NLLLoss)
+        gram = projected_fisher(
+            module,
+            point,
+            directions,
+            X,
+            sample_weight=torch.tensor(self.target.sample_weight),
+            output="probabilities" if softmax else "logits",
+        )
+        self.weights, self.discrepancy = weights_and_discrepancy(
+            gram / self.n_parameters,
+            self.target.n_samples,
+            self.n_samples,
+            self.n_parameters,
+            **self.options,
+        )
+        self.history.append(self.weights.source_weights)
+        return self.weights.source_weights
+
+
+def _state(source):
+    """The parameters of a fitted net, or of a module's state given as it is."""
+    return source.module_.state_dict() if hasattr(source, "module_") else source
+
+
+def _check_states(states, module):
+    shapes = {name: tuple(value.shape) for name, value in module.named_parameters()}
+    for i, state in enumerate(states):
+        found = {name: tuple(state[name].shape) for name in shapes if name in state}
+        if found != shapes:
+            raise ValueError(
+                f"source_estimators[{i}] has other parameters than the target's network: pass "
+                "networks of one module and size, fine-tuned from one initial network"
+            )

@@ -17,6 +17,9 @@ from numbers import Integral
 
 import numpy as np
 
+# More share the pass over the values, at the cost of as many copies of the parameters.
+_DIRECTIONS_AT_A_TIME = 2
+
 
 def projected_fisher(
     module, params, directions, X, *, y=None, sample_weight=None, batch_size=512, output="logits"
@@ -95,8 +98,8 @@ def projected_fisher(
             for start in range(0, len(X), batch_size):
                 rows = X[start : start + batch_size]
                 labels = None if y is None else y[start : start + batch_size]
-                moved = [_directional(module, point, d, rows, output) for d in directions]
-                gram += _batch_gram(moved, labels, weight[start : start + batch_size])
+                log_p, changes = _changes(module, point, directions, rows, output)
+                gram += _batch_gram(log_p, changes, labels, weight[start : start + batch_size])
     finally:
         module.train(was_training)
     return gram
@@ -118,34 +121,42 @@ def _check_direction(k, direction, point):
     return {name: value.detach().to(point[name]) for name, value in direction.items()}
 
 
-def _directional(module, point, direction, rows, output):
-    """Log probabilities of a batch and their change in a direction, (n_rows, n_classes) each."""
+def _changes(module, point, directions, rows, output):
+    """Log probabilities (n_rows, n_classes) and their changes (n_directions, n_rows, n_classes)."""
     import torch
-    from torch.func import functional_call, jvp
+    from torch.func import functional_call, jvp, vmap
 
-    fixed = {name: value for name, value in point.items() if name not in direction}
+    # One set of names for all directions: one that lacks a name does not move it.
+    names = [name for name in point if any(name in direction for direction in directions)]
+    fixed = {name: value for name, value in point.items() if name not in names}
+    moving = {name: point[name] for name in names}
 
-    def log_probabilities(moving):
-        returned = functional_call(module, {**fixed, **moving}, (rows,))
-        returned = returned[0] if isinstance(returned, tuple) else returned
-        if output == "logits":
-            return torch.log_softmax(returned, dim=-1)
-        return torch.log(returned)
+    def log_probabilities(parameters):
+        return _log_probabilities(functional_call(module, fixed | parameters, (rows,)), output)
 
-    start = {name: point[name] for name in direction}
-    try:
-        with warnings.catch_warnings():
-            # Of torch's own, when it first loads its forward derivatives.
-            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
-            value, change = jvp(log_probabilities, (start,), (direction,))
-    except (NotImplementedError, RuntimeError):
-        # Of another cause, it comes again.
-        return _central_differences(module, point, direction, rows, output)
-    return value.double(), change.double()
+    def change(tangents):
+        return jvp(log_probabilities, (moving,), (tangents,))[1]
+
+    log_p = log_probabilities(moving)
+    changes = []
+    for k in range(0, len(directions), _DIRECTIONS_AT_A_TIME):
+        chunk = directions[k : k + _DIRECTIONS_AT_A_TIME]
+        tangents = {
+            name: torch.stack([d.get(name, torch.zeros_like(moving[name])) for d in chunk])
+            for name in names
+        }
+        try:
+            with warnings.catch_warnings():
+                # Of torch's own, when it first loads its forward derivatives.
+                warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+                changes.append(vmap(change)(tangents).double())
+        except (NotImplementedError, RuntimeError):
+            # Of another cause, it comes again.
+            changes += [_central_difference(module, point, d, rows, output)[None] for d in chunk]
+    return log_p.double(), torch.cat(changes)
 
 
-def _central_differences(module, point, direction, rows, output):
-    import torch
+def _central_difference(module, point, direction, rows, output):
     from torch.func import functional_call
 
     double = deepcopy(module).double().eval()
@@ -156,26 +167,27 @@ def _central_differences(module, point, direction, rows, output):
     step = 1e-5 * max(size, 1.0) / max(length, 1e-300)
 
     def log_probabilities(shift):
-        moved = start | {
-            name: start[name] + shift * value.double() for name, value in direction.items()
-        }
-        returned = functional_call(double, moved, (rows,))
-        returned = returned[0] if isinstance(returned, tuple) else returned
-        return torch.log_softmax(returned, dim=-1) if output == "logits" else torch.log(returned)
+        moved = {name: start[name] + shift * value.double() for name, value in direction.items()}
+        return _log_probabilities(functional_call(double, start | moved, (rows,)), output)
 
-    change = (log_probabilities(step) - log_probabilities(-step)) / (2 * step)
-    return log_probabilities(0.0), change
+    return (log_probabilities(step) - log_probabilities(-step)) / (2 * step)
 
 
-def _batch_gram(moved, labels, weight):
+def _log_probabilities(returned, output):
+    import torch
+
+    returned = returned[0] if isinstance(returned, tuple) else returned
+    return torch.log_softmax(returned, dim=-1) if output == "logits" else torch.log(returned)
+
+
+def _batch_gram(log_p, changes, labels, weight):
     """Sum over a batch's rows of products of scores, expected over labels or at those given."""
     import torch
 
-    changes = torch.stack([change for _, change in moved])
     if labels is None:
         # d log p has mean 0 under p: its second moment is the metric diag(p) - p p' of the logits.
-        p = moved[0][0].exp() * weight[:, None]
-        scaled = (changes * p.sqrt()).reshape(len(moved), -1)
+        root = (log_p.exp() * weight[:, None]).sqrt()
+        scaled = (changes * root).reshape(len(changes), -1)
         return (scaled @ scaled.T).cpu().numpy()
     scores = changes[:, torch.arange(len(labels)), labels.long()]
     return ((scores * weight) @ scores.T).cpu().numpy()

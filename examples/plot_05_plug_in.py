@@ -6,11 +6,11 @@ The best weights need the discrepancy, and that needs the truth. Putting fitted 
 place looks harmless: the plug-in is biased by ``1/N0 + 1/N``, no more. But ``1/N0`` is all that
 matters with few target rows.
 
-**Claim.** Seen through the plug-in an identical source is ``1/N0`` away, so that all sources
-together are never worth more than about ``N0`` rows, however many and good they are. The dynamic
-rule, which measures again from the weighted fit, has the opposite fault: the fit has moved towards
-the sources, so they look near whatever they are, and the error runs beyond the target's own.
-Estimates that know their noise (debiased, REML) have neither fault.
+**Claim.** Seen through the plug-in an identical source is ``1/N0`` away, so that with many
+parameters all sources together are worth no more than about ``N0`` rows, however good they are. The
+dynamic rule, which measures again from the weighted fit, has the opposite fault: the fit has moved
+towards the sources, so they look near whatever they are, and the error runs beyond the target's
+own. Estimates that know their noise (debiased, REML) have neither fault.
 
 **Limitation.** Nothing is free: where the source is about as far as the target's fit is uncertain,
 ``tau`` near ``1/N0``, no rule can tell, and every rule here loses something against the oracle.
@@ -100,7 +100,7 @@ picture = Path(__file__).with_name("plug_in.png")
 figure.savefig(picture, dpi=110)
 
 print(f"error over the oracle's, {N_REPEATS} repeats")
-print(f"{'tau':>18s}" + "".join(f"{tau:8.3g}" for tau in taus[::6]))
+print(f"{'tau':>18s}" + "".join(f"{tau:8.3g}" for tau in taus[::3]))
 for name, values in ratios.items():
-    print(f"{name:18s}" + "".join(f"{value:8.2f}" for value in values[::6]))
+    print(f"{name:18s}" + "".join(f"{value:8.2f}" for value in values[::3]))
 print(f"\npicture: {picture}")

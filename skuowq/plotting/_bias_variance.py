@@ -105,7 +105,7 @@ class BiasVarianceDisplay:
             color="#e8a87c",
             edgecolor="#a04a12",
             hatch="///",
-            linewidth=0,
+            linewidth=0.6,
             label="squared bias",
         )
         ax.fill_between(x, 0, variance, color="#2b5c8a", linewidth=0, label="variance")

@@ -124,6 +124,11 @@ class TransferErrorDisplay:
             _, ax = import_pyplot().subplots(figsize=(7, 4.2), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
 
+        if ax.lines and ax.get_xlabel() not in ("", self.x_label):
+            raise ValueError(
+                f"the axes have {ax.get_xlabel()!r} and this curve has {self.x_label!r}: draw it "
+                "on axes of its own"
+            )
         # Curves on one axes differ in dashes and grey, so that they do without colour.
         order = sum(line.get_gid() == "theory" for line in ax.lines)
         style = ("-", "--", "-.", ":")[order % 4]
@@ -143,37 +148,45 @@ class TransferErrorDisplay:
                 markersize=5,
                 capsize=2,
                 zorder=4,
-                label="simulation, 2 standard errors" if order == 0 else None,
+                label=None if ax.containers else "simulation, 2 standard errors",
             )
         if order == 0:
-            self._draw_levels(ax)
+            ax.set_xlabel(self.x_label)
+            ax.set_ylabel("expected KL error (nats)")
+            ax.spines[["top", "right"]].set_visible(False)
+            if self.log_x:
+                ax.set_xscale("log")
+            else:
+                ax.set_xlim(left=0)
+        # What exceeds the target's own error by far would hide the rest.
+        top = 1.08 * max(min(error.max(), 2.5 * self.target_only), self.target_only)
+        ax.set_ylim(0, top if order == 0 else max(top, ax.get_ylim()[1]))
+        self._draw_levels(ax)
         ax.legend(frameon=False)
         return self
 
     def _draw_levels(self, ax):
-        for level, label, side in [
-            (self.target_only, "target only", "bottom"),
-            (self.oracle, "least over all weights", "top"),
+        drawn = [line.get_ydata()[0] for line in ax.lines if line.get_gid() == "level"]
+        top = ax.get_ylim()[1]
+        for level, label in [
+            (self.target_only, "target only"),
+            (self.oracle, "least over all weights"),
         ]:
-            ax.axhline(level, color="0.5", linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+            if np.any(np.isclose(drawn, level)):
+                continue
+            ax.axhline(
+                level, color="0.5", linewidth=1, linestyle=(0, (1, 2)), zorder=1, gid="level"
+            )
+            # Below its line, unless that is where the axis is.
+            above = label == "target only" or level < 0.08 * top
             ax.annotate(
                 label,
                 (1, level),
                 xycoords=ax.get_yaxis_transform(),
-                xytext=(-4, 2 if side == "bottom" else -2),
+                xytext=(-4, 2 if above else -3),
                 textcoords="offset points",
                 ha="right",
-                va=side,
+                va="bottom" if above else "top",
                 fontsize="small",
                 color="0.3",
             )
-        if self.log_x:
-            ax.set_xscale("log")
-        else:
-            ax.set_xlim(left=0)
-        # What exceeds the target's own error by far would hide the rest.
-        top = min(np.max(self.error), 2.5 * self.target_only)
-        ax.set_ylim(0, 1.08 * max(top, self.target_only))
-        ax.set_xlabel(self.x_label)
-        ax.set_ylabel("expected KL error (nats)")
-        ax.spines[["top", "right"]].set_visible(False)

@@ -14,7 +14,7 @@ class ValidationDisplay:
 
     Dots inside the band are what chance gives a true theory: two in three within 1, one in 16,000
     beyond 4. A cross lies beyond 4 and refutes the number; beyond three times that it sits at the
-    edge, with its z beside it.
+    edge, with the largest z of the row on that side above it.
 
     Parameters
     ----------
@@ -66,9 +66,14 @@ class ValidationDisplay:
             If matplotlib is missing.
         """
         if isinstance(results, Mapping):
-            if not results:
+            if not len(results):
                 raise ValueError("results is empty: pass at least one {name: ValidationResult}.")
             display = cls(z=[result.z for result in results.values()], names=list(results))
+        elif not hasattr(results, "labels"):
+            raise TypeError(
+                f"results is a {type(results).__name__}: pass a ValidationResult, or a dict "
+                "{name: ValidationResult}"
+            )
         else:
             display = cls(z=[[z] for z in results.z], names=list(results.labels))
         return display.plot(ax=ax)
@@ -96,6 +101,11 @@ class ValidationDisplay:
             _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
 
+        if len(self.names) != len(self.z) or not len(self.z) or any(len(z) == 0 for z in self.z):
+            raise ValueError(
+                f"z holds {len(self.z)} rows and names {len(self.names)}: pass as many of both, at "
+                "least one, and no empty row"
+            )
         edge = 3 * _BOUND
         for row, z in enumerate(self.z):
             z = np.asarray(z, dtype=float)
@@ -104,11 +114,14 @@ class ValidationDisplay:
             beyond = z[~inside]
             drawn = np.clip(beyond, -edge, edge)
             ax.plot(drawn, np.full(beyond.size, row), "X", color="#c2571a", markersize=9)
-            if np.any(np.abs(beyond) > edge):
-                largest = beyond[np.abs(beyond).argmax()]
+            for side in (-1, 1):
+                outside = beyond[side * beyond > edge]
+                if not outside.size:
+                    continue
+                largest = outside[np.abs(outside).argmax()]
                 ax.annotate(
                     f"z = {largest:.0f}",
-                    (np.clip(largest, -edge, edge), row),
+                    (side * edge, row),
                     xytext=(0, 5),
                     textcoords="offset points",
                     ha="right" if largest > 0 else "left",

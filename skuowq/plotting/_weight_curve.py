@@ -100,7 +100,7 @@ class WeightCurveDisplay:
                 self.x,
                 w,
                 linestyle=styles[i % len(styles)],
-                color="#c2571a" if moves else "#2b5c8a",
+                color="#c2571a" if moves else ("#2b5c8a", "0.35", "0.65")[i // len(styles) % 3],
                 linewidth=2.5 if moves else 1.5,
                 label=name,
             )
@@ -112,6 +112,6 @@ class WeightCurveDisplay:
             rf"discrepancy $\tau_{{{self.source + 1}}}$ (squared distance per parameter, log scale)"
         )
         ax.set_ylabel("best weight $w_i^*$ of one source row\n(a target row = 1)")
-        ax.legend(frameon=False)
+        ax.legend(framealpha=0.9, edgecolor="none")
         ax.spines[["top", "right"]].set_visible(False)
         return self

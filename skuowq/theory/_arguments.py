@@ -55,8 +55,8 @@ def one_per_source(name, value, n_sources):
         return value.reshape(1)
     if value.ndim == 0 or value.shape[-1] != n_sources:
         raise ValueError(
-            f"{name} has shape {value.shape}, and discrepancy is {n_sources} x {n_sources}: the "
-            f"last axis must hold one entry for each source, {n_sources} in all"
+            f"{name} has shape {value.shape}, and there are {n_sources} sources: the last axis "
+            "must hold one entry for each"
         )
     return value
 

@@ -17,7 +17,7 @@ from ._arguments import (
     one_per_source,
 )
 from ._error import asymptotic_error, minimal_error
-from ._validate import validate
+from ._validate import check_family, validate
 from ._validation_result import ValidationResult
 
 _ALONG = ("weight", "effective_size", "quantity")
@@ -30,6 +30,8 @@ class ErrorCurve:
     Attributes
     ----------
     along : {"weight", "effective_size", "quantity"}
+    source : int
+        The source that varies.
     x : ndarray of shape (n_points,)
         Positions on the axis.
     x_label : str
@@ -52,6 +54,7 @@ class ErrorCurve:
     """
 
     along: str
+    source: int
     x: np.ndarray
     x_label: str
     variance: np.ndarray
@@ -158,7 +161,7 @@ def error_curve(
         weights = x[:, None] * w / (w @ n)
         x_label = r"effective source size $s = \sum_i w_i n_i$ (target rows)"
     else:
-        x = np.geomspace(1, max(n[source], 2), n_points)
+        x = np.geomspace(min(1, n[source] / 2), n[source], n_points)
         rows[:, source] = x
         if source_weights is None:
             weights = np.array([solve_source_weights(row, G).source_weights for row in rows])
@@ -168,6 +171,7 @@ def error_curve(
     squared_bias = d / 2 * ((mass @ G) * mass).sum(axis=1) / (N0 + mass.sum(axis=1)) ** 2
     return ErrorCurve(
         along=along,
+        source=source,
         x=x,
         x_label=x_label,
         variance=error - squared_bias,
@@ -226,6 +230,9 @@ def simulate_curve(
     True
     """
     _check_points(n_points)
+    if not isinstance(curve, ErrorCurve):
+        raise TypeError(f"curve is a {type(curve).__name__}: pass what `error_curve` returns")
+    check_family(family)
     G = family.discrepancy(theta_target, theta_sources)
     same = G.shape == curve.discrepancy.shape and np.allclose(G, curve.discrepancy, atol=1e-12)
     if not same or family.n_parameters != curve.n_parameters:
@@ -237,9 +244,10 @@ def simulate_curve(
     chosen = np.unique(np.linspace(0, len(curve.x) - 1, n_points).round().astype(int))
     rows, weights = curve.n_samples[chosen], curve.source_weights[chosen]
     x = curve.x[chosen]
-    if not family.fractional_rows:
-        rows = np.round(rows)
-        x = rows.T[curve.n_samples.std(axis=0).argmax()] if curve.along == "quantity" else x
+    if curve.along == "quantity" and not family.fractional_rows:
+        x, first = np.unique(np.maximum(np.round(x), 1), return_index=True)
+        rows, weights = rows[first], weights[first]
+        rows[:, curve.source] = x
     result = validate(
         family,
         theta_target,
@@ -326,7 +334,7 @@ def weight_curve(n_samples, discrepancy, *, source=0, n_points=121):
 
 
 def _check_source(source, n_sources):
-    if not isinstance(source, Integral) or not 0 <= source < n_sources:
+    if not isinstance(source, Integral) or isinstance(source, bool) or not 0 <= source < n_sources:
         raise ValueError(
             f"source is {source!r}, and must be a number from 0 to {n_sources - 1}: there are "
             f"{n_sources} sources"

@@ -73,7 +73,7 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
     The same source as the target, used fully, is worth its rows:
 
     >>> from skuowq.theory import asymptotic_error
-    >>> asymptotic_error(20, 80, 1.0, 0.0, n_parameters=10)
+    >>> round(asymptotic_error(20, 80, 1.0, 0.0, n_parameters=10), 6)
     0.05
     >>> asymptotic_error(20, 80, [[0.0], [0.5], [1.0]], 0.1, n_parameters=10).round(4).tolist()
     [0.25, 0.2778, 0.37]
@@ -91,10 +91,12 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
             f"source_weights of shape {w.shape} and n_samples of shape {n.shape} do not broadcast: "
             "pass one grid point a row in both, or a single row in one of them"
         ) from error
-    s = mass.sum(axis=-1)
-    variance = (w * mass).sum(axis=-1)
-    squared_bias = ((mass @ G) * mass).sum(axis=-1)
-    return unwrap(d / 2 * (N0 + variance + squared_bias) / (N0 + s) ** 2)
+    # By shares of the fit, whose squares stay in range where those of rows would not.
+    total = N0 + mass.sum(axis=-1)
+    share = mass / total[..., None]
+    variance = N0 / total / total + (share**2 / n).sum(axis=-1)
+    squared_bias = ((share @ G) * share).sum(axis=-1)
+    return unwrap(d / 2 * (variance + squared_bias))
 
 
 def minimal_error(n_target, n_samples, discrepancy, n_parameters):

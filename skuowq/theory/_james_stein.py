@@ -12,6 +12,9 @@ from scipy.stats import chi2, poisson
 
 from ._arguments import PARAMETERS, SOURCE_ROWS, TARGET_ROWS, TAU, not_negative, one_number, unwrap
 
+# Poisson means beyond which a noncentral chi-square is its mean, to six digits.
+_FAR = 1e6
+
 
 def james_stein_error(n_target, n_source, discrepancy, n_parameters, *, shrinkage=None):
     """Expected KL error of the fit on one source whose discrepancy is estimated from the fits.
@@ -64,7 +67,10 @@ def james_stein_error(n_target, n_source, discrepancy, n_parameters, *, shrinkag
     if shrinkage is None:
         a = max(d - 2, 0.0)
     else:
-        a = float(not_negative("shrinkage", shrinkage, "0 leaves the source out"))
+        a = not_negative("shrinkage", shrinkage, "0 leaves the source out")
+        if a.ndim:
+            raise ValueError(f"shrinkage has shape {a.shape}, and must be one number")
+        a = float(a)
     errors = [_error(N0, N, t, d, a) for t in tau.ravel()]
     return unwrap(np.array(errors).reshape(tau.shape))
 
@@ -75,6 +81,8 @@ def _error(N0, N, tau, d, a):
     # In units of v: the share is at its bound where x = |D|^2 / v is below x_0.
     x_0 = a / (N0 * bound * v)
     rate = d * tau / v / 2
+    if rate > _FAR:  # The bound plays no part, and 1/x is one over its mean.
+        return 0.5 * (d / N0 + a * (a - 2 * (d - 2)) / (N0**2 * v * (d - 2 + 2 * rate)))
     j = np.arange(poisson.ppf(1e-15, rate), poisson.isf(1e-15, rate) + 1)
     p = poisson.pmf(j, rate)
     k = d + 2 * j

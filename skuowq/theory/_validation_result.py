@@ -21,7 +21,8 @@ class ValidationResult:
     labels : tuple of str
         One for each point, as printed.
     grid : ndarray of shape (n_points, ...)
-        What varies over the points: source weights, rows used, or multiples of them.
+        What varies over the points: source weights, rows used, multiples of them, or the sources
+        that a number belongs to; the labels say it in words, and rows where both vary.
     theory : ndarray of shape (n_points,)
         The numbers claimed.
     simulated : ndarray of shape (n_points,)
@@ -31,6 +32,8 @@ class ValidationResult:
     n_repeats : int
     quantity : str
         What the numbers are, with their unit.
+    scale : ndarray of shape (n_points,)
+        Size of the numbers whose rounding each point inherits: of a difference, that of its parts.
     """
 
     claim: str
@@ -42,6 +45,13 @@ class ValidationResult:
     std_error: np.ndarray
     n_repeats: int
     quantity: str
+    scale: np.ndarray
+
+    def __post_init__(self):
+        for name in ("grid", "theory", "simulated", "std_error", "scale"):
+            array = np.array(getattr(self, name), dtype=float)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
 
     @property
     def z(self):
@@ -50,7 +60,7 @@ class ValidationResult:
         A difference at the level of rounding counts as 0; another without any spread is infinite.
         """
         difference = self.simulated - self.theory
-        scale = max(np.abs(self.theory).max(), np.abs(self.simulated).max())
+        scale = np.maximum(self.scale, np.abs(self.simulated))
         z = np.copysign(np.inf, difference)
         np.divide(difference, self.std_error, out=z, where=self.std_error > 0)
         z[np.abs(difference) <= _ROUNDING * scale] = 0

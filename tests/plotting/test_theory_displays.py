@@ -98,7 +98,7 @@ def test_z_scores_are_drawn_and_those_beyond_four_crossed(plt):
     assert_allclose(dots.get_xydata(), [[0.5, 0], [-3, 0]])
     assert none.get_xdata().size == no_dots.get_xdata().size == 0
     assert_allclose(crosses.get_xydata(), [[5, 1], [12, 1], [-12, 1]])
-    assert texts(display.ax_) == ["z = inf"]
+    assert texts(display.ax_) == ["z = -40", "z = inf"]
     left, right = display.ax_.get_xlim()
     assert left < -12
     assert right > 12
@@ -111,6 +111,29 @@ def test_results_are_drawn_by_name_or_point_by_point(plt):
     assert tuple(label.get_text() for label in display.ax_.get_yticklabels()) == RESULT.labels
     with pytest.raises(ValueError, match="results is empty"):
         ValidationDisplay.from_results({})
+
+
+@pytest.mark.parametrize(("z", "names"), [([], []), ([[]], ["a"]), ([[1.0]], ["a", "b"])])
+def test_rows_and_names_must_agree(z, names):
+    with pytest.raises(ValueError, match="as many of both"):
+        ValidationDisplay(z=z, names=names).plot()
+
+
+def test_what_is_no_result_is_refused():
+    with pytest.raises(TypeError, match="results is a list"):
+        ValidationDisplay.from_results([RESULT])
+
+
+def test_a_second_curve_is_seen_with_its_own_levels(plt):
+    _, ax = plt.subplots()
+    TransferErrorDisplay.from_curve(CURVE, ax=ax, name="a")
+    other = error_curve(5, 200, 0.2, 2)
+    TransferErrorDisplay.from_curve(other, ax=ax, name="b")
+    assert ax.get_ylim()[1] > other.target_only
+    assert texts(ax) == 2 * ["target only", "least over all weights"]
+    quantity = error_curve(20, 200, 0.045, 2, along="quantity")
+    with pytest.raises(ValueError, match="draw it on axes of its own"):
+        TransferErrorDisplay.from_curve(quantity, ax=ax)
 
 
 @pytest.mark.parametrize(

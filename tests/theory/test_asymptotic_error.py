@@ -29,6 +29,11 @@ def test_error_equals_the_slow_transcription(n_sources, seed):
         assert_allclose(asymptotic_error(N0, n, w, G, 7), error, rtol=1e-14)
 
 
+def test_huge_sources_do_not_overflow():
+    assert asymptotic_error(20, 1e200, 1.0, 0.0, 5) == pytest.approx(0, abs=1e-190)
+    assert asymptotic_error(20, 1e200, 1.0, 1.0, 5) == pytest.approx(2.5)
+
+
 def test_error_without_sources_is_that_of_the_target_alone():
     assert asymptotic_error(25, [10, 20], [0, 0], np.eye(2), 5) == pytest.approx(0.1)
 

@@ -15,6 +15,7 @@ from skuowq.theory import (
     Bernoulli,
     Exponential,
     GaussianMean,
+    LinearRegression,
     Poisson,
     SoftmaxRegression,
     asymptotic_error,
@@ -25,7 +26,7 @@ from skuowq.theory import (
 from skuowq.theory._claims import PLANS, _discrepancy, _errors, _james_stein
 from skuowq.theory._claims._discrepancy import own_discrepancies
 from skuowq.theory._families import Family
-from skuowq.weights import discrepancy_std_error
+from skuowq.weights import discrepancy_std_error, solve_source_weights
 from skuowq.weights._reml import reml_fit
 
 N_TARGET = 10**8
@@ -232,8 +233,173 @@ def test_the_optimal_weight_does_not_depend_on_the_target():
         result = validate(
             family, theta_target, theta_sources, n_target, n_samples, claim="argmin", random_state=0
         )
-        assert_allclose(result.theory, optimal_weight(n_samples, tau))
+        assert_allclose(result.grid[:, 0], optimal_weight(n_samples, tau))
         assert result.max_abs_z < 4
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        GaussianMean(3, row_covariance=np.diag([3.0, 1.0, 0.2]) + 0.1),
+        LinearRegression(
+            FAMILIES["linear regression"][0].population,
+            2.0,
+            row_noise_variance=np.linspace(0.5, 9, 10),
+        ),
+    ],
+    ids=["Gaussian mean", "linear regression"],
+)
+def test_sandwich_holds_for_rows_of_another_law_and_the_formula_alone_does_not(family):
+    theta = np.zeros(family.n_parameters)
+    sources = sources_at(family, theta, [2 / N_TARGET, 0.5 / N_TARGET])
+    settings = (family, theta, sources, N_TARGET, [N_TARGET, 3 * N_TARGET])
+    assert validate(*settings, claim="error", n_repeats=5000, random_state=0).max_abs_z > 4
+    for groups in ([1, 1, 1], [2, 4, 1]):
+        result = validate(
+            *settings, claim="sandwich", group_sizes=groups, n_repeats=20_000, random_state=0
+        )
+        assert result.max_abs_z < 4, result
+
+
+@pytest.mark.parametrize("claim", [claim for claim in PLANS if claim != "james_stein"])
+def test_z_scores_are_standard_normal(claim):
+    """Over a hundred seeds: standard errors that are too wide would let wrong theories pass."""
+    settings = arguments("Gaussian mean", claim)
+    z = np.array(
+        [
+            validate(*settings, claim=claim, n_repeats=400, random_state=seed).z
+            for seed in range(100)
+        ]
+    )
+    spread = np.sqrt(np.mean(z**2, axis=0))
+    assert np.all(spread < 1.3), spread
+    assert np.all(spread > 0.75), spread
+
+
+@pytest.mark.parametrize("n_source", [10_000, 10**6])
+def test_argmin_is_as_sharp_where_the_sources_outweigh_the_target(n_source, monkeypatch):
+    from skuowq.theory._claims import Setting
+
+    settings = (GaussianMean(5), np.zeros(5), np.zeros((5, 1)), 20, n_source)
+    found = [
+        validate(*settings, claim="argmin", n_repeats=2000, random_state=seed) for seed in range(40)
+    ]
+    estimates = [result.simulated[0] for result in found]
+    assert 0.6 < np.median([result.std_error[0] for result in found]) / np.std(estimates) < 1.6
+    if n_source > 10_000:
+        return  # No weight there makes a difference that could be seen.
+    right = Setting.optimal_weights
+    monkeypatch.setattr(Setting, "optimal_weights", lambda self: 3 * right(self))
+    wrong = validate(*settings, claim="argmin", n_repeats=20_000, random_state=0)
+    assert wrong.max_abs_z > 4
+
+
+@pytest.mark.parametrize("distance", [3.0, 100.0])
+def test_argmin_of_far_sources_is_not_refuted_by_their_bound(distance):
+    settings = (GaussianMean(2), np.zeros(2), np.full((2, 1), distance), 20, 1000)
+    for seed in range(20):
+        result = validate(*settings, claim="argmin", n_repeats=2000, random_state=seed)
+        assert result.max_abs_z < 4, result
+
+
+def test_a_source_without_weight_makes_the_error_rise():
+    family = GaussianMean(1)
+    settings = (family, [0.0], [[0.1, 0.3]], 20, [1000, 1000])
+    assert np.any(
+        solve_source_weights([1000, 1000], family.discrepancy([0], [[0.1, 0.3]])).source_weights
+        == 0
+    )
+    result = validate(*settings, claim="argmin", random_state=0)
+    assert result.labels[1] == "rise with source 2, which has no weight"
+    assert result.theory[1] > 0
+    assert result.max_abs_z < 4
+
+
+def test_chunks_are_merged_as_if_they_were_one(monkeypatch):
+    from skuowq.theory import _validate
+
+    settings = arguments("Poisson", "error")
+    outcomes, moments = [], _validate._moments
+
+    def listening(simulate, n_repeats, seed):
+        outcomes.append(simulate(n_repeats, np.random.RandomState(seed)))
+        return moments(simulate, n_repeats, seed)
+
+    monkeypatch.setattr(_validate, "_moments", listening)
+    monkeypatch.setattr(_validate, "_CHUNK_SIZE", 3000)
+    result = validate(*settings, n_repeats=1000, random_state=0)
+    assert len(outcomes) > 5
+    together = np.hstack(outcomes)
+    assert together.shape[1] == 1000
+    assert_allclose(result.simulated, together.mean(axis=1))
+    assert_allclose(result.std_error, together.std(axis=1, ddof=1) / np.sqrt(1000))
+
+
+@EVERY_FAMILY
+def test_fewer_rows_are_the_first_of_more(name):
+    """Sums of nested rows: the law of each, and their covariance that of the shared rows."""
+    from skuowq.theory._claims import Setting
+
+    family, theta = FAMILIES[name]
+    setting = Setting(family, theta, theta[:, None], 10.0, np.array([100.0]))
+    sums = setting.draw_statistics(1, [60, 15], 4000, np.random.RandomState(0))
+    correlation = [
+        np.corrcoef(a, b)[0, 1] for a, b in zip(sums[15].T, sums[60].T, strict=True) if a.std() > 0
+    ]
+    assert_allclose(correlation, np.sqrt(15 / 60), atol=4 * 0.75 / np.sqrt(4000))
+
+
+def test_rounding_is_judged_point_by_point():
+    """A number that is wrong by a factor is not hidden by a huge one beside it."""
+    right = _errors.asymptotic_error
+    settings = (GaussianMean(1), [0.0], [[0.1]], 20, 100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_errors, "asymptotic_error", lambda *a: 3 * right(*a))
+        result = validate(*settings, claim="distance", multiples=[0, 1e8], random_state=0)
+    assert abs(result.z[0]) > 4
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_normality_survives_few_repeats(seed):
+    result = validate(
+        *arguments("Gaussian mean", "normality"),
+        claim="normality",
+        n_repeats=500,
+        random_state=seed,
+    )
+    assert result.max_abs_z < 5
+
+
+def test_reml_of_contrasts_that_are_not_orthogonal():
+    family = GaussianMean(4)
+    theta_sources = np.array([[1.0, 0.8], [0.0, 0.9], [0.0, 0.0], [0.0, 0.0]])
+    with pytest.raises(ValueError, match="bias REML by"):
+        validate(family, np.zeros(4), theta_sources, 100, [100, 100], claim="reml")
+    result = validate(
+        family, np.zeros(4), theta_sources, 10**5, [10**5, 10**5], claim="reml", random_state=0
+    )
+    assert result.max_abs_z < 4
+
+
+def test_multiples_may_be_whole_up_to_rounding():
+    validate(
+        Poisson(), [2.0], [[2.1]], 100, 300, claim="sample_size", multiples=[1.1], n_repeats=100
+    )
+
+
+def test_other_backends_serve():
+    import joblib
+
+    settings = arguments("Poisson", "error")
+    alone = validate(*settings, n_repeats=200, random_state=0)
+    with joblib.parallel_config(backend="threading", n_jobs=2):
+        assert_allclose(validate(*settings, n_repeats=200, random_state=0).z, alone.z)
+
+
+def test_results_are_frozen():
+    result = validate(*arguments("Poisson", "error"), n_repeats=10, random_state=0)
+    with pytest.raises(ValueError, match="read-only"):
+        result.simulated[0] = 7
 
 
 def test_result_does_not_depend_on_the_number_of_processes():

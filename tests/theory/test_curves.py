@@ -100,6 +100,7 @@ def test_weights_of_several_sources_are_the_programs():
     [
         ({"along": "time"}, "along is 'time'"),
         ({"source": 3}, "from 0 to 2"),
+        ({"source": True}, "from 0 to 2"),
         ({"source": -1}, "from 0 to 2"),
         ({"n_points": 1}, "n_points is 1"),
         ({"source_weights": [1, -1, 0]}, "source_weights holds -1"),
@@ -113,6 +114,24 @@ def test_wrong_arguments_are_refused(changes, message):
     arguments = {"n_target": 20, "n_samples": ROWS, "discrepancy": G, "n_parameters": 5}
     with pytest.raises(ValueError, match=message):
         error_curve(**arguments | changes)
+
+
+def test_quantities_stay_within_the_source():
+    for rows in (0.5, 1, 1.5, 40):
+        curve = error_curve(5, rows, 0.1, 2, along="quantity")
+        assert_allclose(curve.x[-1], rows)
+        assert np.all(curve.error >= curve.oracle * (1 - 1e-9))
+
+
+def test_simulated_quantities_are_whole_and_not_repeated():
+    family, truth = Exponential(1), ([1.0], [[1.05]])
+    curve = error_curve(400, 40, family.discrepancy(*truth), 1, along="quantity")
+    found = simulate_curve(curve, family, *truth, n_points=30, n_repeats=50, random_state=0)
+    assert len(set(found.simulated_x)) == len(found.simulated_x) < 30
+    with pytest.raises(TypeError, match="family is a str"):
+        simulate_curve(curve, "exponential", *truth)
+    with pytest.raises(TypeError, match="curve is a str"):
+        simulate_curve("curve", family, *truth)
 
 
 def test_a_family_of_another_discrepancy_is_refused():

@@ -56,6 +56,13 @@ def test_without_shrinkage_it_is_the_target_alone():
     assert james_stein_error(20, 1000, [[0.1, 0.2]], 8).shape == (1, 2)
 
 
+def test_far_sources_leave_the_target_alone():
+    assert james_stein_error(20, 1000, [1e7, 5e9, 1e200], 5) == pytest.approx(5 / 40, rel=1e-6)
+    near, far = james_stein_error(20, 1000, [1.8e4, 2.2e4], 5)  # Beside the change of formulas.
+    assert near < far < 5 / 40
+    assert far - near == pytest.approx(0, abs=1e-7)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -64,6 +71,7 @@ def test_without_shrinkage_it_is_the_target_alone():
         ({"discrepancy": [0.1, -0.1]}, "discrepancy holds -0.1"),
         ({"n_parameters": np.nan}, "n_parameters holds nan"),
         ({"shrinkage": -1}, "shrinkage holds -1"),
+        ({"shrinkage": [1, 2]}, "must be one number"),
     ],
 )
 def test_wrong_arguments_are_refused(changes, message):

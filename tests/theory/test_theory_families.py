@@ -153,7 +153,10 @@ def test_covariance_of_the_gaussian_mean_may_be_a_number():
         (LinearRegression, ([1, 2],), "population has shape"),
         (LinearRegression, ([[1, 1], [2, 2]],), "rank 1"),
         (LinearRegression, ([[1, np.nan], [2, 2]],), "NaN or infinity"),
-        (LinearRegression, ([[1.0]], 0.0), "noise_variance is 0"),
+        (GaussianMean, (2, 1e-9 * np.array([[2, 1], [0, 2]])), "positive definite"),
+        (GaussianMean, (2, None, -1.0), "row_covariance is not"),
+        (LinearRegression, ([[1.0]], 1.0, [1.0, 2.0]), "row_noise_variance has shape"),
+        (LinearRegression, ([[1.0]], 0.0), "noise_variance holds 0"),
         (SoftmaxRegression, ([[1.0]], 1), "n_classes is 1"),
         (SoftmaxRegression, (np.zeros((3, 2)),), "rank 0"),
     ],
@@ -183,6 +186,81 @@ def test_wrong_families_are_refused(family, arguments, message):
 def test_wrong_truths_are_refused(family, theta_target, theta_sources, message):
     with pytest.raises(ValueError, match=message):
         family.discrepancy(theta_target, theta_sources)
+
+
+@pytest.mark.parametrize(
+    ("family", "rows", "message"),
+    [
+        (Bernoulli(), [[0.3], [1.0]], "other numbers than 0 and 1"),
+        (Bernoulli(), [[np.nan]], "NaN or infinity"),
+        (Bernoulli(), [0, 1], r"must have shape \(n_samples, 1\)"),
+        (Bernoulli(), np.zeros((3, 2)), r"must have shape \(n_samples, 1\)"),
+        (Bernoulli(), np.zeros((0, 1)), "at least one row"),
+        (Poisson(), [[-1]], "no counts"),
+        (Poisson(), [[0.5]], "no counts"),
+        (Exponential(), [[-1.0]], "negative times"),
+        (Exponential(), [[0.0]], "no maximum likelihood fit"),
+        (Categorical(3), [[3]], "other numbers than 0 to 2"),
+        (Gaussian(), [[1.0]], "constant"),
+        (SoftmaxRegression([[1, -1], [1, 1]]), [[1, -1, -1]], "other numbers than 0 to 1"),
+        (SoftmaxRegression([[1, -1], [1, 1]]), [[1, -1, 0.7]], "other numbers than 0 to 1"),
+    ],
+)
+def test_rows_that_a_family_cannot_have_drawn_are_refused(family, rows, message):
+    with pytest.raises(ValueError, match=message):
+        family.maximum_likelihood(rows)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.0, 0.0], [-1.0, 2.0], [np.nan, 1.0]])
+def test_wrong_row_weights_are_refused(weights):
+    with pytest.raises(ValueError, match="sample_weight must hold 2 finite numbers"):
+        Poisson().maximum_likelihood([[1], [2]], weights)
+
+
+def test_samples_of_other_parameters_are_refused():
+    with pytest.raises(ValueError, match=r"theta holds 1\.7"):
+        Bernoulli().sample([1.7], 3)
+    with pytest.raises(ValueError, match="theta has shape"):
+        Bernoulli(2).sample([0.2], 3)
+    with pytest.raises(ValueError, match="n_samples is -1"):
+        Bernoulli().sample([0.2], -1)
+    with pytest.raises(ValueError, match="subtract a constant"):
+        Gaussian().sample([1e6, 1.0], 3)
+
+
+def test_a_family_does_not_change_with_the_population_given():
+    X = np.array([[1.0, -1.0], [1.0, 1.0]])
+    family = LinearRegression(X)
+    X[0] = 7
+    assert_allclose(family.fisher_information([0, 0]), np.eye(2))
+
+
+@pytest.mark.parametrize(
+    ("family", "theta"),
+    [
+        (GaussianMean(2, row_covariance=[[2.0, 0.5], [0.5, 0.7]]), [0.3, -0.2]),
+        (
+            LinearRegression([[1, -1], [1, 0], [1, 2]], 1.5, row_noise_variance=[1.0, 4.0, 0.5]),
+            [1.0, -0.5],
+        ),
+    ],
+    ids=["Gaussian mean", "linear regression"],
+)
+def test_score_covariance_of_a_wrong_model(family, theta):
+    """Of scores by scipy's densities, on rows of the other law."""
+    rows = family.sample(theta, 200_000, random_state=0)
+    h = 1e-5
+    scores = np.column_stack(
+        [
+            (log_density(family, rows, theta + e) - log_density(family, rows, theta - e)) / (2 * h)
+            for e in h * np.eye(2)
+        ]
+    )
+    products = scores[:, :, None] * scores[:, None]
+    V = family.score_covariance(theta)
+    z = (products.mean(axis=0) - V) / products.std(axis=0) * np.sqrt(len(rows))
+    assert np.abs(z).max() < 4
+    assert not np.allclose(V, family.fisher_information(theta), rtol=0.05)
 
 
 def test_fits_that_do_not_exist_are_refused():

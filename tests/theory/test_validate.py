@@ -172,6 +172,7 @@ def test_z_without_spread_is_zero_for_rounding_and_infinite_otherwise():
         std_error=np.array([0.0, 1e-18, 0.0, 0.1]),
         n_repeats=10,
         quantity="expected KL error (nats)",
+        scale=np.ones(4),
     )
     assert_allclose(result.z, [0, 0, -np.inf, 2])
     assert result.max_abs_z == np.inf
@@ -197,7 +198,9 @@ def test_z_without_spread_is_zero_for_rounding_and_infinite_otherwise():
         ({"claim": "sandwich", "group_sizes": [1, 2]}, "must hold 3 whole numbers"),
         ({"claim": "sandwich", "group_sizes": [1, 2, 0.5]}, "must hold 3 whole numbers"),
         ({"claim": "james_stein"}, "is for one"),
-        ({"claim": "reml"}, "not orthogonal"),
+        ({"claim": "reml"}, "standard errors"),
+        ({"claim": ["error"]}, "claim is"),
+        ({"claim": "sandwich", "group_sizes": [np.inf, 1, 1]}, "must hold 3 whole numbers"),
         ({"claim": "optimal_quantity"}, "holds 2 sources"),
         ({"source_weights": [1, 1]}, "one grid point a row"),
         ({"source_weights": [[1, -1]]}, "source_weights holds -1"),

@@ -1,15 +1,18 @@
 """Claim: the program's weights are where the simulated error is least.
 
 Written in shares ``lambda_i = w_i n_i / (N0 + s)`` of the weighted mean the error is a quadratic,
-so a few points around the claimed optimum determine the whole simulated surface; its minimum over
-shares at least 0 is then found numerically, by non-negative least squares.
+so a few points around the claimed optimum determine the whole simulated surface. Its minimum over
+the sources that are claimed to have weight is the simulated optimum; a source that is claimed to
+have none must make the error rise. Shares, and not weights, are compared: the error is flat in the
+weight of a source that outweighs the target by far.
 """
 
 from functools import partial
 from itertools import combinations
 
 import numpy as np
-from scipy.optimize import nnls
+
+from skuowq.theory._error import asymptotic_error
 
 from ._errors import simulate_errors, width_of
 from ._plan import Plan
@@ -18,55 +21,80 @@ from ._plan import Plan
 def plan_argmin(setting):
     optimum = setting.optimal_weights()
     shares = optimum * setting.n_samples / (setting.n_target + optimum @ setting.n_samples)
-    offsets = _offsets(shares)
-    weights = _weights(setting, shares + offsets)
+    scale, offsets = _points(shares)
+    weights = _weights(setting, shares + scale * offsets)
     n_samples = np.broadcast_to(setting.n_samples, weights.shape)
+    # Coefficients of the quadratic in units of `scale`: the constant, slopes, products.
+    upper = np.triu_indices(setting.n_sources)
+    products = offsets[:, upper[0]] * offsets[:, upper[1]]
+    to_coefficients = np.linalg.inv(np.hstack([np.ones((len(offsets), 1)), offsets, products]))
+    claimed = asymptotic_error(
+        setting.n_target, n_samples, weights, setting.discrepancy, setting.n_parameters
+    )
+    used = shares > 0
+    slopes = (to_coefficients @ claimed)[1 : 1 + len(shares)]
     return Plan(
-        labels=tuple(f"argmin over w_{i + 1}" for i in range(setting.n_sources)),
+        labels=tuple(
+            f"best share of source {i + 1} (w* = {w:.3g})"
+            if w > 0
+            else f"rise with source {i + 1}, which has no weight"
+            for i, w in enumerate(optimum)
+        ),
         grid=optimum[:, None],
-        theory=optimum,
-        quantity="weight of one source row (a target row = 1)",
-        simulate=partial(simulate_errors, setting, n_samples, weights, np.eye(len(weights))),
+        theory=np.where(used, shares, np.maximum(slopes, 0)),
+        quantity="share of the fit, w_i n_i / (N0 + s); rise in nats",
+        simulate=partial(simulate_errors, setting, n_samples, weights, to_coefficients),
         width=width_of(setting, n_samples),
-        summarise=partial(_minimum, setting, shares, offsets),
+        summarise=partial(_minimum, shares, scale),
     )
 
 
-def _offsets(shares):
-    """As many points around `shares` as a quadratic has coefficients, (n_points, n_sources)."""
+def _points(shares):
+    """Steps (n_sources,), and as many points in them as a quadratic has coefficients."""
     n_sources = len(shares)
     target = 1 - shares.sum()
     # Wide enough to see the curvature beside tiny shares; none may take the whole of the target's.
-    step = np.clip(shares / 4, target / n_sources / 8, target / n_sources / 4)
-    units = np.diag(step)
+    scale = np.clip(shares / 4, target / n_sources / 8, target / n_sources / 4)
+    units = np.eye(n_sources)
     # Shares cannot fall below 0.
-    second = np.where((shares >= step)[:, None], -units, 2 * units)
+    second = np.where((shares >= scale)[:, None], -units, 2 * units)
     pairs = [units[i] + units[j] for i, j in combinations(range(n_sources), 2)]
-    return np.vstack([np.zeros(n_sources), units, second, *pairs])
+    return scale, np.vstack([np.zeros(n_sources), units, second, *pairs])
 
 
-def _minimum(setting, shares, offsets, errors):
-    """Weights at the minimum of the quadratic through `errors`, at the points of `offsets`."""
-    n_sources = len(shares)
-    scale = np.abs(offsets).max(axis=0)
-    x = offsets / scale
-    upper = np.triu_indices(n_sources)
-    design = np.hstack([np.ones((len(x), 1)), x, x[:, upper[0]] * x[:, upper[1]]])
-    coefficients = np.linalg.solve(design, errors)
-    slope = coefficients[1 : 1 + n_sources]
-    curvature = np.zeros((n_sources, n_sources))
-    curvature[upper] = coefficients[1 + n_sources :]
+def _minimum(shares, scale, coefficients):
+    """Shares at the minimum over used sources, slopes of the others; and their derivatives.
+
+    With slope ``g`` and curvature ``C`` over the used sources the minimum lies at ``x = -C^-1 g``
+    from the claimed point, so ``dx = -C^-1 (dg + dC x)``.
+    """
+    K = len(shares)
+    upper = np.triu_indices(K)
+    used = np.flatnonzero(shares > 0)
+    slope = coefficients[1 : 1 + K]
+    curvature = np.zeros((K, K))
+    curvature[upper] = coefficients[1 + K :]
     curvature += curvature.T
-    # In y = x + shares / scale >= 0: half y'Cy - (C x_0 - slope)'y.
-    try:
-        lower = np.linalg.cholesky(curvature)
-    except np.linalg.LinAlgError as error:
+    values, jacobian = slope.copy(), np.zeros((K, len(coefficients)))
+    jacobian[np.arange(K), 1 + np.arange(K)] = 1
+    if not len(used):
+        return values, jacobian
+    C = curvature[np.ix_(used, used)]
+    if np.linalg.eigvalsh(C).min() <= 0:
         raise ValueError(
-            "the simulated errors are too noisy for a minimum: raise n_repeats"
-        ) from error
-    right = np.linalg.solve(lower, curvature @ (shares / scale) - slope)
-    y, _ = nnls(lower.T, right)
-    return _weights(setting, y * scale)
+            "the simulated errors are too noisy for a minimum: take ten times the n_repeats"
+        )
+    x = np.zeros(K)
+    x[used] = -np.linalg.solve(C, slope[used])
+    # dg + dC x, by the coefficients.
+    change = np.zeros((K, len(coefficients)))
+    change[np.arange(K), 1 + np.arange(K)] = 1
+    for k, (i, j) in enumerate(zip(*upper, strict=True)):
+        change[i, 1 + K + k] += x[j]
+        change[j, 1 + K + k] += x[i]
+    values[used] = (shares + scale * x)[used]
+    jacobian[used] = -scale[used, None] * np.linalg.solve(C, change[used])
+    return values, jacobian
 
 
 def _weights(setting, shares):

@@ -174,7 +174,8 @@ def _plan_less_the_first(
     if least is not None:
         theory[0] = least
     simulate = partial(simulate_errors, setting, n_samples, weights, contrasts)
-    return Plan(labels, grid, theory, DIFFERENCE, simulate, width_of(setting, n_samples))
+    scale = np.abs(contrasts) @ errors
+    return Plan(labels, grid, theory, DIFFERENCE, simulate, width_of(setting, n_samples), scale)
 
 
 def simulate_errors(setting, n_samples, weights, contrasts, n_repeats, rng):
@@ -192,4 +193,4 @@ def _whole_rows(setting, n):
 
 
 def _listed(values):
-    return ", ".join(f"{value:.3g}" for value in values)
+    return ", ".join(f"{value:.6g}" for value in values)

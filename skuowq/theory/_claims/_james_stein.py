@@ -41,6 +41,7 @@ def plan_james_stein(setting):
         quantity=DIFFERENCE,
         simulate=partial(_simulate, setting),
         width=6 * setting.family._width,
+        scale=np.full(len(labels), alone),
     )
 
 

@@ -29,11 +29,13 @@ def plan_normality(setting):
     factor = np.linalg.cholesky(setting.family.fisher_information(setting.theta_target))
     labels = (
         *(f"mean of coordinate {j + 1}" for j in range(d)),
-        *(f"variance of coordinate {j + 1}" for j in range(d)),
+        *(f"second moment about that, coordinate {j + 1}" for j in range(d)),
         *(f"below the {level:g} quantile, coordinate 1" for level in _LEVELS),
         *(f"inside the {level:g} ellipsoid" for level in _LEVELS),
     )
     theory = np.concatenate([np.zeros(d), np.ones(d), _LEVELS, _LEVELS])
+    # Of a share the claim knows the variance, also where all repeats fall on one side.
+    of_shares = np.tile(_LEVELS * (1 - _LEVELS), 2)
     return Plan(
         labels=labels,
         grid=np.broadcast_to(w, (len(labels), K)),
@@ -41,6 +43,8 @@ def plan_normality(setting):
         quantity="moments and coverage of the standardised fit",
         simulate=partial(_simulate, setting, w[None], mean, factor / np.sqrt(variance)),
         width=width_of(setting, n[None]) + 4 * d,
+        scale=np.ones(len(theory)),
+        variance=np.append(np.full(2 * d, np.nan), of_shares),
     )
 
 

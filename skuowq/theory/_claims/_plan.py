@@ -26,8 +26,13 @@ class Plan:
         ``simulate(n_repeats, rng)`` returns outcomes (n_outcomes, n_repeats).
     width : int
         Numbers held for each repeat, for the size of the chunks.
+    scale : ndarray of shape (n_points,), default=None
+        Size of the numbers whose rounding each point inherits; None is that of the claim itself.
+    variance : ndarray of shape (n_outcomes,), default=None
+        Variances that the claim itself gives to outcomes; NaN, and None, for those to estimate.
     summarise : callable, default=None
-        From the outcomes' means to the points; None where the outcomes' means are the points.
+        From the outcomes' means to the points, and their derivatives; None where the outcomes'
+        means are the points.
     """
 
     labels: tuple
@@ -36,4 +41,6 @@ class Plan:
     quantity: str
     simulate: Callable
     width: int
+    scale: np.ndarray | None = None
+    variance: np.ndarray | None = None
     summarise: Callable | None = None

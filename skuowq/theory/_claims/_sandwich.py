@@ -1,10 +1,13 @@
-"""Claim: where the rows of a domain are not independent, its information counts less.
+"""Claim: where rows are not what the model believes, the sandwich says what they count for.
 
-Rows in groups of ``kappa`` equal rows make scores with ``kappa`` times the variance that the model
-believes: the sandwich ``J^-1 V J^-1`` with ``V = kappa J``. The error is then that of ``N / kappa``
-independent rows, each with ``kappa`` times the weight:
+If the scores of domain i's rows have covariance ``V_i`` in place of ``J``, an estimate from n of
+them has covariance ``J^-1 V_i J^-1 / n``, and with ``kappa_i = trace(J^-1 V_i) / d``
 
-    E KL = (d / 2) [kappa_0 N0 + sum_i kappa_i w_i^2 n_i + (w n)' G (w n)] / (N0 + s)^2.
+    E KL = (d / 2) [kappa_0 N0 + sum_i kappa_i w_i^2 n_i + (w n)' G (w n)] / (N0 + s)^2:
+
+the error of ``N_i / kappa_i`` rows, of weight ``kappa_i w_i / kappa_0``. Two ways to be wrong: a
+family may draw rows from another law than it fits (`Family.score_covariance`), and rows may come in
+groups of equal rows, a group counting as one, ``V_i`` being so many times as large.
 """
 
 from dataclasses import replace
@@ -23,7 +26,7 @@ def plan_sandwich(setting, group_sizes):
     if group_sizes is None:
         group_sizes = [4] + K * [1]
     groups = np.asarray(group_sizes, dtype=float)
-    if groups.shape != (K + 1,) or np.any(groups < 1) or np.any(groups != np.round(groups)):
+    if groups.shape != (K + 1,) or not _are_whole(groups):
         raise ValueError(
             f"group_sizes is {group_sizes!r}, and must hold {K + 1} whole numbers of at least 1: "
             "pass one for each domain, the target first"
@@ -35,11 +38,14 @@ def plan_sandwich(setting, group_sizes):
             "multiples of the group sizes"
         )
     setting = replace(setting, group_sizes=groups)
-    relative = groups[1:] / groups[0]
+    J = setting.family.fisher_information(setting.theta_target)
+    V = setting.family.score_covariance(setting.theta_target)
+    kappa = groups * np.trace(np.linalg.solve(J, V)) / setting.n_parameters
+    relative = kappa[1:] / kappa[0]
     independent = replace(
         setting,
-        n_target=setting.n_target / groups[0],
-        n_samples=setting.n_samples / groups[1:],
+        n_target=setting.n_target / kappa[0],
+        n_samples=setting.n_samples / kappa[1:],
         group_sizes=None,
     )
     believed = setting.optimal_weights()
@@ -68,4 +74,9 @@ def plan_sandwich(setting, group_sizes):
         quantity=DIFFERENCE,
         simulate=partial(simulate_errors, setting, n_samples, weights, contrasts),
         width=width_of(setting, n_samples),
+        scale=np.abs(contrasts) @ errors,
     )
+
+
+def _are_whole(groups):
+    return np.isfinite(groups).all() and np.all(groups >= 1) and not np.any(groups % 1)

@@ -41,13 +41,18 @@ class Setting:
         contrasts = self.theta_sources - self.theta_target[:, None]
         theta_sources = self.theta_target[:, None] + distance * contrasts
         self.family._check_truth(self.theta_target, theta_sources)
-        n_target, n_samples = self.n_target * rows, self.n_samples * rows
-        if not self.family.fractional_rows and np.any(np.append(n_target, n_samples) % 1):
-            raise ValueError(
-                f"{rows:g} times the rows of the domains leaves a fraction of a row: choose "
-                "multiples and rows whose products are whole"
-            )
-        return replace(self, theta_sources=theta_sources, n_target=n_target, n_samples=n_samples)
+        sizes = rows * np.append(self.n_target, self.n_samples)
+        if not self.family.fractional_rows:
+            whole = np.round(sizes)
+            if not np.allclose(sizes, whole, rtol=1e-12, atol=1e-9):
+                raise ValueError(
+                    f"{rows:g} times the rows of the domains leaves a fraction of a row: choose "
+                    "multiples and rows whose products are whole"
+                )
+            sizes = whole
+        return replace(
+            self, theta_sources=theta_sources, n_target=float(sizes[0]), n_samples=sizes[1:]
+        )
 
     def optimal_weights(self, n_samples=None):
         """Best weights of one row of each source, the rows used being `n_samples`."""

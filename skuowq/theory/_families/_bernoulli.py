@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from scipy.special import rel_entr
-from sklearn.utils import check_random_state
 
 from ._family import Family, check_count, diagonal
 
@@ -47,8 +46,8 @@ class Bernoulli(Family):
         p, q = np.asarray(theta_0, dtype=float), np.asarray(theta, dtype=float)
         return (rel_entr(p, q) + rel_entr(1 - p, 1 - q)).sum(axis=-1)
 
-    def sample(self, theta, n_samples, random_state=None):
-        uniform = check_random_state(random_state).uniform(size=(n_samples, self.n_parameters))
+    def _sample(self, theta, n_samples, rng):
+        uniform = rng.uniform(size=(n_samples, self.n_parameters))
         return (uniform < theta).astype(float)
 
     def _check_range(self, name, theta):
@@ -58,6 +57,10 @@ class Bernoulli(Family):
             raise ValueError(
                 f"{name} holds {wrong:g}, and must lie between 0 and 1: pass probabilities"
             )
+
+    def _check_rows(self, rows):
+        if not np.isin(rows, (0, 1)).all():
+            raise ValueError("rows hold other numbers than 0 and 1: pass yes as 1 and no as 0")
 
     def _row_statistics(self, rows):
         return rows

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from scipy.special import rel_entr
-from sklearn.utils import check_random_state
 
 from ._family import Family, check_count, check_positive, diagonal
 
@@ -52,14 +51,24 @@ class Categorical(Family):
     def kl_divergence(self, theta_0, theta):
         return rel_entr(_all_probabilities(theta_0), _all_probabilities(theta)).sum(axis=-1)
 
-    def sample(self, theta, n_samples, random_state=None):
-        rng = check_random_state(random_state)
+    def _sample(self, theta, n_samples, rng):
         rows = rng.choice(self.n_categories, size=n_samples, p=_all_probabilities(theta))
         return rows[:, None].astype(float)
 
     def _check_range(self, name, theta):
         super()._check_range(name, theta)
         check_positive(name, _all_probabilities(theta), "probabilities whose sum is below 1")
+
+    @property
+    def _n_columns(self):
+        return 1
+
+    def _check_rows(self, rows):
+        if not np.isin(rows, np.arange(self.n_categories)).all():
+            raise ValueError(
+                f"rows hold other numbers than 0 to {self.n_categories - 1}: pass categories by "
+                "number"
+            )
 
     def _row_statistics(self, rows):
         return (rows == np.arange(self.n_categories - 1)).astype(float)

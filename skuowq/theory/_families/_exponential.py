@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
-from sklearn.utils import check_random_state
 
 from ._family import Family, check_count, check_positive, diagonal
 
@@ -48,13 +47,17 @@ class Exponential(Family):
         ratio = np.divide(theta, theta_0)
         return (ratio - 1 - np.log(ratio)).sum(axis=-1)
 
-    def sample(self, theta, n_samples, random_state=None):
+    def _sample(self, theta, n_samples, rng):
         shape = (n_samples, self.n_parameters)
-        return check_random_state(random_state).standard_exponential(shape) / theta
+        return rng.standard_exponential(shape) / theta
 
     def _check_range(self, name, theta):
         super()._check_range(name, theta)
         check_positive(name, theta, "rates")
+
+    def _check_rows(self, rows):
+        if np.any(rows < 0):
+            raise ValueError("rows hold negative times: pass numbers of at least 0")
 
     def _row_statistics(self, rows):
         return rows

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from numbers import Integral
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 
 class Family(ABC):
@@ -41,6 +42,19 @@ class Family(ABC):
         information : ndarray of shape (..., n_parameters, n_parameters)
         """
 
+    def score_covariance(self, theta):
+        """Covariance ``V`` of one row's score; ``J`` unless rows are drawn from another law.
+
+        Parameters
+        ----------
+        theta : array-like of shape (n_parameters,)
+
+        Returns
+        -------
+        covariance : ndarray of shape (n_parameters, n_parameters)
+        """
+        return self.fisher_information(theta)
+
     @abstractmethod
     def kl_divergence(self, theta_0, theta):
         """Kullback-Leibler divergence of one row's law from that at `theta_0` to that at `theta`.
@@ -56,7 +70,6 @@ class Family(ABC):
             In nats; infinite where `theta` rules out what happens at `theta_0`.
         """
 
-    @abstractmethod
     def sample(self, theta, n_samples, random_state=None):
         """Draw rows.
 
@@ -70,7 +83,20 @@ class Family(ABC):
         -------
         rows : ndarray of shape (n_samples, n_columns)
             Of a regression, the features and then y.
+
+        Raises
+        ------
+        ValueError
+            If `theta` has another shape than the family's, or is out of its range.
         """
+        theta = np.asarray(theta, dtype=float)
+        self._check_range("theta", theta)
+        check_count("n_samples", n_samples, 0, "the number of rows")
+        return self._sample(theta, n_samples, check_random_state(random_state))
+
+    @abstractmethod
+    def _sample(self, theta, n_samples, rng):
+        """Rows at parameters that are the family's."""
 
     def maximum_likelihood(self, rows, sample_weight=None):
         """The weighted maximum likelihood fit.
@@ -91,8 +117,29 @@ class Family(ABC):
         ValueError
             If the fit does not exist, for instance as rows of one kind are missing.
         """
-        statistics = self._row_statistics(np.asarray(rows, dtype=float))
-        return self._fit(np.average(statistics, axis=0, weights=sample_weight)[None])[0]
+        rows = np.asarray(rows, dtype=float)
+        if rows.ndim != 2 or rows.shape[1] != self._n_columns or not len(rows):
+            raise ValueError(
+                f"rows has shape {rows.shape}, and must have shape (n_samples, {self._n_columns}) "
+                "with at least one row: pass rows as `sample` returns them"
+            )
+        if not np.isfinite(rows).all():
+            raise ValueError("rows hold NaN or infinity, and must be finite: drop those rows")
+        self._check_rows(rows)
+        if sample_weight is None:
+            sample_weight = np.ones(len(rows))
+        weight = np.asarray(sample_weight, dtype=float)
+        right = weight.shape == (len(rows),) and np.isfinite(weight).all() and (weight >= 0).all()
+        if not right or not weight.any():
+            raise ValueError(
+                f"sample_weight must hold {len(rows)} finite numbers of at least 0, not all 0: "
+                "pass one weight for each row"
+            )
+        with np.errstate(divide="ignore"):
+            fit = self._fit(np.average(self._row_statistics(rows), axis=0, weights=weight)[None])
+        if not np.isfinite(fit).all():
+            raise ValueError("these rows have no maximum likelihood fit: pass more of them")
+        return fit[0]
 
     def discrepancy(self, theta_target, theta_sources):
         """The true discrepancy ``G = Theta' J Theta / d``, ``J`` at the target's truth.
@@ -122,27 +169,35 @@ class Family(ABC):
         theta_target = np.asarray(theta_target, dtype=float)
         theta_sources = np.asarray(theta_sources, dtype=float)
         d = self.n_parameters
-        if theta_target.shape != (d,):
-            raise ValueError(
-                f"theta_target has shape {theta_target.shape}, and must have shape ({d},): pass "
-                "one entry for each parameter of the family"
-            )
+        self._check_range("theta_target", theta_target)
         if theta_sources.ndim != 2 or theta_sources.shape[0] != d or theta_sources.shape[1] == 0:
             raise ValueError(
                 f"theta_sources has shape {theta_sources.shape}, and must have shape "
                 f"({d}, n_sources): pass one column for each source"
             )
-        self._check_range("theta_target", theta_target)
         for i, theta in enumerate(theta_sources.T):
             self._check_range(f"theta_sources[:, {i}]", theta)
         return theta_target, theta_sources
 
     def _check_range(self, name, theta):
         """Refuse parameters that are not the family's."""
+        if theta.shape != (self.n_parameters,):
+            raise ValueError(
+                f"{name} has shape {theta.shape}, and must have shape ({self.n_parameters},): pass "
+                "one entry for each parameter of the family"
+            )
         if not np.isfinite(theta).all():
             raise ValueError(
                 f"{name} holds NaN or infinity, and must be finite: pass the true parameters"
             )
+
+    @property
+    def _n_columns(self):
+        return self.n_parameters
+
+    def _check_rows(self, rows):
+        """Refuse finite rows that the family cannot have drawn; nothing to refuse by default."""
+        return
 
     @abstractmethod
     def _row_statistics(self, rows):

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from ._family import Family, check_count, check_positive, diagonal
+
+# Means beyond leave too few digits to a variance found from squares.
+_MAX_RATIO = 1e4
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,28 @@ class Gaussian(Family):
             divergence = 0.5 * (ratio - 1 - np.log(ratio) + (mean - mean_0) ** 2 / variance)
         return np.where(variance > 0, divergence, np.inf).sum(axis=-1)
 
-    def sample(self, theta, n_samples, random_state=None):
+    def _sample(self, theta, n_samples, rng):
         mean, variance = self._split(theta)
-        noise = check_random_state(random_state).standard_normal((n_samples, self.n_features))
+        noise = rng.standard_normal((n_samples, self.n_features))
         return mean + np.sqrt(variance) * noise
 
     def _check_range(self, name, theta):
         super()._check_range(name, theta)
-        _, variance = self._split(theta)
+        mean, variance = self._split(theta)
         check_positive(name, variance, "variances in the second half")
+        if np.any(np.abs(mean) > _MAX_RATIO * np.sqrt(variance)):
+            raise ValueError(
+                f"{name} holds a mean of more than {_MAX_RATIO:g} standard deviations, beside "
+                "which rounding hides the variance: subtract a constant from the rows"
+            )
+
+    @property
+    def _n_columns(self):
+        return self.n_features
+
+    def _check_rows(self, rows):
+        if np.any(np.ptp(rows, axis=0) == 0):
+            raise ValueError("a column of rows is constant, and its variance has no fit")
 
     def _row_statistics(self, rows):
         return np.hstack([rows, rows**2])

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from ._family import Family, check_count
 
@@ -23,6 +22,9 @@ class GaussianMean(Family):
     covariance : float or array-like of shape (n_parameters, n_parameters), default=None
         Covariance of one row, symmetric and positive definite; a number stands for that multiple of
         the identity, None for the identity.
+    row_covariance : float or array-like of shape (n_parameters, n_parameters), default=None
+        What rows really have, where the model is wrong about it: for the claim "sandwich". None
+        is `covariance`.
 
     Raises
     ------
@@ -41,23 +43,33 @@ class GaussianMean(Family):
 
     n_parameters: int
     covariance: object = field(default=None, repr=False)
+    row_covariance: object = field(default=None, repr=False)
 
     fractional_rows = True
 
     def __post_init__(self):
         check_count("n_parameters", self.n_parameters, 1, "the length of the mean")
         # A wrong covariance fails here, and not at the first use.
-        _ = self._cholesky
+        _ = self._cholesky, self._row_cholesky
 
     @cached_property
     def _cholesky(self):
+        return self._factor("covariance", 1.0 if self.covariance is None else self.covariance)
+
+    @cached_property
+    def _row_cholesky(self):
+        if self.row_covariance is None:
+            return self._cholesky
+        return self._factor("row_covariance", self.row_covariance)
+
+    def _factor(self, name, covariance):
         d = self.n_parameters
-        covariance = np.asarray(1.0 if self.covariance is None else self.covariance, dtype=float)
+        covariance = np.array(covariance, dtype=float)
         if covariance.ndim == 0:
             covariance = covariance * np.eye(d)
         if covariance.shape != (d, d):
             raise ValueError(
-                f"covariance has shape {covariance.shape}, and n_parameters is {d}: pass a number "
+                f"{name} has shape {covariance.shape}, and n_parameters is {d}: pass a number "
                 f"or an array of shape ({d}, {d})"
             )
         try:
@@ -65,9 +77,10 @@ class GaussianMean(Family):
         except np.linalg.LinAlgError:
             factor = np.full((d, d), np.nan)
         # The factorisation reads one triangle only; NaN passes through it unseen.
-        if not np.isfinite(factor).all() or not np.allclose(covariance, covariance.T):
+        unlike = np.abs(covariance - covariance.T).max() > 1e-8 * np.abs(covariance).max()
+        if not np.isfinite(factor).all() or unlike:
             raise ValueError(
-                "covariance is not symmetric and positive definite: drop redundant coordinates, "
+                f"{name} is not symmetric and positive definite: drop redundant coordinates, "
                 "or add a small multiple of the identity"
             )
         return factor
@@ -80,19 +93,23 @@ class GaussianMean(Family):
     def fisher_information(self, theta):
         return np.broadcast_to(self._information, (*np.shape(theta), self.n_parameters))
 
+    def score_covariance(self, theta):
+        factor = self._information @ self._row_cholesky
+        return factor @ factor.T
+
     def kl_divergence(self, theta_0, theta):
         step = np.subtract(theta, theta_0)
         return 0.5 * np.sum((step @ self._information) * step, axis=-1)
 
-    def sample(self, theta, n_samples, random_state=None):
-        noise = check_random_state(random_state).standard_normal((n_samples, self.n_parameters))
-        return theta + noise @ self._cholesky.T
+    def _sample(self, theta, n_samples, rng):
+        noise = rng.standard_normal((n_samples, self.n_parameters))
+        return theta + noise @ self._row_cholesky.T
 
     def _row_statistics(self, rows):
         return rows
 
     def _draw_statistics(self, theta, n_rows, n_repeats, rng):
-        noise = rng.standard_normal((n_repeats, self.n_parameters)) @ self._cholesky.T
+        noise = rng.standard_normal((n_repeats, self.n_parameters)) @ self._row_cholesky.T
         noise *= np.sqrt(n_rows)
         return np.add(noise, n_rows * theta, out=noise)
 

@@ -5,7 +5,8 @@ from functools import cached_property
 
 import numpy as np
 from scipy import stats
-from sklearn.utils import check_random_state
+
+from skuowq.theory._arguments import above_zero, one_number
 
 from ._family import Family
 from ._population import check_population
@@ -26,6 +27,9 @@ class LinearRegression(Family):
         Feature vectors, all equally likely; their columns linearly independent.
     noise_variance : float, default=1.0
         Known variance of y given the features, above 0.
+    row_noise_variance : array-like of shape (n_rows,), default=None
+        What y really has at each row of the population, where the model is wrong about it: for the
+        claim "sandwich". None is `noise_variance` at all.
 
     Raises
     ------
@@ -44,14 +48,24 @@ class LinearRegression(Family):
 
     population: object = field(repr=False)
     noise_variance: float = 1.0
+    row_noise_variance: object = field(default=None, repr=False)
 
     def __post_init__(self):
-        _ = self._population
-        if not (np.isfinite(self.noise_variance) and self.noise_variance > 0):
+        one_number("noise_variance", self.noise_variance, "pass the variance of y")
+        _ = self._row_noise
+
+    @cached_property
+    def _row_noise(self):
+        n_rows = len(self._population)
+        if self.row_noise_variance is None:
+            return np.full(n_rows, float(self.noise_variance))
+        noise = above_zero("row_noise_variance", self.row_noise_variance, "pass variances of y")
+        if noise.shape != (n_rows,):
             raise ValueError(
-                f"noise_variance is {self.noise_variance!r}, and must be finite and above 0: pass "
-                "the variance of y given the features"
+                f"row_noise_variance has shape {noise.shape}, and the population has {n_rows} "
+                "rows: pass one variance for each"
             )
+        return noise
 
     @cached_property
     def _population(self):
@@ -73,15 +87,23 @@ class LinearRegression(Family):
     def fisher_information(self, theta):
         return np.broadcast_to(self._information, (*np.shape(theta), self.n_parameters))
 
+    def score_covariance(self, theta):
+        X = self._population
+        return (X * self._row_noise[:, None]).T @ X / (len(X) * self.noise_variance**2)
+
     def kl_divergence(self, theta_0, theta):
         step = np.subtract(theta, theta_0)
         return 0.5 * np.sum((step @ self._information) * step, axis=-1)
 
-    def sample(self, theta, n_samples, random_state=None):
-        rng = check_random_state(random_state)
-        X = self._population[rng.randint(len(self._population), size=n_samples)]
-        y = X @ theta + np.sqrt(self.noise_variance) * rng.standard_normal(n_samples)
+    def _sample(self, theta, n_samples, rng):
+        drawn = rng.randint(len(self._population), size=n_samples)
+        X = self._population[drawn]
+        y = X @ theta + np.sqrt(self._row_noise[drawn]) * rng.standard_normal(n_samples)
         return np.column_stack([X, y])
+
+    @property
+    def _n_columns(self):
+        return self.n_parameters + 1
 
     def _row_statistics(self, rows):
         X, y = rows[:, :-1], rows[:, -1:]
@@ -92,7 +114,7 @@ class LinearRegression(Family):
         counts = stats.multinomial.rvs(
             n_rows, np.full(len(X), 1 / len(X)), size=n_repeats, random_state=rng
         )
-        noise = np.sqrt(counts * self.noise_variance) * rng.standard_normal(counts.shape)
+        noise = np.sqrt(counts * self._row_noise) * rng.standard_normal(counts.shape)
         return np.hstack([counts @ self._row_products, (counts * (X @ theta) + noise) @ X])
 
     @cached_property

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 from scipy.special import kl_div
-from sklearn.utils import check_random_state
 
 from ._family import Family, check_count, check_positive, diagonal
 
@@ -45,13 +44,17 @@ class Poisson(Family):
     def kl_divergence(self, theta_0, theta):
         return kl_div(theta_0, theta).sum(axis=-1)
 
-    def sample(self, theta, n_samples, random_state=None):
+    def _sample(self, theta, n_samples, rng):
         shape = (n_samples, self.n_parameters)
-        return check_random_state(random_state).poisson(theta, size=shape).astype(float)
+        return rng.poisson(theta, size=shape).astype(float)
 
     def _check_range(self, name, theta):
         super()._check_range(name, theta)
         check_positive(name, theta, "rates")
+
+    def _check_rows(self, rows):
+        if np.any(rows < 0) or np.any(rows % 1):
+            raise ValueError("rows hold numbers that are no counts: pass whole numbers, at least 0")
 
     def _row_statistics(self, rows):
         return rows

@@ -5,7 +5,7 @@ import numpy as np
 
 def check_population(population):
     """The population as a float array with linearly independent columns."""
-    X = np.asarray(population, dtype=float)
+    X = np.array(population, dtype=float)  # A copy: a family does not change.
     if X.ndim != 2 or X.shape[1] == 0:
         raise ValueError(
             f"population has shape {X.shape}, and must have shape (n_rows, n_features): pass one "

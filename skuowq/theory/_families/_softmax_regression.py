@@ -6,7 +6,6 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 from scipy.special import log_softmax
-from sklearn.utils import check_random_state
 
 from ._family import Family, check_count
 from ._population import check_population
@@ -80,12 +79,22 @@ class SoftmaxRegression(Family):
         log_p, log_q = self._log_probabilities(theta_0), self._log_probabilities(theta)
         return np.sum(np.exp(log_p) * (log_p - log_q), axis=(-2, -1)) / len(self._population)
 
-    def sample(self, theta, n_samples, random_state=None):
-        rng = check_random_state(random_state)
+    def _sample(self, theta, n_samples, rng):
         drawn = rng.randint(len(self._population), size=n_samples)
         p = np.exp(self._log_probabilities(theta))
         y = (p.cumsum(axis=1)[drawn, :-1] < rng.uniform(size=(n_samples, 1))).sum(axis=1)
         return np.column_stack([self._population[drawn], y])
+
+    @property
+    def _n_columns(self):
+        return self._population.shape[1] + 1
+
+    def _check_rows(self, rows):
+        if not np.isin(rows[:, -1], np.arange(self.n_classes)).all():
+            raise ValueError(
+                f"the last column of rows, y, holds other numbers than 0 to {self.n_classes - 1}: "
+                "pass classes by number"
+            )
 
     def _row_statistics(self, rows):
         """Membership in each cell: a feature vector of the population and a class."""

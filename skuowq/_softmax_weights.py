@@ -36,7 +36,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
-from ._target_judge import supported_share
+from ._target_judge import supported_weights
 from .fisher import (
     fit_softmax,
     penalised_gram,
@@ -225,10 +225,10 @@ def softmax_source_weights(
             break
     theta = contrasts.theta
     if method == "reml":
-        share, theta = supported_share(
+        supported, theta = supported_weights(
             contrasts.problem, result.source_weights, contrasts.theta, contrasts.curvature
         )
-        result = weights_record(share * result.source_weights, n_samples, result.gap)
+        result = weights_record(supported, n_samples, result.gap)
         history.append(result.source_weights)
     return SoftmaxWeights(
         result,

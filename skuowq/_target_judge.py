@@ -1,8 +1,10 @@
 """How much of the source weights the target's own rows support.
 
 The scores of a source that contradicts the target are bounded, so its discrepancy is underestimated
-where it is large; and the theory says nothing of distances beyond ``1 / sqrt(N0)``. So the target's
-rows have the last word: their held-out likelihood under shares of the weights, from none to all.
+where it is large; the theory says nothing of distances beyond ``1 / sqrt(N0)``; and it takes every
+direction for an independent witness, so differences between sources look more certain than they
+are. So the target's rows have the last word: their held-out likelihood under shares of the weights,
+from none to all, and under weights of the same total that are alike for all sources.
 """
 
 import numpy as np
@@ -16,19 +18,24 @@ from .fisher._softmax_regression import (
     information,
 )
 
-# Weights that the target's held-out rows prefer 100 to 1 to no sources stand as they are.
+_SMALLER_SHARES = (0.1, 0.01)
+# Before the rows are seen, against each other candidate: that the weights stand, and that no source
+# helps.
+_ODDS_ON_ALL = 4.0
+_ODDS_ON_NOTHING = 3.0
+# Held-out losses of a few rows differ by luck as well: half of the evidence is believed.
+_BELIEF = 0.5
+# So much in favour of the weights against no sources, and smaller shares need not be looked at.
 _CLEAR_EVIDENCE = np.log(100)
-_SMALLER_SHARES = (0.3, 0.1, 0.03, 0.01)
 _MAX_JUDGED_ROWS = 500
-_N_FOLDS = 5
+# With fewer, fits know so much less of the target that sources look better than they are.
+_N_FOLDS = 10
 # One Newton step without a row that decides its own fit is no approximation of that fit.
 _MAX_LEVERAGE = 0.7
-# Before the rows are seen: that the weights stand, against any smaller share of them.
-_PRIOR_ON_ALL = 0.5
 
 
-def supported_share(problem, source_weights, theta, curvature):
-    """Posterior mean of the share of the weights, with half the prior on all of them.
+def supported_weights(problem, source_weights, theta, curvature):
+    """Posterior mean of the weights: as they are, alike for all sources, less of them, or none.
 
     Parameters
     ----------
@@ -38,18 +45,17 @@ def supported_share(problem, source_weights, theta, curvature):
         Where the fits start.
     curvature : DomainInformation or None
         Fisher information near `theta`; None where it is too large to be formed. Then, and where
-        rows nearly decide their own fit, they are held out in five folds, not one at a time.
+        rows nearly decide their own fit, they are held out in ten folds, not one at a time.
 
     Returns
     -------
-    share : float
-        From 0 to 1.
+    weights : ndarray of shape (n_sources,)
+        Their total over all rows is at most that of `source_weights`.
     theta : ndarray of shape (n_design_columns, n_classes - 1)
-        A fit near that share: with all of the weights, where it was made.
+        A fit near those weights: with `source_weights`, where it was made.
     """
 
-    def loss(share):
-        weights = share * source_weights
+    def judge(weights):
         # Without sources their rows need not be looked at.
         rows = slice(None) if np.any(weights > 0) else problem.domains[0]
         weight = problem.weigh(weights)[rows]
@@ -57,15 +63,18 @@ def supported_share(problem, source_weights, theta, curvature):
             return _folds(problem, weight, rows), theta
         return _leave_one_out(problem, weight, rows, theta, curvature)
 
-    (everything, theta_of_all), (nothing, _) = loss(1.0), loss(0.0)
-    if everything < nothing - _CLEAR_EVIDENCE:
-        return 1.0, theta_of_all
-    shares = np.array([1.0, 0.0, *_SMALLER_SHARES])
-    losses = np.array([everything, nothing, *(loss(share)[0] for share in _SMALLER_SHARES)])
-    log_prior = np.log(
-        np.where(shares == 1, _PRIOR_ON_ALL, (1 - _PRIOR_ON_ALL) / (len(shares) - 1))
-    )
-    return float(softmax(log_prior - losses) @ shares), theta_of_all
+    candidates = [source_weights, np.zeros_like(source_weights)]
+    (everything, theta_of_all), (nothing, _) = map(judge, candidates)
+    others = []
+    if len(source_weights) > 1:
+        _, n_samples = problem.domain_sizes()
+        others.append(np.full_like(source_weights, source_weights @ n_samples / n_samples.sum()))
+    if _BELIEF * (nothing - everything) < _CLEAR_EVIDENCE:
+        others.extend(share * source_weights for share in _SMALLER_SHARES)
+    losses = np.array([everything, nothing, *(judge(weights)[0] for weights in others)])
+    odds = np.array([_ODDS_ON_ALL, _ODDS_ON_NOTHING, *np.ones(len(others))])
+    posterior = softmax(np.log(odds) - _BELIEF * losses)
+    return posterior @ np.array(candidates + others), theta_of_all
 
 
 def _leave_one_out(problem, weight, rows, theta, curvature):
@@ -94,7 +103,7 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
 
 
 def _folds(problem, weight, rows, start=None, curvature=None):
-    """Held-out log loss of the target's rows from refits without a fifth of them."""
+    """Held-out log loss of the target's rows from refits without a tenth of them."""
     target = problem.domains[0]
     order = _judged(problem)
     total = 0.0

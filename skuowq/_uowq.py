@@ -163,13 +163,13 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     differ at will. (2) It compares the domains' mean scores at that fit, and separates sampling
     noise from discrepancy by the likelihood of a random-effects model. (3) It asks whether the
     sources, taken together, lie aside of the target. (4) It solves for the weights, fits again,
-    and repeats until they settle. (5) The target's rows, held out (each in turn, or a fifth at a
-    time), judge how much of the weights they support: all, some or none. (6) It fits the estimator
-    to all rows: a logistic regression (with intercept, ridge penalty and any solver but sag and
-    saga) with own intercepts, folded into an ordinary model with the target's; for any other
-    estimator a source's rows count as often as the target has their classes, the mean weight of a
-    source's row being its ``source_weights_``. ``class_weight="balanced"`` is taken to mean the
-    classes of the target.
+    and repeats until they settle. (5) The target's rows, held out (each in turn, or a tenth at a
+    time), judge how much of the weights they support: all, some or none, or weights that are alike
+    for all sources. (6) It fits the estimator to all rows: a logistic regression (with intercept,
+    ridge penalty and any solver but sag and saga) with own intercepts, folded into an ordinary
+    model with the target's; for any other estimator a source's rows count as often as the target
+    has their classes, the mean weight of a source's row being its ``source_weights_``.
+    ``class_weight="balanced"`` is taken to mean the classes of the target.
 
     When it fails. With fewer than ten target rows a majority of sources that agree with one another
     outvotes them. With more features than target rows step (2) sees little, all sources look

@@ -8,7 +8,7 @@ from problems import assert_noise_alone
 from skuowq import _softmax_weights as module
 from skuowq import fisher
 from skuowq._softmax_weights import SoftmaxProblem, softmax_source_weights
-from skuowq._target_judge import supported_share
+from skuowq._target_judge import supported_weights
 from skuowq.datasets import make_classification_tasks
 from skuowq.fisher._softmax_regression import class_probabilities, information
 
@@ -194,9 +194,21 @@ def test_the_target_rejects_a_contradicting_source(road, row_weight):
         probabilities, _ = class_probabilities(problem.design, theta)
         curvature = information(problem.design, probabilities, weight)
     # Twenty rows of evidence say less than two hundred.
-    kept = supported_share(problem, np.array([1.0, 0.0]), theta, curvature)[0]
-    assert kept > (0.9 if row_weight == 1 else 0.5)
-    assert supported_share(problem, np.array([0.0, 1.0]), theta, curvature)[0] < 0.05
+    good, bad = supported_weights(problem, np.array([1.0, 0.0]), theta, curvature)[0]
+    assert good > (0.8 if row_weight == 1 else 0.5)
+    assert bad < (0.001 if row_weight == 1 else 0.1)
+    assert supported_weights(problem, np.array([0.0, 1.0]), theta, curvature)[0].max() < 0.05
+
+
+def test_the_target_may_prefer_sources_alike():
+    tasks = make_classification_tasks(n_target=30, discrepancies=[0.0] * 3, random_state=0)
+    problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
+    weights = np.array([0.02, 0.0, 0.0])
+    supported, _ = supported_weights(problem, weights, problem.fit(problem.weigh(weights)), None)
+    # Sources of one size: what they share is the same for those that the weights leave out.
+    assert_allclose(supported[1], supported[2])
+    assert 0 < supported[1] < supported[0]
+    assert supported.sum() < weights.sum()
 
 
 def test_workers_change_nothing():

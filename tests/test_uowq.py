@@ -264,7 +264,7 @@ def test_a_given_discrepancy_is_taken_as_it_is(tasks):
 def test_max_weight_bounds(tasks):
     clf = UOWQClassifier(max_weight=0.05).fit(tasks.X_target, tasks.y_target, tasks.sources)
     assert clf.source_weights_.max() <= 0.05
-    assert clf.source_weights_[0] == pytest.approx(0.05, rel=1e-3)
+    assert clf.source_weights_[0] == pytest.approx(0.05, rel=0.05)
 
 
 def test_report_names_and_prints(tasks):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 
-def on_head_features(net, target, domains, *, seed, verbose):
+def on_head_features(net, target, domains, *, seed, verbose, checkpoint):
     """The domains with the inputs of the network's head for features.
 
     The network is trained first on all rows, the sources together weighing as much as the target:
@@ -20,7 +20,16 @@ def on_head_features(net, target, domains, *, seed, verbose):
 
     n_samples = sum(domain.n_samples for domain in domains)
     weights = np.full(len(domains), min(1.0, target.n_samples / n_samples))
-    trained = train_weighted(net, target, domains, weights, seed=seed, verbose=verbose)
+    trained = train_weighted(
+        net,
+        target,
+        domains,
+        weights,
+        seed=seed,
+        verbose=verbose,
+        checkpoint=checkpoint,
+        final=False,
+    )
     parts = [as_inputs(trained, domain.X) for domain in (target, *domains)]
     features = head_inputs(trained, parts)
     target, *domains = (

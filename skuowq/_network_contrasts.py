@@ -29,6 +29,8 @@ class NetworkContrasts:
     seed : int
         All trainings start at the same initial network.
     verbose : int
+    checkpoint : str, Path or None
+        Folder in which trainings are saved.
 
     Attributes
     ----------
@@ -52,6 +54,7 @@ class NetworkContrasts:
         n_jobs,
         seed,
         verbose,
+        checkpoint,
     ):
         from .networks import train_weighted
 
@@ -66,7 +69,16 @@ class NetworkContrasts:
         self.history = []
         to_train = [target] if source_estimators else [target, *domains]
         fitted = Parallel(n_jobs=n_jobs)(
-            delayed(train_weighted)(net, domain, [], [], seed=seed, verbose=verbose)
+            delayed(train_weighted)(
+                net,
+                domain,
+                [],
+                [],
+                seed=seed,
+                verbose=verbose,
+                checkpoint=checkpoint,
+                final=False,
+            )
             for domain in to_train
         )
         self.start = fitted[0]
@@ -107,6 +119,46 @@ class NetworkContrasts:
         )
         self.history.append(self.weights.source_weights)
         return self.weights.source_weights
+
+
+class DynamicRule:
+    """Weights measured anew every so many epochs of the training.
+
+    Parameters
+    ----------
+    contrasts : NetworkContrasts
+    every : int
+        Epochs between two measurements.
+    n_updates : int
+    report : callable
+        Called with the number of the update and its `SourceWeights`.
+    """
+
+    def __init__(self, contrasts, every, n_updates, report):
+        self.contrasts = contrasts
+        self.every = every
+        self.n_updates = n_updates
+        self.report = report
+
+    def after_epoch(self, net, epoch):
+        """New source weights, or None to keep them."""
+        number, rest = divmod(epoch, self.every)
+        if rest or number > self.n_updates:
+            return None
+        weights = self.contrasts.measure(net)
+        self.report(number, self.contrasts.weights)
+        return weights
+
+    @property
+    def progress(self):
+        """What an interrupted training must keep."""
+        found = self.contrasts
+        return found.weights, found.discrepancy, list(found.history)
+
+    @progress.setter
+    def progress(self, progress):
+        found = self.contrasts
+        found.weights, found.discrepancy, found.history = progress
 
 
 def _state(source):

@@ -25,7 +25,7 @@ _ODDS_ON_ALL = 4.0
 _ODDS_ON_NOTHING = 3.0
 # Held-out losses of a few rows differ by luck as well: half of the evidence is believed.
 _BELIEF = 0.5
-# So much in favour of the weights against no sources, and smaller shares need not be looked at.
+# So much in favour of the weights against no sources, and they stand as they are.
 _CLEAR_EVIDENCE = np.log(100)
 _MAX_JUDGED_ROWS = 500
 # With fewer, fits know so much less of the target that sources look better than they are.
@@ -65,12 +65,12 @@ def supported_weights(problem, source_weights, theta, curvature):
 
     candidates = [source_weights, np.zeros_like(source_weights)]
     (everything, theta_of_all), (nothing, _) = map(judge, candidates)
-    others = []
+    if _BELIEF * (nothing - everything) > _CLEAR_EVIDENCE:
+        return source_weights, theta_of_all
+    others = [share * source_weights for share in _SMALLER_SHARES]
     if len(source_weights) > 1:
         _, n_samples = problem.domain_sizes()
         others.append(np.full_like(source_weights, source_weights @ n_samples / n_samples.sum()))
-    if _BELIEF * (nothing - everything) < _CLEAR_EVIDENCE:
-        others.extend(share * source_weights for share in _SMALLER_SHARES)
     losses = np.array([everything, nothing, *(judge(weights)[0] for weights in others)])
     odds = np.array([_ODDS_ON_ALL, _ODDS_ON_NOTHING, *np.ones(len(others))])
     posterior = softmax(np.log(odds) - _BELIEF * losses)

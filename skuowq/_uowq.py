@@ -1,8 +1,9 @@
 """UOWQClassifier: optimal source weights from asymptotic theory, for any weighted classifier."""
 
-import numbers
 from copy import copy
 from dataclasses import replace
+from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -18,7 +19,7 @@ from ._logistic_fit import (
     is_logistic,
     takes_own_intercepts,
 )
-from ._network_contrasts import NetworkContrasts
+from ._network_contrasts import DynamicRule, NetworkContrasts
 from ._own_intercepts import class_share_ratios
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._source_report import SourceReport
@@ -88,6 +89,11 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     source_estimators : list of length n_sources, default=None
         Fitted skorch nets, or states of their modules, for `parameters` "all": fine-tuned on the
         sources from one initial network. None trains them.
+    checkpoint : str or Path, default=None
+        For networks: folder in which every epoch of the trainings is saved. A fit that was
+        interrupted, or killed, goes on there when it is called again with the same data and an
+        integer `random_state`, to the same result as without the interruption. Files of finished
+        trainings stay, so that a fit repeated takes no time; delete the folder to train anew.
     n_jobs : int, default=None
         Workers for the separate fits of "plugin" and "debiased".
     random_state : int, RandomState instance or None, default=None
@@ -204,14 +210,15 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     _parameter_constraints = {  # noqa: RUF012
         "estimator": [HasMethods("fit"), None],
         "discrepancy": [StrOptions({"reml", "debiased", "plugin"}), "array-like"],
-        "n_updates": [Interval(numbers.Integral, 0, None, closed="left")],
-        "max_weight": [Interval(numbers.Real, 0, None, closed="left"), None],
+        "n_updates": [Interval(Integral, 0, None, closed="left")],
+        "max_weight": [Interval(Real, 0, None, closed="left"), None],
         "classes": [StrOptions({"union", "target"})],
         "solver": [str, None],
         "parameters": [StrOptions({"head", "all"})],
-        "update_every": [Interval(numbers.Integral, 1, None, closed="left")],
+        "update_every": [Interval(Integral, 1, None, closed="left")],
         "source_estimators": [list, None],
-        "n_jobs": [numbers.Integral, None],
+        "checkpoint": [str, Path, None],
+        "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -228,6 +235,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         parameters="head",
         update_every=5,
         source_estimators=None,
+        checkpoint=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -241,6 +249,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         self.parameters = parameters
         self.update_every = update_every
         self.source_estimators = source_estimators
+        self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -294,12 +303,24 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         )
         n_samples = np.array([domain.n_samples for domain in domains])
         seed = check_random_state(self.random_state).randint(2**31 - 1) if network else None
+        if network and self.checkpoint is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
+                "integer only: pass random_state=0, say"
+            )
         if network and domains and isinstance(self.discrepancy, str) and self.parameters == "all":
             estimator, result = self._fit_by_all_parameters(base, target, domains, seed)
         elif network:
             measured = target, domains
             if domains and isinstance(self.discrepancy, str):
-                measured = on_head_features(base, target, domains, seed=seed, verbose=self.verbose)
+                measured = on_head_features(
+                    base,
+                    target,
+                    domains,
+                    seed=seed,
+                    verbose=self.verbose,
+                    checkpoint=self.checkpoint,
+                )
             result = checked._weigh(base, *measured, n_samples, len(classes))
             result = _for_row_counters(result, target, domains, len(classes))
             estimator = self._fit_network(base, target, domains, result, seed)
@@ -394,6 +415,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             result.weights.source_weights,
             seed=seed,
             verbose=self.verbose,
+            checkpoint=self.checkpoint,
         )
 
     def _fit_by_all_parameters(self, base, target, domains, seed):
@@ -416,18 +438,12 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             n_jobs=self.n_jobs,
             seed=seed,
             verbose=self.verbose,
+            checkpoint=self.checkpoint,
         )
         self._print_update(0, contrasts.weights)
-        dynamic = self.discrepancy == "plugin" and self.n_updates > 0
-
-        def update(net, epoch):
-            number, rest = divmod(epoch, self.update_every)
-            if rest or number > self.n_updates:
-                return None
-            weights = contrasts.measure(net)
-            self._print_update(number, contrasts.weights)
-            return weights
-
+        rule = None
+        if self.discrepancy == "plugin" and self.n_updates > 0:
+            rule = DynamicRule(contrasts, self.update_every, self.n_updates, self._print_update)
         estimator = train_weighted(
             base,
             target,
@@ -435,7 +451,8 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             contrasts.weights.source_weights,
             seed=seed,
             verbose=self.verbose,
-            update=update if dynamic else None,
+            rule=rule,
+            checkpoint=self.checkpoint,
         )
         result = SoftmaxWeights(
             contrasts.weights,

@@ -36,3 +36,39 @@ def make_net(module=MLP, **options):
         "callbacks": [FitShapes()],
     } | options
     return NeuralNetClassifier(module, **options)
+
+
+class Dropped(nn.Module):
+    """With dropout and batch norm: randomness and buffers to restore."""
+
+    def __init__(self, n_features=2, n_classes=2):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(n_features, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3)
+        )
+        self.head = nn.Linear(8, n_classes)
+
+    def forward(self, X):
+        return self.head(self.layers(X))
+
+
+class Stop(Callback):
+    """Raises an error after so many epochs, in all trainings together, or within one."""
+
+    stopped_at = None
+    epochs = 0
+
+    @classmethod
+    def after(cls, epochs, error, within=False):
+        cls.stopped_at, cls.error, cls.within, cls.epochs = epochs, error, within, 0
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if Stop.stopped_at == Stop.epochs and Stop.within and training:
+            Stop.stopped_at = None
+            raise Stop.error
+
+    def on_epoch_end(self, net, **kwargs):
+        Stop.epochs += 1
+        if Stop.stopped_at == Stop.epochs and not Stop.within:
+            Stop.stopped_at = None
+            raise Stop.error

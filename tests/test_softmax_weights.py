@@ -203,7 +203,7 @@ def test_the_target_rejects_a_contradicting_source(road, row_weight):
 def test_the_target_may_prefer_sources_alike():
     tasks = make_classification_tasks(n_target=30, discrepancies=[0.0] * 3, random_state=0)
     problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
-    weights = np.array([0.02, 0.0, 0.0])
+    weights = np.array([0.001, 0.0, 0.0])
     supported, _ = supported_weights(problem, weights, problem.fit(problem.weigh(weights)), None)
     # Sources of one size: what they share is the same for those that the weights leave out.
     assert_allclose(supported[1], supported[2])

@@ -62,13 +62,12 @@ class DomainDesign:
 
     def blocks(self, n_rows):
         """Consecutive rows, at most so many, all of one domain, and the domain's number."""
-        edges = np.append(0, np.cumsum(self.sizes))
+        edges = [0, *np.cumsum(self.sizes).tolist()]
         for domain, (start, stop) in enumerate(itertools.pairwise(edges)):
             # Of equal length, for short ones cost nearly as much as long ones.
             n_blocks = -(-(stop - start) // n_rows)
-            for first, last in itertools.pairwise(
-                np.linspace(start, stop, n_blocks + 1, dtype=int)
-            ):
+            ends = [start + (stop - start) * k // max(n_blocks, 1) for k in range(n_blocks + 1)]
+            for first, last in itertools.pairwise(ends):
                 yield slice(first, last), domain
 
 

@@ -6,6 +6,7 @@ back at the end. Callbacks, schedulers, early stopping and the history are skorc
 """
 
 import contextlib
+import warnings
 from collections import Counter
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from sklearn.base import clone
 from skorch.classifier import NeuralNetBinaryClassifier
 from skorch.dataset import Dataset, ValidSplit
 
+from ._checkpoint import Checkpoint
 from ._domain_batches import DomainBatches, WeightedRows
 
 # Numbers in the features of a target whose rows are put in order.
@@ -22,7 +24,17 @@ _MAX_SORTED = 1_000_000
 
 
 def train_weighted(
-    net, target, sources, source_weights, *, seed, verbose=0, start=None, update=None
+    net,
+    target,
+    sources,
+    source_weights,
+    *,
+    seed,
+    verbose=0,
+    start=None,
+    rule=None,
+    checkpoint=None,
+    final=True,
 ):
     """Train a copy of a net on all rows, with a weight for each source.
 
@@ -41,9 +53,14 @@ def train_weighted(
         The net's own verbosity during training.
     start : dict, default=None
         State of the module to start from; None initialises it.
-    update : callable, default=None
-        Called after every epoch with the net and the number of epochs done; returns new source
-        weights, or None to keep them.
+    rule : object, default=None
+        Its `after_epoch` is called with the net and the number of epochs done, and returns new
+        source weights, or None to keep them.
+    checkpoint : str or Path, default=None
+        Folder in which every epoch is saved. A training found there goes on where it stopped, one
+        that is finished is taken as it is.
+    final : bool, default=True
+        Whether an interrupted training is worth having. If not, the interruption is passed on.
 
     Returns
     -------
@@ -55,16 +72,41 @@ def train_weighted(
     with _own_randomness(seed, device):
         trained = clone(net).set_params(device=device, verbose=verbose)
         own_class = type(trained)
-        trained.__class__ = type(own_class.__name__, (_WeightedRowsMixin, own_class), {})
+        weighted_class = type(own_class.__name__, (_WeightedRowsMixin, own_class), {})
+        trained.__class__ = weighted_class
         try:
             trained.initialize()
             rows = stacked_rows(trained, target, sources, source_weights)
-            trained.weighted_rows, trained.start_state, trained.update_weights = rows, start, update
-            trained.partial_fit(rows.X, rows.y)
+            file = None if checkpoint is None else Checkpoint(checkpoint, trained, rows, seed)
+            saved = None if file is None else file.load()
+            if saved is not None:
+                trained = saved["net"]
+                trained.__class__ = weighted_class
+                if rule is not None:
+                    rule.progress = saved["rule"]
+                rows.set_source_weights(saved["source_weights"])
+            trained.prepare(rows, start if saved is None else None, rule, file, own_class)
+            if saved is None:
+                trained.partial_fit(rows.X, rows.y)
+            elif not saved["finished"]:
+                file.restore_random(saved)
+                trained.go_on(rows.X, rows.y)
+            interrupted = trained.interrupted
+            if file is not None and not interrupted:
+                trained.save(finished=True)
         finally:
             trained.__class__ = own_class
-            for name in ("weighted_rows", "start_state", "update_weights"):
+            for name in _WeightedRowsMixin.training_attributes:
                 trained.__dict__.pop(name, None)
+    if interrupted and not final:
+        raise KeyboardInterrupt
+    if interrupted:
+        warnings.warn(
+            f"training was interrupted in epoch {len(trained.history)}: the network is as it "
+            "was then" + ("" if file is None else "; fit again to go on from the checkpoint"),
+            RuntimeWarning,
+            stacklevel=2,
+        )
     trained.verbose = original.verbose
     return trained
 
@@ -109,25 +151,54 @@ def as_inputs(net, X):
 
 
 class _WeightedRowsMixin:
-    """Methods of a net that trains on `weighted_rows`, from `start_state`."""
+    """Methods of a net that trains on weighted rows, and its attributes for that time."""
 
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
-        if self.update_weights is None:
-            return
-        weights = self.update_weights(self, len(self.history))
-        if weights is not None:
-            dataset_train.set_source_weights(weights)
+    training_attributes = ("rows", "begin_at", "rule", "file", "own_class", "interrupted", "trains")
+
+    def prepare(self, rows, begin_at, rule, file, own_class):
+        self.rows, self.begin_at, self.rule = rows, begin_at, rule
+        self.file, self.own_class = file, own_class
+        self.interrupted, self.trains = False, rows
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         # Here, and not before: callbacks may fit the module's shape to the data as training begins.
-        if self.start_state is not None:
-            self.module_.load_state_dict(self.start_state)
-        _check_outputs(self, self.weighted_rows)
+        if self.begin_at is not None:
+            self.module_.load_state_dict(self.begin_at)
+        _check_outputs(self, self.rows)
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
 
+    def go_on(self, X, y):
+        """The epochs that are left, of a training that has begun."""
+        with contextlib.suppress(KeyboardInterrupt):  # As skorch does; early stopping is one, too.
+            self.fit_loop(X, y, epochs=self.max_epochs - len(self.history))
+        self.notify("on_train_end", X=X, y=y)
+
+    def run_single_epoch(self, *args, **kwargs):
+        try:
+            return super().run_single_epoch(*args, **kwargs)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            raise
+
+    def notify(self, method_name, **kwargs):
+        super().notify(method_name, **kwargs)
+        if method_name != "on_epoch_end":
+            return
+        # After all callbacks, so that what is saved has heard of the epoch.
+        if self.rule is not None:
+            weights = self.rule.after_epoch(self, len(self.history))
+            if weights is not None:
+                self.trains.set_source_weights(weights)
+        if self.file is not None:
+            self.save(finished=False)
+
+    def save(self, *, finished):
+        weights = self.trains.source_weights[1:].tolist()
+        rule = None if self.rule is None else self.rule.progress
+        self.file.save(self, self.own_class, weights, rule, finished=finished)
+
     def get_split_datasets(self, X, y=None, **fit_params):
-        rows = self.weighted_rows
+        rows = self.rows
         n = rows.n_target
         split = _feasible_split(self.train_split, rows.y[:n])
         if not split:
@@ -137,7 +208,8 @@ class _WeightedRowsMixin:
         # A split that is not of the target's rows leaves all of them in the training.
         kept = torch.as_tensor(np.asarray(getattr(train, "indices", range(n))))
         chosen = torch.cat([kept, torch.arange(n, len(rows))])
-        return rows.of(chosen), valid
+        self.trains = rows.of(chosen)
+        return self.trains, valid
 
     def get_iterator(self, dataset, training=False):
         if not training:

@@ -121,7 +121,7 @@ def test_the_net_comes_back_as_the_users():
     fitted = train_weighted(net, TARGET, [NEAR, FAR], [1.0, 0.1], seed=0)
     assert type(fitted) is NeuralNetClassifier
     assert not hasattr(net, "module_")
-    assert not {"weighted_rows", "start_state", "update_weights"} & set(vars(fitted))
+    assert not {"rows", "begin_at", "rule", "file", "interrupted"} & set(vars(fitted))
     assert fitted.criterion_.reduction == "mean"
     assert fitted.verbose == net.verbose
     assert len(fitted.history) == 20
@@ -146,16 +146,17 @@ def test_start_and_updates_of_weights():
     state = {key: value.clone() for key, value in begun.module_.state_dict().items()}
     seen = []
 
-    def update(net, epoch):
-        seen.append(epoch)
-        return [0.0] if epoch == 2 else None
+    class Rule:
+        def after_epoch(self, net, epoch):
+            seen.append(epoch)
+            return [0.0] if epoch == 2 else None
 
     same = train_weighted(
-        make_net(max_epochs=0), TARGET, [NEAR], [1.0], seed=5, start=state, update=update
+        make_net(max_epochs=0), TARGET, [NEAR], [1.0], seed=5, start=state, rule=Rule()
     )
     assert all(torch.equal(state[k], v) for k, v in same.module_.state_dict().items())
     assert seen == []
-    changed = train_weighted(make_net(max_epochs=4), TARGET, [FAR], [1.0], seed=0, update=update)
+    changed = train_weighted(make_net(max_epochs=4), TARGET, [FAR], [1.0], seed=0, rule=Rule())
     kept = train_weighted(make_net(max_epochs=4), TARGET, [FAR], [1.0], seed=0)
     assert seen == [1, 2, 3, 4]
     assert changed.history[:2, "train_loss"] == kept.history[:2, "train_loss"]

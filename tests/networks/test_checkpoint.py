@@ -1,0 +1,128 @@
+"""A training that is interrupted and goes on ends where it would have ended, bit for bit."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from nets import Dropped, FitShapes, Stop, make_net
+from numpy.testing import assert_array_equal
+from skorch.callbacks import EarlyStopping, LRScheduler
+from skorch.dataset import ValidSplit
+
+from skuowq import UOWQClassifier
+from skuowq.datasets import make_classification_tasks
+
+
+@pytest.fixture(autouse=True)
+def _no_stop():
+    Stop.after(None, None)
+    yield
+    Stop.after(None, None)
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return make_classification_tasks(
+        n_target=40, n_samples=(100, 80), discrepancies=(0.0, 1.0), random_state=0
+    )
+
+
+def make(**options):
+    callbacks = [
+        FitShapes(),
+        LRScheduler("StepLR", step_size=2, gamma=0.5),
+        EarlyStopping(patience=50, load_best=True),
+        Stop(),
+    ]
+    net = make_net(
+        Dropped,
+        max_epochs=5,
+        batch_size=32,
+        callbacks=callbacks,
+        train_split=ValidSplit(3, stratified=True),
+    )
+    return UOWQClassifier(net, random_state=0, **options)
+
+
+ROADS = {
+    "head": {},
+    "all, dynamic": {"parameters": "all", "discrepancy": "plugin", "update_every": 2},
+}
+
+
+def fit(tasks, **options):
+    return make(**options).fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+
+
+def assert_same(one, other):
+    a, b = one.estimator_.module_.state_dict(), other.estimator_.module_.state_dict()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert_array_equal(one.history_, other.history_)
+    losses = [clf.estimator_.history[:, "train_loss"] for clf in (one, other)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("epochs", [1, 2, 4, 5, 6, 8, 10, 14, 17])
+def test_killed_after_any_epoch_and_called_again(road, epochs, tasks, tmp_path):
+    whole = fit(tasks, **ROADS[road])
+    Stop.after(epochs, RuntimeError("killed"))
+    with contextlib.suppress(RuntimeError):  # Where there are so many epochs.
+        fit(tasks, checkpoint=tmp_path, **ROADS[road])
+    assert list(tmp_path.glob("*.pkl")) or epochs == 1
+    again = fit(tasks, checkpoint=str(tmp_path), **ROADS[road])
+    assert_same(again, whole)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_twice_killed_within_an_epoch(tasks, tmp_path):
+    whole = fit(tasks)
+    for epochs in (3, 4):
+        Stop.after(epochs, RuntimeError("killed"), within=True)
+        with pytest.raises(RuntimeError, match="killed"):
+            fit(tasks, checkpoint=tmp_path)
+    assert_same(fit(tasks, checkpoint=tmp_path), whole)
+
+
+def test_an_interrupted_last_training_keeps_what_it_has(tasks, tmp_path):
+    Stop.after(7, KeyboardInterrupt(), within=True)
+    with pytest.warns(RuntimeWarning, match=r"interrupted in epoch 3.*fit again to go on"):
+        early = fit(tasks, checkpoint=tmp_path)
+    assert early.predict(tasks.X_test).shape == (len(tasks.y_test),)
+    assert_same(fit(tasks, checkpoint=tmp_path), fit(tasks))
+
+
+def test_an_interrupted_first_training_interrupts_the_fit(tasks):
+    Stop.after(2, KeyboardInterrupt(), within=True)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tasks)
+
+
+def test_a_finished_fit_is_taken_from_the_folder(tasks, tmp_path):
+    first = fit(tasks, checkpoint=tmp_path)
+    Stop.after(1, RuntimeError("trained again"))
+    assert_same(fit(tasks, checkpoint=tmp_path), first)
+    # Other data are another training.
+    with pytest.raises(RuntimeError, match="trained again"):
+        make(checkpoint=tmp_path).fit(tasks.X_target + 1, tasks.y_target, sources=tasks.sources)
+
+
+def test_a_network_that_cannot_be_pickled_is_named(tasks, tmp_path):
+    class Local(Dropped):
+        pass
+
+    net = make_net(Local, max_epochs=2)
+    with pytest.raises(ValueError, match=r"cannot be pickled.*top of a module"):
+        UOWQClassifier(net, random_state=0, checkpoint=tmp_path).fit(tasks.X_target, tasks.y_target)
+
+
+def test_a_checkpoint_needs_an_integer_seed(tasks, tmp_path):
+    with pytest.raises(ValueError, match="found again by an integer only"):
+        make(checkpoint=tmp_path).set_params(random_state=None).fit(
+            tasks.X_target, tasks.y_target, sources=tasks.sources
+        )
+    with pytest.raises(ValueError, match="found again by an integer only"):
+        make(checkpoint=tmp_path).set_params(random_state=np.random.RandomState(0)).fit(
+            tasks.X_target, tasks.y_target, sources=tasks.sources
+        )

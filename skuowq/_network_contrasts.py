@@ -5,6 +5,8 @@ in the metric of the target's Fisher information, are the plug-in discrepancy; t
 takes them again from the network in training.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -56,8 +58,6 @@ class NetworkContrasts:
         verbose,
         checkpoint,
     ):
-        from .networks import train_weighted
-
         if source_estimators is not None and len(source_estimators) != len(domains):
             raise ValueError(
                 f"source_estimators holds {len(source_estimators)} networks, and there are "
@@ -68,23 +68,15 @@ class NetworkContrasts:
         self.n_samples = np.array([domain.n_samples for domain in domains])
         self.history = []
         to_train = [target] if source_estimators else [target, *domains]
-        fitted = Parallel(n_jobs=n_jobs)(
-            delayed(train_weighted)(
-                net,
-                domain,
-                [],
-                [],
-                seed=seed,
-                verbose=verbose,
-                checkpoint=checkpoint,
-                final=False,
-            )
-            for domain in to_train
+        options = {"seed": seed, "verbose": verbose, "checkpoint": checkpoint}
+        # Of the sources their parameters alone are kept.
+        start, *states = Parallel(n_jobs=n_jobs)(
+            delayed(_train_alone)(net, domain, keep_module=k == 0, **options)
+            for k, domain in enumerate(to_train)
         )
-        self.start = fitted[0]
-        self.sources = [_state(source) for source in source_estimators or fitted[1:]]
-        _check_states(self.sources, self.start.module_)
-        self.measure(self.start)
+        self.sources = [_parameters(source) for source in source_estimators or states]
+        _check_states(self.sources, start.module_)
+        self.measure(start)
 
     def measure(self, net):
         """Weights from the contrasts with the net's present parameters."""
@@ -95,18 +87,17 @@ class NetworkContrasts:
 
         module = net.module_
         point = {name: value.detach() for name, value in module.named_parameters()}
-        directions = [
-            {name: source[name].to(value) - value for name, value in point.items()}
-            for source in self.sources
-        ]
+        # Not needed between epochs, and a copy of the parameters.
+        module.zero_grad(set_to_none=True)
         self.n_parameters = sum(value.numel() for value in point.values())
         X = as_inputs(net, self.target.X).to(net.device)
         softmax = isinstance(net.criterion_, torch.nn.NLLLoss)
         gram = projected_fisher(
             module,
             point,
-            directions,
+            self.sources,
             X,
+            origin=point,
             sample_weight=torch.tensor(self.target.sample_weight),
             output="probabilities" if softmax else "logits",
         )
@@ -161,9 +152,25 @@ class DynamicRule:
         found.weights, found.discrepancy, found.history = progress
 
 
-def _state(source):
+def _train_alone(net, domain, *, keep_module, **options):
+    """A network trained on one domain: what `measure` looks at, or its parameters alone."""
+    from .networks import train_weighted
+
+    trained = train_weighted(net, domain, [], [], final=False, **options)
+    trained.module_.zero_grad(set_to_none=True)
+    kept = SimpleNamespace(
+        module_=trained.module_, criterion_=trained.criterion_, device=trained.device
+    )
+    # Net and callbacks know each other, so optimisers would live on until garbage is collected.
+    trained.__dict__.clear()
+    return kept if keep_module else _parameters(kept)
+
+
+def _parameters(source):
     """The parameters of a fitted net, or of a module's state given as it is."""
-    return source.module_.state_dict() if hasattr(source, "module_") else source
+    if hasattr(source, "module_"):
+        return {name: value.detach() for name, value in source.module_.named_parameters()}
+    return source
 
 
 def _check_states(states, module):

@@ -17,12 +17,21 @@ from numbers import Integral
 
 import numpy as np
 
-# More share the pass over the values, at the cost of as many copies of the parameters.
-_DIRECTIONS_AT_A_TIME = 2
+# Directions at a time share the pass over the values, at the cost of a copy of the parameters each.
+_MAX_TOGETHER = 5
 
 
 def projected_fisher(
-    module, params, directions, X, *, y=None, sample_weight=None, batch_size=512, output="logits"
+    module,
+    params,
+    directions,
+    X,
+    *,
+    y=None,
+    sample_weight=None,
+    origin=None,
+    batch_size=512,
+    output="logits",
 ):
     """Inner products of directions in the metric of a module's Fisher information.
 
@@ -45,6 +54,10 @@ def projected_fisher(
         its few rows perfectly: prefer None.
     sample_weight : Tensor of shape (n_rows,), default=None
         Weights of the rows in the mean; None weighs them alike.
+    origin : dict of str to Tensor, default=None
+        Subtracted from every direction, a few at a time: so that `directions` may be points, whose
+        differences from `origin` would be so many more copies of the parameters. None subtracts
+        nothing.
     batch_size : int, default=512
         Rows at a time. Increasing it is faster up to a point, at the cost of memory.
     output : {"logits", "probabilities"}, default="logits"
@@ -87,7 +100,8 @@ def projected_fisher(
         raise ValueError("X has no rows, and the Fisher information is a mean over rows: pass some")
     point = dict(module.named_parameters()) | dict(params or {})
     point = {name: value.detach() for name, value in point.items()}
-    directions = [_check_direction(k, d, point) for k, d in enumerate(directions)]
+    for k, direction in enumerate(directions):
+        _check_direction(k, direction, point)
     weight = torch.ones(len(X)) if sample_weight is None else torch.as_tensor(sample_weight)
     weight = (weight.double() / weight.double().sum()).to(X.device)
     gram = np.zeros((len(directions), len(directions)))
@@ -98,7 +112,7 @@ def projected_fisher(
             for start in range(0, len(X), batch_size):
                 rows = X[start : start + batch_size]
                 labels = None if y is None else y[start : start + batch_size]
-                log_p, changes = _changes(module, point, directions, rows, output)
+                log_p, changes = _changes(module, point, directions, origin, rows, output)
                 gram += _batch_gram(log_p, changes, labels, weight[start : start + batch_size])
     finally:
         module.train(was_training)
@@ -118,10 +132,9 @@ def _check_direction(k, direction, point):
                 f"directions[{k}][{name!r}] has shape {tuple(value.shape)}, and the parameter has "
                 f"{tuple(point[name].shape)}"
             )
-    return {name: value.detach().to(point[name]) for name, value in direction.items()}
 
 
-def _changes(module, point, directions, rows, output):
+def _changes(module, point, directions, origin, rows, output):
     """Log probabilities (n_rows, n_classes) and their changes (n_directions, n_rows, n_classes)."""
     import torch
     from torch.func import functional_call, jvp, vmap
@@ -137,14 +150,12 @@ def _changes(module, point, directions, rows, output):
     def change(tangents):
         return jvp(log_probabilities, (moving,), (tangents,))[1]
 
+    # Fewer than half of them, so that memory stays a part of what the directions take.
+    together = max(1, min(_MAX_TOGETHER, len(directions) // 2 - 1))
     log_p = log_probabilities(moving)
     changes = []
-    for k in range(0, len(directions), _DIRECTIONS_AT_A_TIME):
-        chunk = directions[k : k + _DIRECTIONS_AT_A_TIME]
-        tangents = {
-            name: torch.stack([d.get(name, torch.zeros_like(moving[name])) for d in chunk])
-            for name in names
-        }
+    for k in range(0, len(directions), together):
+        tangents = _stack(directions[k : k + together], moving, origin)
         try:
             with warnings.catch_warnings():
                 # Of torch's own, when it first loads its forward derivatives.
@@ -152,8 +163,26 @@ def _changes(module, point, directions, rows, output):
                 changes.append(vmap(change)(tangents).double())
         except (NotImplementedError, RuntimeError):
             # Of another cause, it comes again.
-            changes += [_central_difference(module, point, d, rows, output)[None] for d in chunk]
+            for j in range(len(directions[k : k + together])):
+                direction = {name: value[j] for name, value in tangents.items()}
+                found = _central_difference(module, point, direction, rows, output)
+                changes.append(found[None])
     return log_p.double(), torch.cat(changes)
+
+
+def _stack(directions, moving, origin):
+    """Directions less their origin, along a first axis, without a copy in between."""
+    import torch
+
+    stacked = {}
+    for name, value in moving.items():
+        stacked[name] = torch.zeros((len(directions), *value.shape)).to(value)
+        for row, direction in zip(stacked[name], directions, strict=True):
+            if name in direction:
+                row.copy_(direction[name])
+                if origin is not None:
+                    row.sub_(origin[name])
+    return stacked
 
 
 def _central_difference(module, point, direction, rows, output):

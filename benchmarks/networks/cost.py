@@ -1,0 +1,194 @@
+"""What networks cost: the Fisher projection, a training through the estimator, memory.
+
+Ratios measured side by side in one run, medians and ranges.
+
+1. `projected_fisher` of 10 sources at 10 million parameters, over one epoch of training (Adam,
+   batches of 128) on the same rows; and on a few-shot target's 50 rows over an epoch of the fit,
+   ten sources of 2,000 rows each.
+2. Training through `UOWQClassifier` over a bare torch loop with the same batches: a perceptron
+   64-64 on 2,000 and on 20,000 rows.
+3. Peak memory of a fit with all parameters, 5 sources, 10 million parameters, in copies of the
+   parameters.
+
+    .venv/bin/python benchmarks/networks/cost.py
+"""
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from torch import nn
+
+from skuowq import UOWQClassifier
+from skuowq.fisher import projected_fisher
+
+N_ROUNDS = 3
+
+
+class Large(nn.Module):
+    """9.8 million parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(256, 3000), nn.ReLU(), nn.Linear(3000, 3000), nn.ReLU(), nn.Linear(3000, 10)
+        )
+
+    def forward(self, X):
+        return self.layers(X)
+
+
+class Tiny(nn.Linear):
+    def __init__(self):
+        super().__init__(256, 10)
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10)
+        )
+
+    def forward(self, X):
+        return self.layers(X)
+
+
+def seconds(call):
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def show(name, ratios, bound):
+    print(
+        f"{name:58s} median {np.median(ratios):6.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
+        f"   bound {bound}",
+        flush=True,
+    )
+
+
+def epoch(module, optimizer, X, y):
+    for rows, labels in zip(X.split(128), y.split(128), strict=True):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(module(rows), labels).backward()
+        optimizer.step()
+
+
+def projection():
+    torch.manual_seed(0)
+    module = Large()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-4)
+    X, y = torch.randn(2048, 256), torch.randint(10, (2048,))
+    directions = [
+        {name: 1e-3 * torch.randn_like(value) for name, value in module.named_parameters()}
+        for _ in range(10)
+    ]
+    many = torch.randn(20_050, 256), torch.randint(10, (20_050,))
+    epoch(module, optimizer, X, y)
+    whole, few = [], []
+    for _ in range(N_ROUNDS):
+        one = seconds(lambda: epoch(module, optimizer, X, y))
+        whole.append(seconds(lambda: projected_fisher(module, None, directions, X)) / one)
+        ten = seconds(lambda: epoch(module, optimizer, *many))
+        few.append(seconds(lambda: projected_fisher(module, None, directions, X[:50])) / ten)
+    show("projection, 10 sources, same rows, in epochs", whole, 5)
+    show("projection, 10 sources, 50 rows, in epochs of the fit", few, 0.05)
+
+
+def bare_training(X, y, n_target, n_epochs):
+    """The same batches: sliced tensors, target rows in each, weighted loss."""
+    module = Small()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-3)
+    weight = torch.full((len(y),), 1 / 128)
+    n_ours = max(1, round(128 * n_target / len(y)))
+    for _ in range(n_epochs):
+        module.train()
+        theirs = n_target + torch.randperm(len(y) - n_target)
+        n_batches = -(-len(y) // 128)
+        ours = torch.cat([torch.randperm(n_target) for _ in range(n_batches)])
+        for k in range(n_batches):
+            chosen = torch.cat(
+                [
+                    ours[k * n_ours : (k + 1) * n_ours],
+                    theirs[k * (128 - n_ours) : (k + 1) * (128 - n_ours)],
+                ]
+            )
+            optimizer.zero_grad()
+            losses = nn.functional.cross_entropy(module(X[chosen]), y[chosen], reduction="none")
+            (losses @ weight[chosen]).backward()
+            optimizer.step()
+
+
+def training(n_rows):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(n_rows, 64)).astype(np.float32), rng.randint(10, size=n_rows)
+    n_target, n_epochs = 50, 20 if n_rows < 5000 else 5
+    sources = [(X[n_target:], y[n_target:])]
+    net = NeuralNetClassifier(
+        Small,
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=1e-3,
+        max_epochs=n_epochs,
+        train_split=None,
+    )
+    # A given discrepancy: one training and no measurement.
+    clf = UOWQClassifier(net, discrepancy=[[0.0]], random_state=0)
+    tensors = torch.tensor(X), torch.tensor(y)
+    ratios = []
+    for _ in range(N_ROUNDS + 1):
+        bare = seconds(lambda: bare_training(*tensors, n_target, n_epochs))
+        ours = seconds(lambda: clf.fit(X[:n_target], y[:n_target], sources=sources))
+        ratios.append(ours / bare)
+    show(f"training through the estimator, {n_rows:,} rows, over bare", ratios[1:], 1.3)
+
+
+def peak(module, connection):
+    """Peak memory in MB of a process that fits, in a process of its own."""
+    torch.set_num_threads(1)
+    rng = np.random.RandomState(0)
+    draw = lambda n: (rng.normal(size=(n, 256)).astype(np.float32), rng.permutation(n) % 10)  # noqa: E731
+    net = NeuralNetClassifier(
+        module,
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        lr=1e-4,
+        max_epochs=2,
+        train_split=None,
+    )
+    clf = UOWQClassifier(
+        net, parameters="all", discrepancy="plugin", update_every=1, n_updates=1, random_state=0
+    )
+    X, y = draw(40)
+    sources = [draw(200) for _ in range(5)]
+    clf.fit(X, y, sources=sources)
+    # Of this process alone: getrusage would count what the parent had when it made it.
+    status = Path("/proc/self/status").read_text()
+    connection.send(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
+
+
+def memory():
+    found = []
+    for module in (Tiny, Large):  # The first takes what the libraries take.
+        ours, theirs = multiprocessing.get_context("spawn").Pipe()
+        process = multiprocessing.get_context("spawn").Process(target=peak, args=(module, theirs))
+        process.start()
+        found.append(ours.recv())
+        process.join()
+    copy = sum(p.numel() for p in Large().parameters()) * 4 / 2**20
+    print(
+        f"peak memory, all parameters, 5 sources: {found[1]:.0f} MB, {found[0]:.0f} MB of them "
+        f"libraries: {(found[1] - found[0]) / copy:.1f} copies of the parameters   bound 12"
+    )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    projection()
+    training(2000)
+    training(20_000)
+    memory()

@@ -1,6 +1,7 @@
 """Multi-source transfer learning for scikit-learn: how much is each source worth?"""
 
 from . import datasets, fisher, metrics, plotting, theory, weights
+from ._multi_task import MultiTaskUOWQClassifier
 from ._uowq import UOWQClassifier
 from ._utils._sources import Sources
 from .pipeline import TransferPipeline, make_transfer_pipeline
@@ -8,6 +9,7 @@ from .pipeline import TransferPipeline, make_transfer_pipeline
 __version__ = "0.1.0"
 
 __all__ = [
+    "MultiTaskUOWQClassifier",
     "Sources",
     "TransferPipeline",
     "UOWQClassifier",

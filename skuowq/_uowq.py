@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
-from ._head_features import on_head_features
+from ._head_features import find_head_features, with_features
 from ._logistic_fit import (
     fit_with_own_intercepts,
     inverse_penalty,
@@ -280,6 +280,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
+        return self._fit(X, y, sources, sample_weight)
+
+    def _fit(self, X, y, sources, sample_weight, head_features=None):
+        """`fit`, with features of a network's head where they are known, one array a domain."""
         base = self._base_estimator()
         network = is_network(base)
         if hasattr(base, "_validate_params") and not network:
@@ -313,14 +317,15 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         elif network:
             measured = target, domains
             if domains and isinstance(self.discrepancy, str):
-                measured = on_head_features(
+                features = head_features or find_head_features(
                     base,
-                    target,
-                    domains,
+                    [target, *domains],
                     seed=seed,
                     verbose=self.verbose,
                     checkpoint=self.checkpoint,
                 )
+                target_features, *others = with_features([target, *domains], features)
+                measured = target_features, others
             result = checked._weigh(base, *measured, n_samples, len(classes))
             result = _for_row_counters(result, target, domains, len(classes))
             estimator = self._fit_network(base, target, domains, result, seed)

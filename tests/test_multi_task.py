@@ -1,0 +1,135 @@
+"""MultiTaskUOWQClassifier: each task as UOWQClassifier has it, and an ordinary classifier."""
+
+import pickle
+
+import numpy as np
+import pytest
+from nets import make_net
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.utils.estimator_checks import check_param_validation, parametrize_with_checks
+
+from skuowq import MultiTaskUOWQClassifier, UOWQClassifier
+from skuowq.datasets import make_classification_tasks
+
+
+@parametrize_with_checks(
+    [
+        MultiTaskUOWQClassifier(),
+        MultiTaskUOWQClassifier(LogisticRegression(C=0.1), discrepancy="plugin"),
+        MultiTaskUOWQClassifier(make_net(max_epochs=40), random_state=0),
+    ]
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+def test_parameter_validation():
+    check_param_validation("MultiTaskUOWQClassifier", MultiTaskUOWQClassifier())
+
+
+@pytest.fixture(scope="module")
+def stacked():
+    tasks = make_classification_tasks(
+        n_target=30, n_samples=(80, 60), discrepancies=(0.0, 3.0), random_state=0
+    )
+    parts = {"here": (tasks.X_target, tasks.y_target)}
+    parts |= dict(zip(["near", "far"], tasks.sources, strict=True))
+    X, y = (np.concatenate(arrays) for arrays in zip(*parts.values(), strict=True))
+    task = np.repeat(list(parts), [len(y_k) for _, y_k in parts.values()])
+    order = np.random.RandomState(0).permutation(len(y))
+    return X[order], y[order], task[order]
+
+
+def test_each_task_is_the_target_once(stacked):
+    X, y, task = stacked
+    clf = MultiTaskUOWQClassifier().fit(X, y, task=task)
+    assert clf.tasks_.tolist() == ["far", "here", "near"]
+    assert_allclose(np.diag(clf.source_weights_), 1)
+    for t, name in enumerate(clf.tasks_):
+        others = [other for other in clf.tasks_ if other != name]
+        sources = {other: (X[task == other], y[task == other]) for other in others}
+        alone = UOWQClassifier().fit(X[task == name], y[task == name], sources=sources)
+        assert_allclose(clf.source_weights_[t, clf.tasks_ != name], alone.source_weights_)
+        rows = task == name
+        assert_allclose(clf.predict_proba(X, task)[rows], alone.predict_proba(X[rows]))
+    # The two alike help each other, the far one helps nobody.
+    assert clf.source_weights_[1, 2] > 0.3
+    assert clf.source_weights_[1, 0] < 0.1 * clf.source_weights_[1, 2]
+    assert clf.score(X, y, task) == np.mean(clf.predict(X, task) == y)
+
+
+def test_workers_seeds_and_pickles_change_nothing(stacked):
+    X, y, task = stacked
+    one = MultiTaskUOWQClassifier(make_net(), random_state=0).fit(X, y, task=task)
+    two = MultiTaskUOWQClassifier(make_net(), random_state=0, n_jobs=2).fit(X, y, task=task)
+    p = one.predict_proba(X, task)
+    assert_array_equal(two.predict_proba(X, task), p)
+    assert_array_equal(pickle.loads(pickle.dumps(one)).predict_proba(X, task), p)
+
+
+def test_networks_share_the_training_that_finds_features(stacked, monkeypatch):
+    import skuowq.networks
+
+    trained, right = [], skuowq.networks.train_weighted
+
+    def counting(*arguments, **options):
+        trained.append(options["seed"])
+        return right(*arguments, **options)
+
+    monkeypatch.setattr(skuowq.networks, "train_weighted", counting)
+    X, y, task = stacked
+    clf = MultiTaskUOWQClassifier(make_net(), random_state=0).fit(X, y, task=task)
+    assert len(trained) == 1 + 3
+    assert clf.score(X, y, task) > 0.6
+
+
+def test_folds_and_grids_cut_the_tasks_with_the_rows(stacked):
+    X, y, task = stacked
+    clf = MultiTaskUOWQClassifier(LogisticRegression())
+    import sklearn
+
+    with sklearn.config_context(enable_metadata_routing=True):
+        scores = cross_validate(clf, X, y, params={"task": task}, cv=3)["test_score"]
+        assert np.all(scores > 0.5)
+        search = GridSearchCV(clf, {"estimator__C": [0.1, 1.0]}, cv=3).fit(X, y, task=task)
+        assert search.best_estimator_.tasks_.tolist() == ["far", "here", "near"]
+
+
+def test_frames_weights_and_one_task(stacked):
+    pd = pytest.importorskip("pandas")
+    X, y, task = stacked
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+    labels = np.array(["no", "yes", "maybe"])[y]
+    clf = MultiTaskUOWQClassifier(LogisticRegression()).fit(frame, labels, task=pd.Series(task))
+    assert set(clf.predict(frame, task)) <= set(labels)
+    doubled = MultiTaskUOWQClassifier().fit(X, y, task, sample_weight=np.where(task == "far", 0, 1))
+    assert doubled.tasks_.tolist() == ["here", "near"]
+    alone = MultiTaskUOWQClassifier().fit(X, y)
+    assert_allclose(alone.predict_proba(X), UOWQClassifier().fit(X, y).predict_proba(X))
+
+
+def test_a_task_may_lack_a_class(stacked):
+    X, y, task = stacked
+    kept = (task != "here") | (y > 0)
+    clf = MultiTaskUOWQClassifier().fit(X[kept], y[kept], task=task[kept])
+    assert clf.classes_.tolist() == [0, 1, 2]
+    assert clf.predict_proba(X, task).shape == (len(y), 3)
+
+
+def test_bad_input_is_named(stacked):
+    X, y, task = stacked
+    clf = MultiTaskUOWQClassifier().fit(X, y, task=task)
+    with pytest.raises(ValueError, match="task is missing, and there are 3 tasks"):
+        clf.predict(X)
+    with pytest.raises(ValueError, match=r"task holds \['nowhere'\]"):
+        clf.predict(X[:2], ["here", "nowhere"])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        clf.predict(X, task[:-1])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        clf.fit(X, y, task=task[:-1])
+    one_class = y.copy()
+    one_class[task == "far"] = 0
+    with pytest.raises(ValueError, match=r"'far'.*single class"):
+        clf.fit(X, one_class, task=task)

@@ -59,10 +59,16 @@ class DomainBatches:
     ----------
     rows : WeightedRows
     batch_size : int
+        Of all processes together.
+    process, n_processes : int, default=0, 1
+        Where several processes train together each takes its part of every batch, and the mean of
+        their losses is that of the batch.
     """
 
-    def __init__(self, rows, batch_size):
+    def __init__(self, rows, batch_size, process=0, n_processes=1):
         self.rows = rows
+        self.process = process
+        self.n_processes = n_processes
         self.batch_size = min(batch_size, len(rows))
 
     def __len__(self):
@@ -83,10 +89,13 @@ class DomainBatches:
         scale[n_ours:] = len(theirs) / (max(size - n_ours, 1) * total)
         streams = zip(self._cycle(ours, n_ours), self._cycle(theirs, size - n_ours), strict=True)
         for parts in streams:
+            # All processes draw the same batch, as they have the same seed.
             chosen = torch.cat(parts)
+            mine = slice(self.process % len(chosen), None, self.n_processes)
+            chosen, stands_for = chosen[mine], self.n_processes * scale[mine]
             y = self.rows.y[chosen]
             # On the labels themselves, so that callbacks which read a batch find X and y as ever.
-            y.row_weight = weight[chosen] * scale
+            y.row_weight = weight[chosen] * stands_for
             yield self.rows.X[chosen], y
 
     def _cycle(self, rows, size):

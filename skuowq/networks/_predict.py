@@ -2,8 +2,6 @@
 
 from copy import deepcopy
 
-import torch
-
 from ._weighted_training import as_inputs
 
 
@@ -22,7 +20,8 @@ def predict_proba(net, X):
     -------
     probabilities : ndarray of shape (n_rows, n_classes)
     """
-    if torch.device(net.device).type != "cpu":
+    # Not `net.device`, which is None where accelerate places the parameters.
+    if any(value.device.type != "cpu" for value in net.module_.parameters()):
         return net.predict_proba(as_inputs(net, X))
     # Not `copy`, which would pickle the net.
     twin = type(net).__new__(type(net))

@@ -215,7 +215,19 @@ class _WeightedRowsMixin:
         if not training:
             return super().get_iterator(dataset, training=training)
         size = self.get_params_for("iterator_train").get("batch_size", self.batch_size)
-        return DomainBatches(dataset, len(dataset) if size == -1 else size)
+        size = len(dataset) if size == -1 else size
+        accelerator = getattr(self, "accelerator", None)
+        if accelerator is None:
+            return DomainBatches(dataset, size)
+        return DomainBatches(dataset, size, accelerator.process_index, accelerator.num_processes)
+
+    def _initialize_accelerator(self):
+        # A criterion has no parameters to keep alike in all processes, and torch refuses to.
+        criteria, self._criteria = self._criteria, []
+        try:
+            return super()._initialize_accelerator()
+        finally:
+            self._criteria = criteria
 
     def get_loss(self, y_pred, y_true, *args, **kwargs):
         weight = getattr(y_true, "row_weight", None)

@@ -6,6 +6,7 @@ from skuowq.plotting._source_weights import SourceWeightsDisplay
 from skuowq.plotting._transfer_error import TransferErrorDisplay
 from skuowq.plotting._validation import ValidationDisplay
 from skuowq.plotting._weight_curve import WeightCurveDisplay
+from skuowq.plotting._weight_history import WeightHistoryDisplay
 
 __all__ = [
     "BiasVarianceDisplay",
@@ -14,4 +15,5 @@ __all__ = [
     "TransferErrorDisplay",
     "ValidationDisplay",
     "WeightCurveDisplay",
+    "WeightHistoryDisplay",
 ]

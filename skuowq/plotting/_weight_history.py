@@ -1,0 +1,119 @@
+"""WeightHistoryDisplay: how the weights came about."""
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skuowq.plotting._matplotlib import import_pyplot
+
+
+class WeightHistoryDisplay:
+    """Source weights after every update, a line for each source.
+
+    Parameters
+    ----------
+    history : array-like of shape (n_steps, n_sources)
+        Weights of one row of each source.
+    names : list of str, length n_sources
+        Names of the sources.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import WeightHistoryDisplay
+    >>> display = WeightHistoryDisplay(history=[[0.2, 0.2], [0.9, 0.1]], names=["near", "far"])
+    >>> [text.get_text() for text in display.plot().ax_.get_legend().get_texts()]
+    ['near', 'far']
+    """
+
+    def __init__(self, *, history, names):
+        self.history = history
+        self.names = names
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None):
+        """Draw the `history_` of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator, Pipeline or search
+            Fitted with sources; of a search the best estimator and of a pipeline the last step is
+            taken. Its attributes `history_` and `source_names_` are read.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : WeightHistoryDisplay
+            Already drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If it has no history of weights, for instance as it was fitted without sources.
+        ImportError
+            If matplotlib is missing.
+        """
+        estimator = getattr(estimator, "best_estimator_", estimator)
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        check_is_fitted(estimator)
+        history = getattr(estimator, "history_", None)
+        if history is None or np.size(history) == 0:
+            raise ValueError(
+                f"This {type(estimator).__name__} has no history of source weights: fit an "
+                "estimator that weighs its sources, with fit(X, y, sources=...)."
+            )
+        return cls(history=history, names=estimator.source_names_).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : WeightHistoryDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        if ax is None:
+            _, ax = import_pyplot().subplots(figsize=(7, 4.2), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+
+        history = np.asarray(self.history, dtype=float)
+        styles = ("-", "--", "-.", ":")
+        markers = "osD^v<>PX*"
+        for i, (weights, name) in enumerate(zip(history.T, self.names, strict=True)):
+            ax.plot(
+                np.arange(len(weights)),
+                weights,
+                linestyle=styles[i % len(styles)],
+                marker=markers[i % len(markers)],
+                markerfacecolor="white",
+                color=("#2b5c8a", "#c2571a", "0.35", "0.65")[i // len(styles) % 4],
+                label=str(name),
+            )
+        ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
+        ax.set_xticks(np.arange(len(history)))
+        ax.set_ylim(0, 1.05 * max(1, history.max()))
+        ax.set_xlabel("update")
+        ax.set_ylabel("weight $w_i$ of one source row (a target row = 1)")
+        ax.legend(framealpha=0.9, edgecolor="none")
+        ax.spines[["top", "right"]].set_visible(False)
+        return self

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.preprocessing import StandardScaler
+
+from skuowq import UOWQClassifier, make_transfer_pipeline
+from skuowq.datasets import make_classification_tasks
+from skuowq.plotting import WeightHistoryDisplay
+
+
+@pytest.fixture
+def plt():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+def test_draws_the_history_of_an_estimator(plt):
+    tasks = make_classification_tasks(random_state=0)
+    model = make_transfer_pipeline(StandardScaler(), UOWQClassifier())
+    model.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+    display = WeightHistoryDisplay.from_estimator(model)
+    *lines, _ = display.ax_.get_lines()
+    drawn = np.column_stack([line.get_ydata() for line in lines])
+    assert_allclose(drawn, model[-1].history_)
+    assert len({(line.get_linestyle(), line.get_marker()) for line in lines}) == len(lines)
+    with pytest.raises(ValueError, match="no history of source weights"):
+        WeightHistoryDisplay.from_estimator(UOWQClassifier().fit(tasks.X_target, tasks.y_target))
+
+
+def test_plot_on_axes_given_changes_no_data(plt):
+    display = WeightHistoryDisplay(history=[[0.1], [0.2]], names=["a"])
+    figure, ax = plt.subplots()
+    assert display.plot(ax=ax) is display
+    assert (display.ax_, display.figure_) == (ax, figure)
+    assert display.history == [[0.1], [0.2]]

@@ -1,51 +1,78 @@
-"""Features of a network, on which its domains are compared."""
+"""A network's road: features from the sources, a head from the weights, and all of it tuned.
+
+The head of a network is a softmax regression on the features below it, so the theory applies to it
+as to any other, provided that the features do not know the target's labels: a network that has been
+trained on them separates its few target rows, whose scores then vanish, and every source looks
+perfect. So the features are those of the network trained on the sources alone.
+"""
 
 from dataclasses import replace
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+# The head's fit is where the training starts: near the optimum is good enough.
+_HEAD = {"max_iter": 1000}
 
 
-def find_head_features(net, domains, *, seed, verbose, checkpoint=None, alike=False):
-    """Inputs of the network's head for the rows of all domains, the target's first.
-
-    The network is trained on all rows, the sources together weighing as much as the target:
-    features that all domains had a say in, and none alone.
+class HeadFeatures:
+    """A network trained on the sources, and the domains as its head sees them.
 
     Parameters
     ----------
     net : NeuralNetClassifier
+    target : Domain
     domains : list of Domain
-        The target first.
+        The sources.
     seed, verbose, checkpoint
         As in `train_weighted`.
-    alike : bool, default=False
-        Whether every domain weighs as much as the first, and not the others together.
 
-    Returns
-    -------
-    features : list of ndarray of shape (n_rows, n_features)
+    Attributes
+    ----------
+    target : Domain
+        With the head's inputs, standardised over all rows, as features.
+    domains : list of Domain
+        Likewise.
     """
-    from .networks import as_inputs, head_inputs, train_weighted
 
-    target, *sources = domains
-    n_samples = np.array([domain.n_samples for domain in sources])
-    if alike:
-        weights = target.n_samples / n_samples
-    else:
-        weights = np.full(len(sources), min(1.0, target.n_samples / n_samples.sum()))
-    trained = train_weighted(
-        net,
-        target,
-        sources,
-        weights,
-        seed=seed,
-        verbose=verbose,
-        checkpoint=checkpoint,
-        final=False,
-    )
-    return head_inputs(trained, [as_inputs(trained, domain.X) for domain in domains])
+    def __init__(self, net, target, domains, *, seed, verbose, checkpoint):
+        from .networks import as_inputs, head_inputs, train_weighted
 
+        first, *others = domains
+        self.net = train_weighted(
+            net,
+            first,
+            others,
+            np.ones(len(others)),
+            seed=seed,
+            verbose=verbose,
+            checkpoint=checkpoint,
+            final=False,
+        )
+        self._inputs = as_inputs(self.net, target.X)
+        parts = [self._inputs, *(as_inputs(self.net, domain.X) for domain in domains)]
+        features = head_inputs(self.net, parts)
+        stacked = np.concatenate(features)
+        self.centre, self.scale = stacked.mean(axis=0), stacked.std(axis=0)
+        self.scale[self.scale == 0] = 1.0
+        self.target, *self.domains = (
+            replace(domain, X=(X - self.centre) / self.scale)
+            for domain, X in zip([target, *domains], features, strict=True)
+        )
 
-def with_features(domains, features):
-    """The domains with other features."""
-    return [replace(domain, X=X) for domain, X in zip(domains, features, strict=True)]
+    def start(self, fit):
+        """State of the network with the weighted softmax fit for a head.
+
+        Parameters
+        ----------
+        fit : callable
+            ``fit(logistic, target, domains)`` returns a logistic regression fitted to the domains
+            with their weights.
+        """
+        from .networks import state_with_head
+
+        logistic = fit(LogisticRegression(**_HEAD), self.target, self.domains)
+        coef = logistic.coef_ / self.scale
+        return state_with_head(
+            self.net, self._inputs, coef, logistic.intercept_ - coef @ self.centre
+        )

@@ -10,10 +10,9 @@ from sklearn.utils import check_random_state, column_or_1d, get_tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from ._head_features import find_head_features
 from ._uowq import UOWQClassifier
 from ._utils._base_estimator import array_checks, is_network
-from ._utils._domains import Domain, is_frame
+from ._utils._domains import is_frame
 from ._utils._sklearn import (
     HasMethods,
     Interval,
@@ -67,9 +66,9 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    There are as many weight programs as tasks. Networks share one run that finds the features on
-    which tasks are compared: the network is trained once on all tasks, each with the same total
-    weight, and not once for each target.
+    There are as many fits as tasks, and they share nothing: what is measured of a source depends on
+    the target, at whose fit, and on features that may not know the target's labels, the scores are
+    taken.
 
     Examples
     --------
@@ -174,9 +173,8 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
         seed = self.random_state
         if seed is not None:
             seed = check_random_state(seed).randint(2**31 - 1)
-        features = self._shared_features(base, parts, seed) if len(parts) > 1 else None
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_task)(self._for_one_task(seed), name, parts, features) for name in parts
+            delayed(_fit_task)(self._for_one_task(seed), name, parts) for name in parts
         )
         self._keep_frames = keep_frames
         self.estimators_ = dict(zip(parts, fitted, strict=True))
@@ -192,19 +190,6 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
         options = self.get_params(deep=False) | {"n_jobs": None, "random_state": seed}
         estimator = options.pop("estimator")
         return UOWQClassifier(None if estimator is None else clone(estimator), **options)
-
-    def _shared_features(self, base, parts, seed):
-        """Of a network, its head's features for all tasks, from one training."""
-        if not is_network(base):
-            return None
-        classes = np.unique(np.concatenate([y for _, y, _ in parts.values()]))
-        domains = [
-            Domain(np.asarray(X), np.searchsorted(classes, y), weight)
-            for X, y, weight in parts.values()
-        ]
-        seed = check_random_state(seed).randint(2**31 - 1)
-        features = find_head_features(base, domains, seed=seed, verbose=self.verbose, alike=True)
-        return dict(zip(parts, features, strict=True))
 
     def predict(self, X, task=None):
         """Predict class labels.
@@ -292,13 +277,11 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _fit_task(classifier, name, parts, features):
+def _fit_task(classifier, name, parts):
     X, y, weight = parts[name]
     others = {f"task {other!r}": part for other, part in parts.items() if other != name}
     sources = Sources(others) if others else None
-    if features is not None:
-        features = [features[name], *(features[other] for other in parts if other != name)]
     with warnings.catch_warnings():
         # That a class is some other tasks' only is no news here.
         warnings.filterwarnings("ignore", "Classes .* appear only in the sources", UserWarning)
-        return classifier._fit(X, y, sources, weight, head_features=features)
+        return classifier.fit(X, y, sources, sample_weight=weight)

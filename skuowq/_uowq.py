@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
-from ._head_features import find_head_features, with_features
+from ._head_features import HeadFeatures
 from ._logistic_fit import (
     fit_with_own_intercepts,
     inverse_penalty,
@@ -78,9 +78,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         Name of the cvxpy solver for the weight program. None takes the closed form where that is
         feasible and CLARABEL otherwise.
     parameters : {"head", "all"}, default="head"
-        For networks: what domains are compared on. "head" trains the network on all rows, the
-        sources weighing as much as the target, and measures a softmax regression on the inputs of
-        its last linear layer, as for any other estimator. "all" is the paper's rule for networks:
+        For networks: what domains are compared on. "head" trains the network on the sources first,
+        measures a softmax regression on the inputs of its last linear layer, as for any other
+        estimator, makes the weighted fit its head, and then trains all of it on the weighted rows:
+        `max_epochs` twice. "all" is the paper's rule for networks:
         it trains the network on each domain alone, from one initialisation, and compares all
         parameters in the metric of the Fisher information; it needs `discrepancy` "plugin" or
         "debiased".
@@ -280,10 +281,6 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
-        return self._fit(X, y, sources, sample_weight)
-
-    def _fit(self, X, y, sources, sample_weight, head_features=None):
-        """`fit`, with features of a network's head where they are known, one array a domain."""
         base = self._base_estimator()
         network = is_network(base)
         if hasattr(base, "_validate_params") and not network:
@@ -315,20 +312,9 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
         if network and domains and isinstance(self.discrepancy, str) and self.parameters == "all":
             estimator, result = self._fit_by_all_parameters(base, target, domains, seed)
         elif network:
-            measured = target, domains
-            if domains and isinstance(self.discrepancy, str):
-                features = head_features or find_head_features(
-                    base,
-                    [target, *domains],
-                    seed=seed,
-                    verbose=self.verbose,
-                    checkpoint=self.checkpoint,
-                )
-                target_features, *others = with_features([target, *domains], features)
-                measured = target_features, others
-            result = checked._weigh(base, *measured, n_samples, len(classes))
-            result = _for_row_counters(result, target, domains, len(classes))
-            estimator = self._fit_network(base, target, domains, result, seed)
+            estimator, result = checked._fit_network(
+                base, target, domains, n_samples, classes, seed
+            )
         else:
             result = checked._weigh(base, target, domains, n_samples, len(classes))
             if not is_logistic(base):
@@ -410,18 +396,32 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             estimator.fit(X, y, **{weight_name: weight})
         return estimator.set_params(class_weight="balanced") if balanced else estimator
 
-    def _fit_network(self, base, target, domains, result, seed):
+    def _fit_network(self, base, target, domains, n_samples, classes, seed):
+        """Features from the sources, weights and a head on them, and all of it tuned."""
         from .networks import train_weighted
 
-        return train_weighted(
+        options = {"seed": seed, "verbose": self.verbose, "checkpoint": self.checkpoint}
+        if domains and isinstance(self.discrepancy, str):
+            head = HeadFeatures(base, target, domains, **options)
+            result = self._weigh(base, head.target, head.domains, n_samples, len(classes))
+            result = _for_row_counters(result, target, domains, len(classes))
+
+            def fit(logistic, target, domains):
+                return self._fit_estimator(
+                    logistic, "sample_weight", target, domains, classes, result
+                )
+
+            options["start"] = head.start(fit)
+        else:
+            result = self._weigh(base, target, domains, n_samples, len(classes))
+        estimator = train_weighted(
             base,
             target,
             _at_the_targets_class_shares(domains, result.own_intercepts),
             result.weights.source_weights,
-            seed=seed,
-            verbose=self.verbose,
-            checkpoint=self.checkpoint,
+            **options,
         )
+        return estimator, result
 
     def _fit_by_all_parameters(self, base, target, domains, seed):
         """The paper's rules: weights from all parameters, once or along the training."""

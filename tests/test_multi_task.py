@@ -69,22 +69,6 @@ def test_workers_seeds_and_pickles_change_nothing(stacked):
     assert_array_equal(pickle.loads(pickle.dumps(one)).predict_proba(X, task), p)
 
 
-def test_networks_share_the_training_that_finds_features(stacked, monkeypatch):
-    import skuowq.networks
-
-    trained, right = [], skuowq.networks.train_weighted
-
-    def counting(*arguments, **options):
-        trained.append(options["seed"])
-        return right(*arguments, **options)
-
-    monkeypatch.setattr(skuowq.networks, "train_weighted", counting)
-    X, y, task = stacked
-    clf = MultiTaskUOWQClassifier(make_net(), random_state=0).fit(X, y, task=task)
-    assert len(trained) == 1 + 3
-    assert clf.score(X, y, task) > 0.6
-
-
 def test_folds_and_grids_cut_the_tasks_with_the_rows(stacked):
     X, y, task = stacked
     clf = MultiTaskUOWQClassifier(LogisticRegression())

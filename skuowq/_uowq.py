@@ -54,8 +54,8 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     estimator : classifier, default=None
-        Any classifier whose ``fit`` takes ``sample_weight``, or a pipeline that ends in one; None
-        is :class:`~sklearn.linear_model.LogisticRegression`. The weights come from a softmax
+        Any classifier whose ``fit`` takes ``sample_weight``, or a pipeline that ends in one, or a
+        skorch ``NeuralNetClassifier``; None is :class:`~sklearn.linear_model.LogisticRegression`. The weights come from a softmax
         regression on the same rows: with the same features and ``C`` for a logistic regression
         (its other options aside), on standardised columns, imputed and with categories as
         indicators, otherwise.
@@ -185,6 +185,14 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     apart, are shrunk to the sources'. Sources whose biases cancel are not recognised. Without own
     intercepts, as with a given `discrepancy` or "plugin", class shares count as distance. Check
     with :func:`skuowq.metrics.negative_transfer_gap`.
+
+    Networks. A skorch net is trained by skorch's own loop on all rows, each batch with rows of the
+    target; callbacks, schedulers, early stopping on the target's rows (the net's `train_split`),
+    checkpoints and devices (also ``device="auto"``) are the net's. An epoch is as many steps as all
+    rows fill batches, whatever they weigh. Of steps (1) to (6) the first five run on the inputs of
+    the last linear layer, after a training on the sources alone: features that had seen the
+    target's labels would make every source look perfect. Then that layer is set to the weighted
+    fit, and the whole network is trained on the weighted rows.
 
     Weights, errors and the promised gain describe the softmax model. For another estimator they
     are a stand-in: it may gain less, or be harmed. Because trees count rows, and would give leaves

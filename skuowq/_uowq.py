@@ -55,10 +55,10 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     ----------
     estimator : classifier, default=None
         Any classifier whose ``fit`` takes ``sample_weight``, or a pipeline that ends in one, or a
-        skorch ``NeuralNetClassifier``; None is :class:`~sklearn.linear_model.LogisticRegression`. The weights come from a softmax
-        regression on the same rows: with the same features and ``C`` for a logistic regression
-        (its other options aside), on standardised columns, imputed and with categories as
-        indicators, otherwise.
+        skorch ``NeuralNetClassifier``; None is :class:`~sklearn.linear_model.LogisticRegression`.
+        The weights come from a softmax regression on the same rows: with the same features and
+        ``C`` for a logistic regression (its other options aside), on standardised columns, imputed
+        and with categories as indicators, otherwise.
     discrepancy : {"reml", "debiased", "plugin"} or array of shape (n_sources, n_sources), \
             default="reml"
         Estimator of the discrepancy, or the discrepancy itself, squared and per parameter. "reml"
@@ -187,12 +187,12 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     with :func:`skuowq.metrics.negative_transfer_gap`.
 
     Networks. A skorch net is trained by skorch's own loop on all rows, each batch with rows of the
-    target; callbacks, schedulers, early stopping on the target's rows (the net's `train_split`),
-    checkpoints and devices (also ``device="auto"``) are the net's. An epoch is as many steps as all
-    rows fill batches, whatever they weigh. Of steps (1) to (6) the first five run on the inputs of
-    the last linear layer, after a training on the sources alone: features that had seen the
-    target's labels would make every source look perfect. Then that layer is set to the weighted
-    fit, and the whole network is trained on the weighted rows.
+    target; callbacks, schedulers, early stopping on the target's rows (the net's `train_split`) and
+    devices (also ``device="auto"``) are the net's. An epoch has as many steps as the rows of
+    positive weight fill batches. Of steps (1) to (6) the first five run on the inputs of the last
+    linear layer, after a training on the sources alone: features that had seen the target's labels
+    would make every source look perfect. Then that layer is set to the weighted fit, and the whole
+    network is trained on the weighted rows.
 
     Weights, errors and the promised gain describe the softmax model. For another estimator they
     are a stand-in: it may gain less, or be harmed. Because trees count rows, and would give leaves

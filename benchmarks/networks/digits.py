@@ -93,6 +93,11 @@ def fixed(weight_of):
         )
         weights = [weight_of(name, len(y), sources) for name in sources]
         seed = np.random.RandomState(seed).randint(2**31 - 1)
+        # As many steps as with all rows: an epoch has those of the rows that weigh.
+        sizes = np.array([len(y), *(len(y_k) for _, y_k in sources.values())])
+        used = sizes[np.append(True, np.array(weights) > 0)].sum()
+        steps = net.max_epochs * -(-sizes.sum() // net.batch_size)
+        net.set_params(max_epochs=round(steps / -(-used // net.batch_size)))
         trained = train_weighted(net, target, domains, weights, seed=seed)
         return lambda X: predict_proba(trained, X)
 

@@ -48,10 +48,9 @@ class WeightedRows:
 
 
 class DomainBatches:
-    """Iterate over an epoch: as many batches as all rows fill, whatever the sources weigh.
+    """Iterate over an epoch: as many batches as the rows of positive weight fill.
 
-    So a net that learns from a few rows of positive weight makes as many steps as one that learns
-    from all. A batch's share of target rows is their share of all weight, but at least one row.
+    A batch's share of target rows is their share of all weight, but at least one row.
     The order comes from torch's global generator, so that a training is one stream of random
     numbers.
 
@@ -69,10 +68,11 @@ class DomainBatches:
         self.rows = rows
         self.process = process
         self.n_processes = n_processes
-        self.batch_size = min(batch_size, len(rows))
+        self.batch_size = batch_size
 
     def __len__(self):
-        return -(-len(self.rows) // self.batch_size)
+        used = self.rows.n_target + int((self.rows.weight[self.rows.n_target :] > 0).sum())
+        return -(-used // min(self.batch_size, used))
 
     def __iter__(self):
         weight, n = self.rows.weight, self.rows.n_target

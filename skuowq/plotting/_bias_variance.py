@@ -102,7 +102,7 @@ class BiasVarianceDisplay:
             x,
             variance,
             total,
-            color="#e8a87c",
+            facecolor="#e8a87c",
             edgecolor="#a04a12",
             hatch="///",
             linewidth=0.6,

@@ -53,14 +53,16 @@ class HeadFeatures:
         parts = [self._inputs, *(as_inputs(self.net, domain.X) for domain in domains)]
         features = head_inputs(self.net, parts)
         stacked = np.concatenate(features)
-        self.centre, self.scale = stacked.mean(axis=0), stacked.std(axis=0)
+        weight = np.concatenate([domain.sample_weight for domain in (target, *domains)])
+        self.centre = np.average(stacked, axis=0, weights=weight)
+        self.scale = np.sqrt(np.average((stacked - self.centre) ** 2, axis=0, weights=weight))
         self.scale[self.scale == 0] = 1.0
         self.target, *self.domains = (
             replace(domain, X=(X - self.centre) / self.scale)
             for domain, X in zip([target, *domains], features, strict=True)
         )
 
-    def start(self, fit):
+    def start(self, fit, classes, source_weights):
         """State of the network with the weighted softmax fit for a head.
 
         Parameters
@@ -68,11 +70,20 @@ class HeadFeatures:
         fit : callable
             ``fit(logistic, target, domains)`` returns a logistic regression fitted to the domains
             with their weights.
+        classes : ndarray of shape (n_classes,)
+        source_weights : ndarray of shape (n_sources,)
         """
         from .networks import state_with_head
 
+        used = [self.target.y]
+        used += [D.y for D, w in zip(self.domains, source_weights, strict=True) if w > 0]
+        if len(np.unique(np.concatenate(used))) < 2:
+            return self.net.module_.state_dict()
         logistic = fit(LogisticRegression(**_HEAD), self.target, self.domains)
-        coef = logistic.coef_ / self.scale
-        return state_with_head(
-            self.net, self._inputs, coef, logistic.intercept_ - coef @ self.centre
-        )
+        coef, intercept = logistic.coef_, logistic.intercept_
+        if len(coef) == 1:
+            coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2
+        coef = coef / self.scale
+        intercept = intercept - coef @ self.centre
+        seen = np.searchsorted(classes, logistic.classes_)
+        return state_with_head(self.net, self._inputs, seen, coef, intercept)

@@ -155,8 +155,7 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
         else:
             X, y = validate_data(self, X, y, **array_checks(base))
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        task = np.zeros(len(y), dtype=int) if task is None else column_or_1d(task)
-        check_consistent_length(X, task)
+        task = np.zeros(len(y), dtype=int) if task is None else _check_task(task, len(y))
         used = np.flatnonzero(weight > 0)
         tasks = np.unique(task[used])
         rows = {name: used[task[used] == name] for name in tasks.tolist()}
@@ -167,8 +166,8 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
         for name, (_, labels, _) in parts.items():
             if len(parts) > 1 and len(np.unique(labels)) < 2:
                 raise ValueError(
-                    f"task {name!r} has the single class {labels[0]!r}: it cannot tell classes "
-                    "apart. Pass rows of at least two classes of each task, or leave it out."
+                    f"task {name!r} has the single class {labels.tolist()[0]!r}: it cannot tell "
+                    "classes apart. Pass rows of at least two classes of it, or leave it out."
                 )
         seed = self.random_state
         if seed is not None:
@@ -252,8 +251,9 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
                 f"task is missing, and there are {len(self.tasks_)} tasks: pass task=, each row's, "
                 f"one of {self.tasks_.tolist()}"
             )
-        task = np.full(X.shape[0], self.tasks_[0]) if task is None else column_or_1d(task)
-        check_consistent_length(X, task)
+        if task is None:
+            task = np.full(X.shape[0], self.tasks_[0])
+        task = _check_task(task, X.shape[0])
         unknown = np.setdiff1d(task, self.tasks_)
         if len(unknown):
             raise ValueError(
@@ -275,6 +275,17 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = base.sparse
         tags.input_tags.allow_nan = base.allow_nan
         return tags
+
+
+def _check_task(task, n_rows):
+    task = np.asarray(task)
+    if task.shape != (n_rows,):
+        raise ValueError(
+            f"task has shape {task.shape}, and there are {n_rows} rows: pass each row's task"
+        )
+    if any(name is None or name != name for name in task.tolist()):
+        raise ValueError("task holds missing values: name every row's task, or leave the row out")
+    return task
 
 
 def _fit_task(classifier, name, parts):

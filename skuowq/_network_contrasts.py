@@ -75,7 +75,7 @@ class NetworkContrasts:
             for k, domain in enumerate(to_train)
         )
         self.sources = [_parameters(source) for source in source_estimators or states]
-        _check_states(self.sources, start.module_)
+        _check_states(self.sources, start.module_, given=source_estimators is not None)
         self.measure(start)
 
     def measure(self, net):
@@ -91,7 +91,9 @@ class NetworkContrasts:
         module.zero_grad(set_to_none=True)
         self.n_parameters = sum(value.numel() for value in point.values())
         X = as_inputs(net, self.target.X).to(net.device)
-        softmax = isinstance(net.criterion_, torch.nn.NLLLoss)
+        output = "probabilities" if isinstance(net.criterion_, torch.nn.NLLLoss) else "logits"
+        if isinstance(net.criterion_, torch.nn.BCEWithLogitsLoss):
+            output = "logit"
         gram = projected_fisher(
             module,
             point,
@@ -99,7 +101,7 @@ class NetworkContrasts:
             X,
             origin=point,
             sample_weight=torch.tensor(self.target.sample_weight),
-            output="probabilities" if softmax else "logits",
+            output=output,
         )
         self.weights, self.discrepancy = weights_and_discrepancy(
             gram / self.n_parameters,
@@ -141,6 +143,15 @@ class DynamicRule:
         return weights
 
     @property
+    def key(self):
+        """What tells a training under this rule from others."""
+        states = [
+            {name: value.cpu().numpy() for name, value in source.items()}
+            for source in self.contrasts.sources
+        ]
+        return self.every, self.n_updates, self.contrasts.options, states
+
+    @property
     def progress(self):
         """What an interrupted training must keep."""
         found = self.contrasts
@@ -168,17 +179,25 @@ def _train_alone(net, domain, *, keep_module, **options):
 
 def _parameters(source):
     """The parameters of a fitted net, or of a module's state given as it is."""
+    if hasattr(source, "named_parameters"):
+        return {name: value.detach() for name, value in source.named_parameters()}
+    if not isinstance(source, dict) and not hasattr(source, "module_"):
+        raise TypeError(
+            f"source_estimators holds a {type(source).__name__} that is no fitted net: pass fitted "
+            "skorch nets, torch modules or their states"
+        )
     if hasattr(source, "module_"):
         return {name: value.detach() for name, value in source.module_.named_parameters()}
     return source
 
 
-def _check_states(states, module):
+def _check_states(states, module, given):
     shapes = {name: tuple(value.shape) for name, value in module.named_parameters()}
     for i, state in enumerate(states):
         found = {name: tuple(state[name].shape) for name in shapes if name in state}
         if found != shapes:
+            whose = f"source_estimators[{i}]" if given else f"the network trained on source {i}"
             raise ValueError(
-                f"source_estimators[{i}] has other parameters than the target's network: pass "
-                "networks of one module and size, fine-tuned from one initial network"
+                f"{whose} has other parameters than the target's: use networks of one module and "
+                "size on all domains, with an output for every class"
             )

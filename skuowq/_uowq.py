@@ -419,7 +419,7 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
                     logistic, "sample_weight", target, domains, classes, result
                 )
 
-            options["start"] = head.start(fit)
+            options["start"] = head.start(fit, classes, result.weights.source_weights)
         else:
             result = self._weigh(base, target, domains, n_samples, len(classes))
         estimator = train_weighted(
@@ -569,7 +569,9 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
     def _network_proba(self, X):
         from .networks import predict_proba
 
-        return predict_proba(self.estimator_, X)[:, : len(self.classes_)]
+        # A network may have more outputs than there are classes.
+        probabilities = predict_proba(self.estimator_, X)[:, : len(self.classes_)]
+        return probabilities / probabilities.sum(axis=1, keepdims=True)
 
     @available_if(_estimator_has("decision_function"))
     def decision_function(self, X):

@@ -109,10 +109,12 @@ def test_bad_input_is_named(stacked):
         clf.predict(X)
     with pytest.raises(ValueError, match=r"task holds \['nowhere'\]"):
         clf.predict(X[:2], ["here", "nowhere"])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match=r"task has shape \(169,\), and there are 170 rows"):
         clf.predict(X, task[:-1])
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match=r"task has shape \(169,\), and there are 170 rows"):
         clf.fit(X, y, task=task[:-1])
+    with pytest.raises(ValueError, match="task holds missing values"):
+        clf.fit(X, y, task=np.where(task == "far", None, task))
     one_class = y.copy()
     one_class[task == "far"] = 0
     with pytest.raises(ValueError, match=r"'far'.*single class"):

@@ -60,8 +60,8 @@ def projected_fisher(
         nothing.
     batch_size : int, default=512
         Rows at a time. Increasing it is faster up to a point, at the cost of memory.
-    output : {"logits", "probabilities"}, default="logits"
-        What the module returns.
+    output : {"logits", "probabilities", "logit"}, default="logits"
+        What the module returns; "logit" is one for each row, of the second of two classes.
 
     Returns
     -------
@@ -90,8 +90,13 @@ def projected_fisher(
     """
     import torch
 
-    if output not in ("logits", "probabilities"):
-        raise ValueError(f"output is {output!r}, and must be 'logits' or 'probabilities'")
+    if output not in ("logits", "probabilities", "logit"):
+        raise ValueError(f"output is {output!r}, and must be 'logits', 'probabilities' or 'logit'")
+    if sample_weight is not None and len(sample_weight) != len(X):
+        raise ValueError(
+            f"sample_weight has {len(sample_weight)} entries, and X has {len(X)} rows: pass one "
+            "for each"
+        )
     if not isinstance(batch_size, Integral) or batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}, and must be an integer of at least 1")
     if not directions:
@@ -105,7 +110,7 @@ def projected_fisher(
     weight = torch.ones(len(X)) if sample_weight is None else torch.as_tensor(sample_weight)
     weight = (weight.double() / weight.double().sum()).to(X.device)
     gram = np.zeros((len(directions), len(directions)))
-    was_training = module.training
+    modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()
     try:
         with torch.no_grad():
@@ -115,7 +120,8 @@ def projected_fisher(
                 log_p, changes = _changes(module, point, directions, origin, rows, output)
                 gram += _batch_gram(log_p, changes, labels, weight[start : start + batch_size])
     finally:
-        module.train(was_training)
+        for layer, was_training in modes:
+            layer.training = was_training
     return gram
 
 
@@ -206,7 +212,18 @@ def _log_probabilities(returned, output):
     import torch
 
     returned = returned[0] if isinstance(returned, tuple) else returned
-    return torch.log_softmax(returned, dim=-1) if output == "logits" else torch.log(returned)
+    if output == "logit":
+        logit = returned.reshape(len(returned), -1)
+        returned = torch.cat([torch.zeros_like(logit), logit], dim=1)
+    if returned.ndim != 2 or returned.shape[1] < 2:
+        raise ValueError(
+            f"the module returns shape {tuple(returned.shape)}, and must return a row of at least "
+            "two numbers for each input: pass output='logit' for one logit of two classes"
+        )
+    if output == "probabilities":
+        # Where a class is ruled out nothing changes, and its logarithm is not asked for.
+        return torch.log(returned.clamp_min(torch.finfo(returned.dtype).tiny))
+    return torch.log_softmax(returned, dim=-1)
 
 
 def _batch_gram(log_p, changes, labels, weight):

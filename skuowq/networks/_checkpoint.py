@@ -1,8 +1,10 @@
 """Trainings on disk: what an interrupted one needs to go on as if nothing had happened.
 
-A training is known by its data, weights, seed, sizes and network; each has a file of its own in the
-folder, so that trainings in parallel do not meet. After every epoch the file holds the net, with
-optimiser, callbacks and history, and the state of the random generators.
+A training is known by its data, weights and seed, by the network's class and parameters, callbacks
+included, and by where it starts; each has a file of its own in the folder, so that trainings in
+parallel do not meet. What code a class has is not seen: delete the folder after changing it. After
+every epoch the file holds the net, with optimiser, callbacks and history, and the state of the
+random generators.
 """
 
 import os
@@ -11,6 +13,11 @@ from pathlib import Path
 
 import joblib
 import torch
+from sklearn.base import clone
+from torch.nn.parameter import is_lazy
+
+# Parameters of a net that change nothing of what it learns.
+_NO_MATTER = ("verbose", "device", "accelerator", "callbacks__print_log__sink")
 
 
 class Checkpoint:
@@ -24,23 +31,35 @@ class Checkpoint:
         Initialised, before training.
     rows : WeightedRows
     seed : int
+    origin : tuple
+        What else decides the training: the state it starts from, the rule of its weights.
     """
 
-    def __init__(self, folder, net, rows, seed):
+    def __init__(self, folder, net, rows, seed, origin):
         folder = Path(folder)
+        if folder.is_file():
+            raise ValueError(f"checkpoint={str(folder)!r} is a file: pass a folder, new or old")
         folder.mkdir(parents=True, exist_ok=True)
-        shapes = {key: tuple(value.shape) for key, value in net.module_.state_dict().items()}
-        settings = [type(net.module_).__name__, shapes, type(net.optimizer_).__name__]
-        settings += [net.max_epochs, net.batch_size, net.lr, seed]
+        parameters = {
+            name: value
+            for name, value in clone(net).get_params(deep=False).items()
+            if name not in _NO_MATTER
+        }
+        kind = [f"{cls.__module__}.{cls.__qualname__}" for cls in net.own_class.__mro__]
+        state = {
+            name: value.cpu().numpy()
+            for name, value in net.module_.state_dict().items()
+            if not is_lazy(value)
+        }
         data = [rows.X.numpy(), rows.y.numpy(), rows.weight.numpy()]
-        self.path = folder / f"{joblib.hash([settings, data])}.pkl"
+        try:
+            key = joblib.hash([kind, parameters, state, data, seed, origin])
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise _not_pickled(error) from error
+        self.path = folder / f"{key}.pkl"
 
-    def save(self, net, own_class, source_weights, rule, *, finished):
+    def save(self, net, source_weights, rule, *, finished):
         """Replace the file at one stroke: a killed process leaves the old one or the new one."""
-        weighted = type(net)
-        # As the user's net, without what the training adds.
-        own = {name: net.__dict__.pop(name) for name in net.training_attributes}
-        net.__class__ = own_class
         state = {
             "source_weights": list(source_weights),
             "rule": rule,
@@ -57,13 +76,7 @@ class Checkpoint:
         try:
             content = pickle.dumps({"net": net, **state})
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise ValueError(
-                f"the network cannot be pickled ({error}), so a checkpoint cannot hold it: define "
-                "its module and callbacks at the top of a module, without lambdas"
-            ) from error
-        finally:
-            net.__class__ = weighted
-            net.__dict__.update(own)
+            raise _not_pickled(error) from error
         temporary = self.path.with_suffix(f".{os.getpid()}.part")
         temporary.write_bytes(content)
         os.replace(temporary, self.path)
@@ -72,7 +85,12 @@ class Checkpoint:
         """What was saved, or None."""
         if not self.path.exists():
             return None
-        saved = pickle.loads(self.path.read_bytes())
+        try:
+            saved = pickle.loads(self.path.read_bytes())
+        except (pickle.UnpicklingError, EOFError, AttributeError) as error:
+            raise ValueError(
+                f"the checkpoint {self.path} cannot be read ({error}): delete it to train anew"
+            ) from error
         net = saved["net"]
         # Pickled apart from the optimiser that the net has, schedulers would move a copy of it.
         for name, callback in net.callbacks_:
@@ -87,3 +105,10 @@ class Checkpoint:
         torch.set_rng_state(saved["random"])
         if "random_cuda" in saved and torch.cuda.is_available():
             torch.cuda.set_rng_state(saved["random_cuda"])
+
+
+def _not_pickled(error):
+    return ValueError(
+        f"the network cannot be pickled ({error}), so a checkpoint cannot hold it: define its "
+        "module and callbacks at the top of a module, without lambdas"
+    )

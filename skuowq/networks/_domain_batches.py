@@ -83,7 +83,8 @@ class DomainBatches:
         n_ours = size
         if len(theirs):
             expected = round(size * float(weight[:n].sum()) / total)
-            n_ours = max(1, min(expected, n, size - 1))
+            # No source row twice in a batch, where the target has rows enough.
+            n_ours = max(1, min(max(expected, size - len(theirs)), n, size - 1))
         # What a row of a batch stands for, in rows, over the weight of all.
         scale = torch.full((size,), n / (n_ours * total))
         scale[n_ours:] = len(theirs) / (max(size - n_ours, 1) * total)

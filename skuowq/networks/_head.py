@@ -48,7 +48,7 @@ def head_inputs(net, parts):
     return features
 
 
-def state_with_head(net, X, coef, intercept):
+def state_with_head(net, X, outputs, coef, intercept):
     """The module's state with another head: of a softmax regression on its inputs.
 
     Parameters
@@ -57,26 +57,29 @@ def state_with_head(net, X, coef, intercept):
         Initialised.
     X : Tensor
         Some inputs of the network.
+    outputs : ndarray of shape (n_classes,)
+        Which output stands for each class of the regression.
     coef : ndarray of shape (n_classes, n_features)
     intercept : ndarray of shape (n_classes,)
-        Of two classes also one row, the logit of the second, as scikit-learn has it.
 
     Returns
     -------
     state : dict of str to Tensor
-        Outputs beyond the classes are ruled out by their bias, where the head has one.
+        Other outputs are ruled out by their bias, where the head has one. A head of one output, the
+        logit of the second of two classes, gets the difference.
     """
     state = {name: value.clone() for name, value in net.module_.state_dict().items()}
     name = _head_name(net, X[:2])
     prefix = f"{name}." if name else ""
     weight, bias = state[f"{prefix}weight"], state.get(f"{prefix}bias")
-    if len(coef) == 1 and len(weight) > 1:
-        coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2
+    if len(weight) == 1:
+        outputs, coef, intercept = [0], coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+    outputs = torch.as_tensor(outputs).to(weight.device)
     weight.zero_()
-    weight[: len(coef)] = torch.as_tensor(coef).to(weight)
+    weight[outputs] = torch.as_tensor(coef).to(weight)
     if bias is not None:
         bias.fill_(intercept.min() - _RULED_OUT)
-        bias[: len(coef)] = torch.as_tensor(intercept).to(bias)
+        bias[outputs] = torch.as_tensor(intercept).to(bias)
     return state
 
 

@@ -26,4 +26,7 @@ def predict_proba(net, X):
     # Not `copy`, which would pickle the net.
     twin = type(net).__new__(type(net))
     twin.__dict__.update(net.__dict__, module_=deepcopy(net.module_).double())
-    return twin.predict_proba(as_inputs(twin, X))
+    try:
+        return twin.predict_proba(as_inputs(twin, X))
+    except RuntimeError:  # A module that makes tensors of its own precision takes no other.
+        return net.predict_proba(as_inputs(net, X))

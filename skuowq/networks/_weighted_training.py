@@ -76,8 +76,13 @@ def train_weighted(
         trained.__class__ = weighted_class
         try:
             trained.initialize()
-            rows = stacked_rows(trained, target, sources, source_weights)
-            file = None if checkpoint is None else Checkpoint(checkpoint, trained, rows, seed)
+            rows = stacked_rows(trained, target, sources, source_weights, seed)
+            trained.own_class = own_class
+            file = None
+            if checkpoint is not None:
+                numbers = start and {name: value.cpu().numpy() for name, value in start.items()}
+                origin = (numbers, getattr(rule, "key", None))
+                file = Checkpoint(checkpoint, trained, rows, seed, origin)
             saved = None if file is None else file.load()
             if saved is not None:
                 trained = saved["net"]
@@ -111,9 +116,9 @@ def train_weighted(
     return trained
 
 
-def stacked_rows(net, target, sources, source_weights):
+def stacked_rows(net, target, sources, source_weights, seed):
     """All rows as tensors of the dtypes that the net takes."""
-    domains = [merge_duplicates(target), *sources]
+    domains = [merge_duplicates(target, seed), *sources]
     X = as_inputs(net, np.concatenate([domain.X for domain in domains]))
     y = torch.tensor(np.concatenate([domain.y for domain in domains]))
     # Two classes by one logit take labels as numbers.
@@ -125,8 +130,8 @@ def stacked_rows(net, target, sources, source_weights):
     return WeightedRows(X, y, own_weight, domain, source_weights)
 
 
-def merge_duplicates(domain):
-    """Rows in lexicographic order, equal ones as one with the sum of their weights.
+def merge_duplicates(domain, seed):
+    """Equal rows as one with the sum of their weights, in an order that the seed decides.
 
     So a row of weight 2 trains like the row twice, and the order of the target's rows is nothing.
     Targets too large to sort in a moment are left as they are: there neither matters.
@@ -138,7 +143,10 @@ def merge_duplicates(domain):
         np.column_stack([domain.y, flat]), axis=0, return_index=True, return_inverse=True
     )
     weight = np.bincount(place.ravel(), domain.sample_weight)
-    return replace(domain, X=domain.X[first], y=domain.y[first], sample_weight=weight)
+    # Sorted rows would be dealt into folds of unlike rows.
+    order = np.random.RandomState(seed).permutation(len(first))
+    first = first[order]
+    return replace(domain, X=domain.X[first], y=domain.y[first], sample_weight=weight[order])
 
 
 def as_inputs(net, X):
@@ -195,7 +203,17 @@ class _WeightedRowsMixin:
     def save(self, *, finished):
         weights = self.trains.source_weights[1:].tolist()
         rule = None if self.rule is None else self.rule.progress
-        self.file.save(self, self.own_class, weights, rule, finished=finished)
+        self.file.save(self, weights, rule, finished=finished)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        return {
+            name: value for name, value in state.items() if name not in self.training_attributes
+        }
+
+    def __reduce_ex__(self, protocol):
+        # As the user's net: nobody else knows this class.
+        return _blank, (self.own_class,), self.__getstate__()
 
     def get_split_datasets(self, X, y=None, **fit_params):
         rows = self.rows
@@ -216,6 +234,10 @@ class _WeightedRowsMixin:
             return super().get_iterator(dataset, training=training)
         size = self.get_params_for("iterator_train").get("batch_size", self.batch_size)
         size = len(dataset) if size == -1 else size
+        if size < 2 and dataset.n_target < len(dataset):
+            raise ValueError(
+                f"batch_size is {size}, and a batch holds target and source rows: pass 2 or more"
+            )
         accelerator = getattr(self, "accelerator", None)
         if accelerator is None:
             return DomainBatches(dataset, size)
@@ -231,6 +253,11 @@ class _WeightedRowsMixin:
 
     def get_loss(self, y_pred, y_true, *args, **kwargs):
         weight = getattr(y_true, "row_weight", None)
+        if weight is None and kwargs.get("training"):
+            raise ValueError(
+                f"{self.own_class.__name__} hands other labels to the loss than its batch has, and "
+                "their weights are lost: leave the batch's y as it is in train_step"
+            )
         if weight is None:
             return super().get_loss(y_pred, y_true, *args, **kwargs)
         reduction = self.criterion_.reduction
@@ -239,17 +266,28 @@ class _WeightedRowsMixin:
             losses = super().get_loss(y_pred, y_true, *args, **kwargs)
         finally:
             self.criterion_.reduction = reduction
+        if losses.shape != weight.shape:
+            raise ValueError(
+                f"the loss has shape {tuple(losses.shape)}, and rows can be weighed only in one of "
+                f"shape {tuple(weight.shape)}: use a criterion of torch's that has a loss for each "
+                "row with reduction='none'"
+            )
         return losses @ weight.to(losses)
 
 
+def _blank(kind):
+    """An object of a class, without its attributes: what unpickling starts from."""
+    return kind.__new__(kind)
+
+
 def _feasible_split(split, labels):
-    """The net's own split, in as many parts as every class of the target has rows."""
-    if not isinstance(split, ValidSplit) or not isinstance(split.cv, int) or not split.stratified:
+    """The net's own split, in as many parts as there are rows, and stratified where it can be."""
+    if not isinstance(split, ValidSplit) or not isinstance(split.cv, int):
         return split
-    fewest = min(Counter(labels.tolist()).values())
-    if fewest >= split.cv:
-        return split
-    return ValidSplit(fewest, stratified=True) if fewest > 1 else None
+    n_rows, fewest = len(labels), min(Counter(labels.tolist()).values())
+    if split.stratified and fewest > 1:
+        return ValidSplit(min(split.cv, fewest), stratified=True)
+    return ValidSplit(min(split.cv, n_rows)) if n_rows > 1 else None
 
 
 def _check_outputs(net, rows):

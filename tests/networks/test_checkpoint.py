@@ -126,3 +126,44 @@ def test_a_checkpoint_needs_an_integer_seed(tasks, tmp_path):
         make(checkpoint=tmp_path).set_params(random_state=np.random.RandomState(0)).fit(
             tasks.X_target, tasks.y_target, sources=tasks.sources
         )
+
+
+CHANGES = {
+    "weight decay": {"optimizer__weight_decay": 0.1},
+    "label smoothing": {"criterion__label_smoothing": 0.2},
+    "scheduler": {"callbacks": [FitShapes(), LRScheduler("StepLR", step_size=1, gamma=0.1)]},
+    "split": {"train_split": None},
+    "module": {"module__n_hidden": 3},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_network_is_another_training(change, tasks, tmp_path):
+    def fit(checkpoint, **options):
+        net = make_net(**({"max_epochs": 3, "train_split": ValidSplit(3)} | options))
+        clf = UOWQClassifier(net, random_state=0, checkpoint=checkpoint)
+        return clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+
+    fit(tmp_path)
+    changed = fit(tmp_path, **CHANGES[change])
+    assert_array_equal(
+        changed.predict_proba(tasks.X_test),
+        fit(None, **CHANGES[change]).predict_proba(tasks.X_test),
+    )
+
+
+def test_another_rule_is_another_training(tasks, tmp_path):
+    options = {"parameters": "all", "discrepancy": "plugin"}
+    for change in ({"update_every": 1}, {"update_every": 2}, {"n_updates": 0}, {"n_updates": 1}):
+        kept = fit(tasks, checkpoint=tmp_path, **options, **change)
+        assert_array_equal(kept.history_, fit(tasks, **options, **change).history_)
+
+
+def test_a_broken_or_misplaced_checkpoint_is_named(tasks, tmp_path):
+    fit(tasks, checkpoint=tmp_path)
+    for file in tmp_path.glob("*.pkl"):
+        file.write_bytes(b"broken")
+    with pytest.raises(ValueError, match="cannot be read.*delete it"):
+        fit(tasks, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="is a file: pass a folder"):
+        fit(tasks, checkpoint=file)

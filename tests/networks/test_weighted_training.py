@@ -1,12 +1,14 @@
 """Batches, losses and splits of the weighted training, and the net that comes back."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
 from nets import MLP, make_net
 from numpy.testing import assert_allclose, assert_array_equal
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
-from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
 
@@ -179,7 +181,7 @@ def test_validation_rows_are_the_targets():
     few = train_weighted(net, make_domain(4, 3), [NEAR], [1.0], seed=0)
     assert "valid_loss" in few.history[-1]
     one = Domain(TARGET.X[:3], np.array([0, 0, 1]), np.ones(3))
-    assert "valid_loss" not in train_weighted(net, one, [NEAR], [1.0], seed=0).history[-1]
+    assert "valid_loss" in train_weighted(net, one, [NEAR], [1.0], seed=0).history[-1]
 
 
 def make_default_split():
@@ -279,7 +281,7 @@ def test_integers_are_looked_up_where_a_network_looks_up():
 
 def test_equal_rows_are_one_with_their_weights():
     doubled = Domain(np.repeat(TARGET.X, 2, axis=0), np.repeat(TARGET.y, 2), np.full(24, 0.5))
-    merged, alone = merge_duplicates(doubled), merge_duplicates(TARGET)
+    merged, alone = merge_duplicates(doubled, 0), merge_duplicates(TARGET, 0)
     assert_array_equal(merged.X, alone.X)
     assert_array_equal(merged.y, alone.y)
     assert_allclose(merged.sample_weight, 1)
@@ -294,3 +296,55 @@ def test_equal_rows_are_one_with_their_weights():
 def test_device_auto():
     fitted = train_weighted(make_net(device="auto", max_epochs=1), TARGET, [], [], seed=0)
     assert fitted.device in ("cpu", "mps")
+
+
+class Forgetful(NeuralNetClassifier):
+    def train_step_single(self, batch, **fit_params):
+        X, y = batch
+        return super().train_step_single((X, y.clone()), **fit_params)
+
+
+def test_weights_that_are_lost_on_the_way_are_missed():
+    net = Forgetful(MLP, criterion=nn.CrossEntropyLoss, train_split=None)
+    with pytest.raises(ValueError, match="Forgetful hands other labels to the loss"):
+        train_weighted(net, TARGET, [NEAR], [0.1], seed=0)
+
+
+def test_folds_are_not_of_sorted_rows():
+    target = make_domain(200, 6)
+    seen = {}
+
+    class Listener(Callback):
+        def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+            seen["train"] = dataset_train.X[: dataset_train.n_target, 0].mean().item()
+            seen["valid"] = np.mean([float(X[0]) for X, _ in dataset_valid])
+
+    net = make_net(train_split=make_default_split(), callbacks=[Listener()], max_epochs=1)
+    train_weighted(net, target, [], [], seed=0)
+    spread = target.X[:, 0].std()
+    assert abs(seen["train"] - seen["valid"]) < 4 * spread * np.sqrt(1 / 160 + 1 / 40)
+
+
+def test_a_target_of_three_rows_can_stop_early():
+    few = Domain(TARGET.X[:3], np.array([0, 0, 1]), np.ones(3))
+    callbacks = [EarlyStopping(patience=2), PickleEveryEpoch()]
+    net = make_net(train_split=make_default_split(), callbacks=callbacks, max_epochs=3)
+    fitted = train_weighted(net, few, [NEAR], [1.0], seed=0)
+    assert "valid_loss" in fitted.history[-1]
+    assert type(PickleEveryEpoch.last) is NeuralNetClassifier
+
+
+class PickleEveryEpoch(Callback):
+    last = None
+
+    def on_epoch_end(self, net, **kwargs):
+        PickleEveryEpoch.last = pickle.loads(pickle.dumps(net))
+
+
+def test_a_loss_for_the_batch_is_refused():
+    class Mean(nn.CrossEntropyLoss):
+        def forward(self, output, y):
+            return nn.functional.cross_entropy(output, y)
+
+    with pytest.raises(ValueError, match="rows can be weighed only in one of shape"):
+        train_weighted(make_net(criterion=Mean), TARGET, [NEAR], [1.0], seed=0)

@@ -163,7 +163,7 @@ def test_a_broken_or_misplaced_checkpoint_is_named(tasks, tmp_path):
     fit(tasks, checkpoint=tmp_path)
     for file in tmp_path.glob("*.pkl"):
         file.write_bytes(b"broken")
-    with pytest.raises(ValueError, match="cannot be read.*delete it"):
+    with pytest.raises(ValueError, match=r"cannot be read.*delete it"):
         fit(tasks, checkpoint=tmp_path)
     with pytest.raises(ValueError, match="is a file: pass a folder"):
         fit(tasks, checkpoint=file)

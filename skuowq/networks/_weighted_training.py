@@ -171,7 +171,10 @@ class _WeightedRowsMixin:
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         # Here, and not before: callbacks may fit the module's shape to the data as training begins.
         if self.begin_at is not None:
-            self.module_.load_state_dict(self.begin_at)
+            accelerator = getattr(self, "accelerator", None)
+            wrapped = self.module_
+            module = wrapped if accelerator is None else accelerator.unwrap_model(wrapped)
+            module.load_state_dict(self.begin_at)
         _check_outputs(self, self.rows)
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
 

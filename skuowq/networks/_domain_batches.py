@@ -88,20 +88,20 @@ class DomainBatches:
         # What a row of a batch stands for, in rows, over the weight of all.
         scale = torch.full((size,), n / (n_ours * total))
         scale[n_ours:] = len(theirs) / (max(size - n_ours, 1) * total)
-        streams = zip(self._cycle(ours, n_ours), self._cycle(theirs, size - n_ours), strict=True)
-        for parts in streams:
-            # All processes draw the same batch, as they have the same seed.
-            chosen = torch.cat(parts)
-            mine = slice(self.process % len(chosen), None, self.n_processes)
-            chosen, stands_for = chosen[mine], self.n_processes * scale[mine]
-            y = self.rows.y[chosen]
+        parts = [self._cycle(ours, n_ours), self._cycle(theirs, size - n_ours)]
+        chosen = torch.cat(parts, dim=1)
+        # All processes draw the same batches, as they have the same seed; each takes its part.
+        mine = slice(self.process % size, None, self.n_processes)
+        chosen, scale = chosen[:, mine], self.n_processes * scale[mine]
+        labels, weights = self.rows.y[chosen], weight[chosen] * scale
+        for rows, y, row_weight in zip(chosen, labels, weights, strict=True):
             # On the labels themselves, so that callbacks which read a batch find X and y as ever.
-            y.row_weight = weight[chosen] * stands_for
-            yield self.rows.X[chosen], y
+            y.row_weight = row_weight
+            yield self.rows.X[rows], y
 
     def _cycle(self, rows, size):
         """For every batch, `size` of the rows: in random order, again and again."""
         needed = len(self) * size
         passes = [rows[torch.randperm(len(rows))] for _ in range(-(-needed // max(len(rows), 1)))]
         order = torch.cat(passes) if passes else rows
-        return (order[k * size : (k + 1) * size] for k in range(len(self)))
+        return order[:needed].reshape(len(self), size)

@@ -1,9 +1,8 @@
 """SourceWeightsDisplay: what one row of each source is worth."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
+from skuowq.plotting._fitted import fitted_with
 from skuowq.plotting._matplotlib import import_pyplot
 
 _NEAR_ZERO = 0.01  # a source whose rows weigh less than this is drawn pale
@@ -77,18 +76,9 @@ class SourceWeightsDisplay:
         ImportError
             If matplotlib is missing.
         """
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        check_is_fitted(estimator)
-        source_weights = getattr(estimator, "source_weights_", None)
-        if source_weights is None or len(source_weights) == 0:
-            raise ValueError(
-                f"This {type(estimator).__name__} has no source weights to draw: fit an estimator "
-                "that weighs its sources, with fit(X, y, sources=...)."
-            )
+        estimator = fitted_with(estimator, "source_weights_", "source weights")
         display = cls(
-            source_weights=source_weights,
+            source_weights=estimator.source_weights_,
             n_samples=estimator.source_n_samples_,
             names=estimator.source_names_,
             n_target=estimator.n_target_,

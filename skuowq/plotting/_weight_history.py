@@ -1,9 +1,8 @@
 """WeightHistoryDisplay: how the weights came about."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
+from skuowq.plotting._fitted import fitted_with
 from skuowq.plotting._matplotlib import import_pyplot
 
 
@@ -62,17 +61,8 @@ class WeightHistoryDisplay:
         ImportError
             If matplotlib is missing.
         """
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        if isinstance(estimator, Pipeline):
-            estimator = estimator.steps[-1][1]
-        check_is_fitted(estimator)
-        history = getattr(estimator, "history_", None)
-        if history is None or np.size(history) == 0:
-            raise ValueError(
-                f"This {type(estimator).__name__} has no history of source weights: fit an "
-                "estimator that weighs its sources, with fit(X, y, sources=...)."
-            )
-        return cls(history=history, names=estimator.source_names_).plot(ax=ax)
+        estimator = fitted_with(estimator, "history_", "history of source weights")
+        return cls(history=estimator.history_, names=estimator.source_names_).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw.

@@ -11,9 +11,6 @@ from dataclasses import replace
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-# The head's fit is where the training starts: near the optimum is good enough.
-_HEAD = {"max_iter": 1000}
-
 
 class HeadFeatures:
     """A network trained on the sources, and the domains as its head sees them.
@@ -79,7 +76,7 @@ class HeadFeatures:
         used += [D.y for D, w in zip(self.domains, source_weights, strict=True) if w > 0]
         if len(np.unique(np.concatenate(used))) < 2:
             return self.net.module_.state_dict()
-        logistic = fit(LogisticRegression(**_HEAD), self.target, self.domains)
+        logistic = fit(LogisticRegression(max_iter=1000), self.target, self.domains)
         coef, intercept = logistic.coef_, logistic.intercept_
         if len(coef) == 1:
             coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2

@@ -1,21 +1,17 @@
 """MultiTaskUOWQClassifier: every task is the target once, and a source of the others."""
 
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.utils import check_random_state, column_or_1d, get_tags
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from ._uowq import UOWQClassifier
-from ._utils._base_estimator import array_checks, is_network
+from ._utils._base_estimator import AnyClassifierMixin, array_checks, is_network
 from ._utils._domains import is_frame
 from ._utils._sklearn import (
-    HasMethods,
-    Interval,
     StrOptions,
     _check_sample_weight,
     _fit_context,
@@ -24,7 +20,7 @@ from ._utils._sklearn import (
 from ._utils._sources import Sources
 
 
-class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
+class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator):
     """One classifier for each task, trained on all tasks with the weights best for it.
 
     Parameters
@@ -92,16 +88,18 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
     __metadata_request__predict_proba = {"task": True}  # noqa: RUF012
     __metadata_request__score = {"task": True}  # noqa: RUF012
 
-    _parameter_constraints = {  # noqa: RUF012
-        "estimator": [HasMethods("fit"), None],
-        "discrepancy": [StrOptions({"reml", "debiased", "plugin"})],
-        "n_updates": [Interval(Integral, 0, None, closed="left")],
-        "max_weight": [Interval(Real, 0, None, closed="left"), None],
-        "solver": [str, None],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints = {
+        name: UOWQClassifier._parameter_constraints[name]
+        for name in (
+            "estimator",
+            "n_updates",
+            "max_weight",
+            "solver",
+            "n_jobs",
+            "random_state",
+            "verbose",
+        )
+    } | {"discrepancy": [StrOptions({"reml", "debiased", "plugin"})]}
 
     def __init__(
         self,
@@ -265,16 +263,6 @@ class MultiTaskUOWQClassifier(ClassifierMixin, BaseEstimator):
             if len(rows):
                 found[rows] = getattr(clf, method)(_safe_indexing(X, rows))
         return found
-
-    def _base_estimator(self):
-        return LogisticRegression() if self.estimator is None else self.estimator
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        base = get_tags(self._base_estimator()).input_tags
-        tags.input_tags.sparse = base.sparse
-        tags.input_tags.allow_nan = base.allow_nan
-        return tags
 
 
 def _check_task(task, n_rows):

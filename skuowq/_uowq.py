@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
@@ -23,7 +22,7 @@ from ._network_contrasts import DynamicRule, NetworkContrasts
 from ._own_intercepts import class_share_ratios
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._source_report import SourceReport
-from ._utils._base_estimator import array_checks, is_network, sample_weight_name
+from ._utils._base_estimator import AnyClassifierMixin, array_checks, is_network, sample_weight_name
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
 from ._utils._domains import check_domains, concatenate_rows, is_frame
@@ -45,7 +44,7 @@ def _estimator_has(method):
     return check
 
 
-class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
+class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, BaseEstimator):
     """Classifier trained on target and sources, each source with its optimal weight.
 
     Measures how far each source is from the target, finds the weights that minimise the expected
@@ -605,16 +604,6 @@ class UOWQClassifier(BindSourcesMixin, ClassifierMixin, BaseEstimator):
             validate_data(self, X, reset=False, skip_check_array=True)
             return X
         return validate_data(self, X, reset=False, **array_checks(self.estimator_))
-
-    def _base_estimator(self):
-        return LogisticRegression() if self.estimator is None else self.estimator
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        base = get_tags(self._base_estimator()).input_tags
-        tags.input_tags.sparse = base.sparse
-        tags.input_tags.allow_nan = base.allow_nan
-        return tags
 
 
 def _for_row_counters(result, target, domains, n_classes):

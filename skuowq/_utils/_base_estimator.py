@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 from sklearn.base import is_regressor
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
@@ -72,3 +73,17 @@ def array_checks(estimator):
         "ensure_all_finite": "allow-nan" if tags.allow_nan or composite else True,
         "dtype": np.float64,
     }
+
+
+class AnyClassifierMixin:
+    """An estimator around `estimator`, any classifier, a logistic regression where it is None."""
+
+    def _base_estimator(self):
+        return LogisticRegression() if self.estimator is None else self.estimator
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        base = get_tags(self._base_estimator()).input_tags
+        tags.input_tags.sparse = base.sparse
+        tags.input_tags.allow_nan = base.allow_nan
+        return tags

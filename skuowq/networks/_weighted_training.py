@@ -67,17 +67,15 @@ def train_weighted(
     net : NeuralNetClassifier
         Fitted; of the class of `net`.
     """
-    original = clone(net)
-    device = _device(original)
+    device = _device(net)
     with _own_randomness(seed, device):
         trained = clone(net).set_params(device=device, verbose=verbose)
         own_class = type(trained)
         weighted_class = type(own_class.__name__, (_WeightedRowsMixin, own_class), {})
-        trained.__class__ = weighted_class
+        trained.__class__, trained.own_class = weighted_class, own_class
         try:
             trained.initialize()
             rows = stacked_rows(trained, target, sources, source_weights, seed)
-            trained.own_class = own_class
             file = None
             if checkpoint is not None:
                 numbers = start and {name: value.cpu().numpy() for name, value in start.items()}
@@ -86,11 +84,11 @@ def train_weighted(
             saved = None if file is None else file.load()
             if saved is not None:
                 trained = saved["net"]
-                trained.__class__ = weighted_class
+                trained.__class__, trained.own_class = weighted_class, own_class
                 if rule is not None:
                     rule.progress = saved["rule"]
                 rows.set_source_weights(saved["source_weights"])
-            trained.prepare(rows, start if saved is None else None, rule, file, own_class)
+            trained.prepare(rows, start if saved is None else None, rule, file)
             if saved is None:
                 trained.partial_fit(rows.X, rows.y)
             elif not saved["finished"]:
@@ -112,7 +110,7 @@ def train_weighted(
             RuntimeWarning,
             stacklevel=2,
         )
-    trained.verbose = original.verbose
+    trained.verbose = net.verbose
     return trained
 
 
@@ -163,9 +161,8 @@ class _WeightedRowsMixin:
 
     training_attributes = ("rows", "begin_at", "rule", "file", "own_class", "interrupted", "trains")
 
-    def prepare(self, rows, begin_at, rule, file, own_class):
-        self.rows, self.begin_at, self.rule = rows, begin_at, rule
-        self.file, self.own_class = file, own_class
+    def prepare(self, rows, begin_at, rule, file):
+        self.rows, self.begin_at, self.rule, self.file = rows, begin_at, rule, file
         self.interrupted, self.trains = False, rows
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):

@@ -28,10 +28,8 @@ def plan_plugin_bias(setting):
 
 
 def _plugin(setting, upper, n_repeats, rng):
-    target, *sources = _own_fits(setting, n_repeats, rng)
-    J = setting.family.fisher_information(target)
-    contrasts = np.stack([source - target for source in sources], axis=1)
-    S = contrasts @ J @ np.swapaxes(contrasts, 1, 2) / setting.n_parameters
+    fits = list(_own_fits(setting, n_repeats, rng))
+    S = _contrast_gram(setting, fits, at=fits[0])
     return S[:, upper[0], upper[1]].T
 
 
@@ -93,10 +91,8 @@ def _reml_variance(setting):
 def _reml_errors(settings, own, n_repeats, rng):
     errors = []
     for setting in settings:
-        target, *sources = _own_fits(setting, n_repeats, rng)
-        J = setting.family.fisher_information(setting.theta_target)
-        contrasts = np.stack([source - target for source in sources], axis=1)
-        S = contrasts @ J @ np.swapaxes(contrasts, 1, 2) / setting.n_parameters
+        fits = list(_own_fits(setting, n_repeats, rng))
+        S = _contrast_gram(setting, fits, at=setting.theta_target)
         tau = own_discrepancies(S, setting.n_target, setting.n_samples)
         errors.extend(((tau - own) ** 2).T)
     return np.array(errors)
@@ -141,6 +137,14 @@ def _own_fits(setting, n_repeats, rng):
     for domain, n in enumerate(rows):
         (total,) = setting.draw_statistics(domain, [n], n_repeats, rng).values()
         yield setting.family._fit(total / n)
+
+
+def _contrast_gram(setting, fits, at):
+    """``S`` of each repeat, in the metric of the Fisher information at the parameters `at`."""
+    target, *sources = fits
+    J = setting.family.fisher_information(at)
+    contrasts = np.stack([source - target for source in sources], axis=1)
+    return contrasts @ J @ np.swapaxes(contrasts, 1, 2) / setting.n_parameters
 
 
 def _noise(setting):

@@ -212,6 +212,20 @@ class Family(ABC):
         """Fits from weighted means of the statistics, (n_repeats, n_parameters)."""
 
 
+class QuadraticFamily(Family):
+    """A family with the same Fisher information, `_information`, at all parameters.
+
+    Its divergence is half a squared length, exactly.
+    """
+
+    def fisher_information(self, theta):
+        return np.broadcast_to(self._information, (*np.shape(theta), self.n_parameters))
+
+    def kl_divergence(self, theta_0, theta):
+        step = np.subtract(theta, theta_0)
+        return 0.5 * np.sum((step @ self._information) * step, axis=-1)
+
+
 def check_count(name, value, least, what):
     """Refuse anything but an integer of at least `least`."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:

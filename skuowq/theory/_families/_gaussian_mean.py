@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from ._family import Family, check_count
+from ._family import QuadraticFamily, check_count
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianMean(Family):
+class GaussianMean(QuadraticFamily):
     """Gaussian rows with unknown mean and known covariance.
 
     The one family for which the error formula holds exactly at every sample size, so that a
@@ -90,16 +90,9 @@ class GaussianMean(Family):
         inverse = np.linalg.inv(self._cholesky)
         return inverse.T @ inverse
 
-    def fisher_information(self, theta):
-        return np.broadcast_to(self._information, (*np.shape(theta), self.n_parameters))
-
     def score_covariance(self, theta):
         factor = self._information @ self._row_cholesky
         return factor @ factor.T
-
-    def kl_divergence(self, theta_0, theta):
-        step = np.subtract(theta, theta_0)
-        return 0.5 * np.sum((step @ self._information) * step, axis=-1)
 
     def _sample(self, theta, n_samples, rng):
         noise = rng.standard_normal((n_samples, self.n_parameters))

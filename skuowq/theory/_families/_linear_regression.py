@@ -8,12 +8,12 @@ from scipy import stats
 
 from skuowq.theory._arguments import above_zero, one_number
 
-from ._family import Family
-from ._population import check_population
+from ._family import QuadraticFamily
+from ._population import check_population, row_products
 
 
 @dataclass(frozen=True, eq=False)
-class LinearRegression(Family):
+class LinearRegression(QuadraticFamily):
     """Linear regression with Gaussian noise; the features are drawn from a given population.
 
     The law of the features is the same in all domains and not a parameter, so the divergence is a
@@ -84,16 +84,9 @@ class LinearRegression(Family):
         X = self._population
         return X.T @ X / (len(X) * self.noise_variance)
 
-    def fisher_information(self, theta):
-        return np.broadcast_to(self._information, (*np.shape(theta), self.n_parameters))
-
     def score_covariance(self, theta):
         X = self._population
         return (X * self._row_noise[:, None]).T @ X / (len(X) * self.noise_variance**2)
-
-    def kl_divergence(self, theta_0, theta):
-        step = np.subtract(theta, theta_0)
-        return 0.5 * np.sum((step @ self._information) * step, axis=-1)
 
     def _sample(self, theta, n_samples, rng):
         drawn = rng.randint(len(self._population), size=n_samples)
@@ -107,7 +100,7 @@ class LinearRegression(Family):
 
     def _row_statistics(self, rows):
         X, y = rows[:, :-1], rows[:, -1:]
-        return np.hstack([(X[:, :, None] * X[:, None]).reshape(len(X), -1), X * y])
+        return np.hstack([row_products(X), X * y])
 
     def _draw_statistics(self, theta, n_rows, n_repeats, rng):
         X = self._population
@@ -119,8 +112,7 @@ class LinearRegression(Family):
 
     @cached_property
     def _row_products(self):
-        X = self._population
-        return (X[:, :, None] * X[:, None]).reshape(len(X), -1)
+        return row_products(self._population)
 
     def _fit(self, mean_statistics):
         d = self.n_parameters

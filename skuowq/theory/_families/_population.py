@@ -1,4 +1,4 @@
-"""The population of feature vectors of a regression."""
+"""Feature vectors of a regression: the population, and their products."""
 
 import numpy as np
 
@@ -22,3 +22,8 @@ def check_population(population):
             "independent: drop redundant columns, or pass more rows"
         )
     return X
+
+
+def row_products(X):
+    """``x x'`` of every row, flat, (n_rows, n_features squared)."""
+    return (X[:, :, None] * X[:, None]).reshape(len(X), -1)

@@ -8,7 +8,7 @@ from scipy import stats
 from scipy.special import log_softmax
 
 from ._family import Family, check_count
-from ._population import check_population
+from ._population import check_population, row_products
 
 # Quadratic convergence takes some ten; a sample whose classes can be separated has no end.
 _NEWTON_STEPS = 30
@@ -164,8 +164,7 @@ class SoftmaxRegression(Family):
 
     @cached_property
     def _row_products(self):
-        X = self._population
-        return (X[:, :, None] * X[:, None]).reshape(len(X), -1)
+        return row_products(self._population)
 
 
 def _solve(matrices, vectors):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import import_pyplot, name_level
 
 
 class BiasVarianceDisplay:
@@ -113,17 +113,7 @@ class BiasVarianceDisplay:
         best = total.argmin()
         ax.plot(x[best], total[best], "v", color="black", markersize=8)
         ax.axhline(self.target_only, color="0.4", linewidth=1, linestyle=(0, (1, 2)))
-        ax.annotate(
-            "target only",
-            (1, self.target_only),
-            xycoords=ax.get_yaxis_transform(),
-            xytext=(-4, 2),
-            textcoords="offset points",
-            ha="right",
-            va="bottom",
-            fontsize="small",
-            color="0.3",
-        )
+        name_level(ax, self.target_only, "target only")
         if self.log_x:
             ax.set_xscale("log")
         ax.set_xlim(x[0], x[-1])

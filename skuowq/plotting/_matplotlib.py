@@ -1,4 +1,4 @@
-"""The optional import of matplotlib."""
+"""The optional import of matplotlib, and what several Displays draw."""
 
 
 def import_pyplot():
@@ -16,3 +16,18 @@ def import_pyplot():
             'Plotting needs matplotlib: install it with pip install "skuowq[plots]".'
         ) from error
     return plt
+
+
+def name_level(ax, level, name, *, above=True):
+    """Write a name at the right end of a horizontal line, above it or below."""
+    ax.annotate(
+        name,
+        (1, level),
+        xycoords=ax.get_yaxis_transform(),
+        xytext=(-4, 2 if above else -3),
+        textcoords="offset points",
+        ha="right",
+        va="bottom" if above else "top",
+        fontsize="small",
+        color="0.3",
+    )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import import_pyplot, name_level
 
 
 class TransferErrorDisplay:
@@ -179,14 +179,4 @@ class TransferErrorDisplay:
             )
             # Below its line, unless that is where the axis is.
             above = label == "target only" or level < 0.08 * top
-            ax.annotate(
-                label,
-                (1, level),
-                xycoords=ax.get_yaxis_transform(),
-                xytext=(-4, 2 if above else -3),
-                textcoords="offset points",
-                ha="right",
-                va="bottom" if above else "top",
-                fontsize="small",
-                color="0.3",
-            )
+            name_level(ax, level, label, above=above)

@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 
-from ._weighted_training import as_inputs
+from ._training import as_inputs
 
 
 def predict_proba(net, X):

@@ -1,26 +1,11 @@
-"""Training a skorch net on a target and weighted sources, by skorch's own loop.
-
-The net stays the user's: for the time of the training some methods of its class are replaced (which
-rows are trained on and which validate, the batches, the loss of a batch), and it gets its own class
-back at the end. Callbacks, schedulers, early stopping and the history are skorch's.
-"""
-
-import contextlib
-import warnings
-from collections import Counter
-from dataclasses import replace
+"""Training on a target and weighted sources: batches that hold both, a loss that knows weights."""
 
 import numpy as np
 import torch
-from sklearn.base import clone
 from skorch.classifier import NeuralNetBinaryClassifier
-from skorch.dataset import Dataset, ValidSplit
 
-from ._checkpoint import Checkpoint
 from ._domain_batches import DomainBatches, WeightedRows
-
-# Numbers in the features of a target whose rows are put in order.
-_MAX_SORTED = 1_000_000
+from ._training import OwnRowsMixin, as_inputs, merge_duplicates, train
 
 
 def train_weighted(
@@ -67,51 +52,17 @@ def train_weighted(
     net : NeuralNetClassifier
         Fitted; of the class of `net`.
     """
-    device = _device(net)
-    with _own_randomness(seed, device):
-        trained = clone(net).set_params(device=device, verbose=verbose)
-        own_class = type(trained)
-        weighted_class = type(own_class.__name__, (_WeightedRowsMixin, own_class), {})
-        trained.__class__, trained.own_class = weighted_class, own_class
-        try:
-            trained.initialize()
-            rows = stacked_rows(trained, target, sources, source_weights, seed)
-            file = None
-            if checkpoint is not None:
-                numbers = start and {name: value.cpu().numpy() for name, value in start.items()}
-                origin = (numbers, getattr(rule, "key", None))
-                file = Checkpoint(checkpoint, trained, rows, seed, origin)
-            saved = None if file is None else file.load()
-            if saved is not None:
-                trained = saved["net"]
-                trained.__class__, trained.own_class = weighted_class, own_class
-                if rule is not None:
-                    rule.progress = saved["rule"]
-                rows.set_source_weights(saved["source_weights"])
-            trained.prepare(rows, start if saved is None else None, rule, file)
-            if saved is None:
-                trained.partial_fit(rows.X, rows.y)
-            elif not saved["finished"]:
-                file.restore_random(saved)
-                trained.go_on(rows.X, rows.y)
-            interrupted = trained.interrupted
-            if file is not None and not interrupted:
-                trained.save(finished=True)
-        finally:
-            trained.__class__ = own_class
-            for name in _WeightedRowsMixin.training_attributes:
-                trained.__dict__.pop(name, None)
-    if interrupted and not final:
-        raise KeyboardInterrupt
-    if interrupted:
-        warnings.warn(
-            f"training was interrupted in epoch {len(trained.history)}: the network is as it "
-            "was then" + ("" if file is None else "; fit again to go on from the checkpoint"),
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    trained.verbose = net.verbose
-    return trained
+    return train(
+        net,
+        lambda initialised: stacked_rows(initialised, target, sources, source_weights, seed),
+        _WeightedRowsMixin,
+        seed=seed,
+        verbose=verbose,
+        start=start,
+        rule=rule,
+        checkpoint=checkpoint,
+        final=final,
+    )
 
 
 def stacked_rows(net, target, sources, source_weights, seed):
@@ -128,107 +79,7 @@ def stacked_rows(net, target, sources, source_weights, seed):
     return WeightedRows(X, y, own_weight, domain, source_weights)
 
 
-def merge_duplicates(domain, seed):
-    """Equal rows as one with the sum of their weights, in an order that the seed decides.
-
-    So a row of weight 2 trains like the row twice, and the order of the target's rows is nothing.
-    Targets too large to sort in a moment are left as they are: there neither matters.
-    """
-    flat = domain.X.reshape(len(domain.y), -1)
-    if flat.size > _MAX_SORTED:
-        return domain
-    _, first, place = np.unique(
-        np.column_stack([domain.y, flat]), axis=0, return_index=True, return_inverse=True
-    )
-    weight = np.bincount(place.ravel(), domain.sample_weight)
-    # Sorted rows would be dealt into folds of unlike rows.
-    order = np.random.RandomState(seed).permutation(len(first))
-    first = first[order]
-    return replace(domain, X=domain.X[first], y=domain.y[first], sample_weight=weight[order])
-
-
-def as_inputs(net, X):
-    """A tensor of the dtype of the net's parameters; integers for a net that looks them up."""
-    looks_up = any(isinstance(layer, torch.nn.Embedding) for layer in net.module_.modules())
-    if looks_up and np.issubdtype(X.dtype, np.integer):
-        return torch.tensor(X, dtype=torch.long)
-    floating = [p.dtype for p in net.module_.parameters() if p.dtype.is_floating_point]
-    return torch.tensor(X, dtype=floating[0] if floating else torch.float32)
-
-
-class _WeightedRowsMixin:
-    """Methods of a net that trains on weighted rows, and its attributes for that time."""
-
-    training_attributes = ("rows", "begin_at", "rule", "file", "own_class", "interrupted", "trains")
-
-    def prepare(self, rows, begin_at, rule, file):
-        self.rows, self.begin_at, self.rule, self.file = rows, begin_at, rule, file
-        self.interrupted, self.trains = False, rows
-
-    def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        # Here, and not before: callbacks may fit the module's shape to the data as training begins.
-        if self.begin_at is not None:
-            accelerator = getattr(self, "accelerator", None)
-            wrapped = self.module_
-            module = wrapped if accelerator is None else accelerator.unwrap_model(wrapped)
-            module.load_state_dict(self.begin_at)
-        _check_outputs(self, self.rows)
-        return super().fit_loop(X, y, epochs=epochs, **fit_params)
-
-    def go_on(self, X, y):
-        """The epochs that are left, of a training that has begun."""
-        with contextlib.suppress(KeyboardInterrupt):  # As skorch does; early stopping is one, too.
-            self.fit_loop(X, y, epochs=self.max_epochs - len(self.history))
-        self.notify("on_train_end", X=X, y=y)
-
-    def run_single_epoch(self, *args, **kwargs):
-        try:
-            return super().run_single_epoch(*args, **kwargs)
-        except KeyboardInterrupt:
-            self.interrupted = True
-            raise
-
-    def notify(self, method_name, **kwargs):
-        super().notify(method_name, **kwargs)
-        if method_name != "on_epoch_end":
-            return
-        # After all callbacks, so that what is saved has heard of the epoch.
-        if self.rule is not None:
-            weights = self.rule.after_epoch(self, len(self.history))
-            if weights is not None:
-                self.trains.set_source_weights(weights)
-        if self.file is not None:
-            self.save(finished=False)
-
-    def save(self, *, finished):
-        weights = self.trains.source_weights[1:].tolist()
-        rule = None if self.rule is None else self.rule.progress
-        self.file.save(self, weights, rule, finished=finished)
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        return {
-            name: value for name, value in state.items() if name not in self.training_attributes
-        }
-
-    def __reduce_ex__(self, protocol):
-        # As the user's net: nobody else knows this class.
-        return _blank, (self.own_class,), self.__getstate__()
-
-    def get_split_datasets(self, X, y=None, **fit_params):
-        rows = self.rows
-        n = rows.n_target
-        split = _feasible_split(self.train_split, rows.y[:n])
-        if not split:
-            return rows, None
-        labels = rows.y[:n].numpy()
-        train, valid = split(Dataset(rows.X[:n], rows.y[:n]), labels, **fit_params)
-        # A split that is not of the target's rows leaves all of them in the training.
-        kept = torch.as_tensor(np.asarray(getattr(train, "indices", range(n))))
-        chosen = torch.cat([kept, torch.arange(n, len(rows))])
-        self.trains = rows.of(chosen)
-        return self.trains, valid
-
+class _WeightedRowsMixin(OwnRowsMixin):
     def get_iterator(self, dataset, training=False):
         if not training:
             return super().get_iterator(dataset, training=training)
@@ -273,56 +124,3 @@ class _WeightedRowsMixin:
                 "row with reduction='none'"
             )
         return losses @ weight.to(losses)
-
-
-def _blank(kind):
-    """An object of a class, without its attributes: what unpickling starts from."""
-    return kind.__new__(kind)
-
-
-def _feasible_split(split, labels):
-    """The net's own split, in as many parts as there are rows, and stratified where it can be."""
-    if not isinstance(split, ValidSplit) or not isinstance(split.cv, int):
-        return split
-    n_rows, fewest = len(labels), min(Counter(labels.tolist()).values())
-    if split.stratified and fewest > 1:
-        return ValidSplit(min(split.cv, fewest), stratified=True)
-    return ValidSplit(min(split.cv, n_rows)) if n_rows > 1 else None
-
-
-def _check_outputs(net, rows):
-    """A network with fewer outputs than classes would fail deep inside, or learn nonsense."""
-    if not hasattr(net.criterion_, "reduction"):
-        raise ValueError(
-            f"the criterion {type(net.criterion_).__name__} has no `reduction`, so rows cannot be "
-            "weighed: use one of torch's, such as torch.nn.CrossEntropyLoss"
-        )
-    net.module_.eval()
-    with torch.no_grad():
-        output = net.infer(rows.X[:2])
-    output = output[0] if isinstance(output, tuple) else output
-    n_classes = int(rows.y.max()) + 1
-    binary = isinstance(net, NeuralNetBinaryClassifier)
-    n_outputs = 2 if binary else output.shape[-1]
-    if n_outputs < n_classes:
-        raise ValueError(
-            f"{type(net.module_).__name__} has {n_outputs} outputs, and there are {n_classes} "
-            "classes: give it one output for each class"
-        )
-
-
-def _device(net):
-    if net.device != "auto":
-        return net.device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-@contextlib.contextmanager
-def _own_randomness(seed, device):
-    """Seeded generators for the time of a training, and the old ones back after it."""
-    devices = [torch.cuda.current_device()] if str(device).startswith("cuda") else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield

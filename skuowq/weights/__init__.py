@@ -1,5 +1,6 @@
-"""Mathematics on arrays: from contrasts to discrepancies, from discrepancies to source weights."""
+"""Mathematics on arrays: weights of sources from contrasts, weights of rows from odds."""
 
+from ._density_ratio import density_ratio
 from ._discrepancy import (
     discrepancy_std_error,
     estimate_discrepancy,
@@ -9,6 +10,7 @@ from ._program import SourceWeights, solve_source_weights
 
 __all__ = [
     "SourceWeights",
+    "density_ratio",
     "discrepancy_std_error",
     "estimate_discrepancy",
     "optimal_source_weights",

@@ -15,7 +15,7 @@ from torch import nn
 from skuowq._utils._domains import Domain
 from skuowq.networks import as_inputs, head_inputs, predict_proba, train_weighted
 from skuowq.networks._domain_batches import DomainBatches, WeightedRows
-from skuowq.networks._weighted_training import merge_duplicates
+from skuowq.networks._training import merge_duplicates
 
 
 def make_domain(n, seed, shift=0.0):

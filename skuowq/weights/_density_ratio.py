@@ -1,0 +1,293 @@
+"""How much more likely a source's row is in the target: a ratio of densities, by discrimination.
+
+A classifier that tells target rows from source rows, both taken to be as many, has the odds
+``p_target(x, y) / p_source(x, y)`` (Wang et al., CVPR 2019, equation 8). With few target rows the
+trouble is what it sees: a flexible one separates twenty rows from a thousand by heart, and all odds
+are 0. So all here is cross-fitted: no source row is judged by a model that has seen it.
+"""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.validation import _check_sample_weight
+
+DISCRIMINATORS = ("plausibility", "interactions", "boosted")
+# A label's probability is never taken to be less: one row cannot be worth less than a thousandth.
+_LEAST_PROBABILITY = 1e-3
+_LEAST_ODDS = 1e-4
+_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+
+
+def density_ratio(
+    X_target,
+    y_target,
+    X_source,
+    y_source,
+    *,
+    discriminator="plausibility",
+    labels=True,
+    balanced=True,
+    clip=20.0,
+    target_weight=None,
+    source_weight=None,
+    cv=5,
+    random_state=None,
+):
+    """Estimate ``p_target(x, y) / p_source(x, y)`` at the rows of a source.
+
+    Parameters
+    ----------
+    X_target : {ndarray, sparse matrix} of shape (n_target, n_features)
+        Columns of like scale: the classifiers inside are penalised.
+    y_target : array-like of shape (n_target,)
+    X_source : {ndarray, sparse matrix} of shape (n_source, n_features)
+    y_source : array-like of shape (n_source,)
+    discriminator : {"plausibility", "interactions", "boosted"} or classifier, \
+            default="plausibility"
+        What tells the domains apart.
+
+        - "plausibility": a logistic regression on two numbers, the logarithms of the probabilities
+          of the label given the features in the target and in the source, each from a softmax
+          regression. It sees wrong labels and changed relations with twenty target rows, and is
+          blind to features that are rarer in the target but carry the same labels, which a fit of
+          labels given features need not weigh down.
+        - "interactions": a logistic regression on x, y and all products of the two, with the
+          penalty of the least cross-validated log loss. The ratio of the joint densities where
+          these are Gaussian classes of one covariance; needs many target rows.
+        - "boosted": gradient-boosted trees on x and y.
+        - Any classifier with ``predict_proba`` and ``sample_weight``, on x and the indicators of y.
+    labels : bool, default=True
+        Whether the discriminator sees the labels. Without them the ratio is that of the features'
+        densities, by the same classifiers on x alone (for "plausibility" a logistic regression).
+    balanced : bool, default=True
+        Whether the odds are those of domains of one size, which is the ratio of densities. False
+        leaves them as they come, smaller by ``n_target / n_source``.
+    clip : float, default=20.0
+        Largest ratio.
+    target_weight, source_weight : array-like of shapes (n_target,) and (n_source,), default=None
+        Weights of the rows.
+    cv : int, default=5
+        Folds of the cross-fitting.
+    random_state : int, RandomState instance or None, default=None
+        Deals the folds.
+
+    Returns
+    -------
+    ratio : ndarray of shape (n_source,)
+
+    Raises
+    ------
+    ValueError
+        For an unknown discriminator, or rows that do not fit together.
+
+    References
+    ----------
+    Wang, Dai, Poczos, Carbonell, "Characterizing and avoiding negative transfer", CVPR 2019,
+    equations 8 and 9.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skuowq.weights import density_ratio
+    >>> rng = np.random.RandomState(0)
+    >>> X, X_source = rng.normal(size=(40, 2)), rng.normal(size=(400, 2))
+    >>> y, y_source = (X[:, 0] > 0).astype(int), (X_source[:, 0] > 0).astype(int)
+    >>> y_source[:100] = 1 - y_source[:100]  # Wrong labels.
+    >>> ratio = density_ratio(X, y, X_source, y_source, random_state=0)
+    >>> bool(ratio[:100].mean() < 0.2 * ratio[100:].mean())
+    True
+    """
+    X_target = check_array(X_target, accept_sparse="csr", dtype=np.float64, input_name="X_target")
+    X_source = check_array(X_source, accept_sparse="csr", dtype=np.float64, input_name="X_source")
+    y_target, y_source = column_or_1d(y_target), column_or_1d(y_source)
+    check_consistent_length(X_target, y_target)
+    check_consistent_length(X_source, y_source)
+    if X_target.shape[1] != X_source.shape[1]:
+        raise ValueError(
+            f"X_source has {X_source.shape[1]} features, X_target has {X_target.shape[1]}: pass "
+            "the same columns in the same order"
+        )
+    if not (isinstance(clip, Real) and clip > 0):
+        raise ValueError(f"clip is {clip!r}: pass the largest ratio, a number above 0")
+    if not (isinstance(cv, Integral) and cv >= 2):
+        raise ValueError(f"cv is {cv!r}: pass the number of folds, 2 or more")
+    classes, y = np.unique(np.concatenate([y_target, y_source]), return_inverse=True)
+    y_target, y_source = np.split(y, [len(y_target)])
+    target_weight = _check_sample_weight(target_weight, X_target, dtype=np.float64)
+    source_weight = _check_sample_weight(source_weight, X_source, dtype=np.float64)
+    gate = SourceGate(
+        X_source,
+        y_source,
+        source_weight,
+        len(classes),
+        discriminator=discriminator,
+        labels=labels,
+        n_folds=cv,
+        seed=check_random_state(random_state).randint(2**31 - 1),
+    )
+    odds = gate.odds(X_target, y_target, target_weight, clip)
+    return odds if balanced else odds * (target_weight.sum() / source_weight.sum())
+
+
+class SourceGate:
+    """The odds of one source's rows, for one target after another.
+
+    What depends on the source alone is computed once: cross-validation asks for many targets.
+
+    Parameters
+    ----------
+    X, y, weight : rows of the source, y as class indices
+    n_classes : int
+    discriminator, labels
+        As in `density_ratio`.
+    n_folds : int
+    seed : int
+    """
+
+    def __init__(self, X, y, weight, n_classes, *, discriminator, labels, n_folds, seed):
+        if isinstance(discriminator, str) and discriminator not in DISCRIMINATORS:
+            raise ValueError(
+                f"discriminator is {discriminator!r}: pass one of {', '.join(DISCRIMINATORS)}, or "
+                "a classifier"
+            )
+        self.X, self.y, self.weight = X, y, weight
+        self.n_classes, self.n_folds, self.seed = n_classes, n_folds, seed
+        self.discriminator, self.labels = discriminator, labels
+        self.plausible = labels and discriminator == "plausibility"
+        if self.plausible:
+            self.own, self.model = self._plausibility(X, y, weight)
+
+    def odds(self, X, y, weight, clip):
+        """Odds of the source's rows, given rows of a target."""
+        if self.plausible:
+            log_odds = self._odds_of_plausibility(X, y, weight)
+        else:
+            log_odds = self._odds_of_rows(X, y, weight)
+        return np.exp(np.clip(log_odds, np.log(_LEAST_ODDS), np.log(clip)))
+
+    def _plausibility(self, X, y, weight):
+        """Log probabilities of the labels, cross-fitted, and the model of all rows."""
+        log_p = np.empty(len(y))
+        for fitted, held in _folds(y, self.n_folds, self.seed):
+            model = _softmax(X[fitted], y[fitted], weight[fitted])
+            log_p[held] = _log_probability(model, X[held], y[held])
+        return log_p, _softmax(X, y, weight)
+
+    def _odds_of_plausibility(self, X, y, weight):
+        if len(y) < 2:
+            return np.zeros(len(self.y))  # Nothing to hold out.
+        own, model = self._plausibility(X, y, weight)
+        theirs = np.column_stack([own, _log_probability(self.model, X, y)])
+        ours = np.column_stack([_log_probability(model, self.X, self.y), self.own])
+        features = np.vstack([theirs, ours])
+        spread = features.std(axis=0)
+        features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        is_target, balance = _domain_labels(weight, self.weight)
+        fitted = LogisticRegression().fit(features, is_target, sample_weight=balance)
+        return fitted.decision_function(features[len(y) :])
+
+    def _odds_of_rows(self, X, y, weight):
+        """Odds of a discriminator on the rows themselves, in folds of both domains."""
+        kind = self.discriminator
+        linear = kind in ("plausibility", "interactions")
+        design = self._products if linear else self._indicators
+        features = _stack([design(X, y), design(self.X, self.y)])
+        is_target, balance = _domain_labels(weight, self.weight)
+        folds = _folds(is_target, self.n_folds, self.seed)
+        if linear:
+            return min(
+                (self._held_out(LogisticRegression(C=C), features, is_target, balance, folds))
+                for C in _PENALTIES
+            )[1][len(y) :]
+        model = kind
+        if kind == "boosted":
+            # Few leaves: a tree finds twenty target rows by heart.
+            model = HistGradientBoostingClassifier(max_leaf_nodes=8, random_state=self.seed)
+            features = features.toarray() if sparse.issparse(features) else features
+        return self._held_out(model, features, is_target, balance, folds)[1][len(y) :]
+
+    def _held_out(self, model, features, is_target, balance, folds):
+        """Cross-validated log loss of a discriminator, and its log odds."""
+        log_odds = np.empty(len(is_target))
+        for fitted, held in folds:
+            fold = clone(model).fit(
+                features[fitted], is_target[fitted], sample_weight=balance[fitted]
+            )
+            p = fold.predict_proba(features[held])
+            log_odds[held] = np.log(np.maximum(p[:, 1], 1e-12) / np.maximum(p[:, 0], 1e-12))
+        loss = np.average(np.logaddexp(0, np.where(is_target, -1, 1) * log_odds), weights=balance)
+        return _Scored((loss, log_odds))
+
+    def _indicators(self, X, y):
+        return _stack_columns([X, np.eye(self.n_classes)[y]]) if self.labels else X
+
+    def _products(self, X, y):
+        if not self.labels:
+            return X
+        indicators = np.eye(self.n_classes)[y]
+        if sparse.issparse(X):
+            parts = [sparse.diags(column) @ X for column in indicators.T]
+        else:
+            parts = [X * column[:, None] for column in indicators.T]
+        return _stack_columns([X, indicators, *parts])
+
+
+class _Scored(tuple):
+    """A loss and what comes with it, in the order of the losses."""
+
+    def __lt__(self, other):
+        return self[0] < other[0]
+
+
+def _softmax(X, y, weight):
+    """A softmax regression; of a single class the class itself."""
+    if len(np.unique(y)) < 2:
+        return int(y[0])
+    return LogisticRegression(max_iter=200, tol=1e-3).fit(X, y, sample_weight=weight)
+
+
+def _log_probability(model, X, y):
+    """Logarithm of the probability of each row's label, bounded below."""
+    if isinstance(model, int):
+        probability = (y == model).astype(float)
+    else:
+        place = np.searchsorted(model.classes_, y)
+        known = np.isin(y, model.classes_)
+        columns = np.where(known, place, 0)
+        probability = model.predict_proba(X)[np.arange(len(y)), columns] * known
+    return np.log(np.maximum(probability, _LEAST_PROBABILITY))
+
+
+def _folds(y, n_folds, seed):
+    """Stratified where every class has two rows; never more folds than rows."""
+    counts = np.bincount(y)
+    fewest = counts[counts > 0].min()
+    if fewest >= 2:
+        cv = StratifiedKFold(min(n_folds, fewest), shuffle=True, random_state=seed)
+    else:
+        cv = KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
+    return list(cv.split(y, y))
+
+
+def _domain_labels(target_weight, source_weight):
+    """1 for the target's rows; weights that make the domains alike, as heavy as the target's."""
+    is_target = np.repeat([1, 0], [len(target_weight), len(source_weight)])
+    total = target_weight.sum()
+    balance = np.concatenate([target_weight, source_weight * (total / source_weight.sum())])
+    return is_target, balance
+
+
+def _stack(parts):
+    sparse_part = any(sparse.issparse(part) for part in parts)
+    return sparse.vstack(parts, format="csr") if sparse_part else np.vstack(parts)
+
+
+def _stack_columns(parts):
+    sparse_part = any(sparse.issparse(part) for part in parts)
+    return sparse.hstack(parts, format="csr") if sparse_part else np.hstack(parts)

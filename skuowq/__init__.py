@@ -1,6 +1,7 @@
 """Multi-source transfer learning for scikit-learn: how much is each source worth?"""
 
 from . import datasets, fisher, metrics, plotting, theory, weights
+from ._discriminator_gate import DiscriminatorGateClassifier
 from ._multi_task import MultiTaskUOWQClassifier
 from ._uowq import UOWQClassifier
 from ._utils._sources import Sources
@@ -9,6 +10,7 @@ from .pipeline import TransferPipeline, make_transfer_pipeline
 __version__ = "0.1.0"
 
 __all__ = [
+    "DiscriminatorGateClassifier",
     "MultiTaskUOWQClassifier",
     "Sources",
     "TransferPipeline",

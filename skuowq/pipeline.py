@@ -93,13 +93,17 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         self : TransferPipeline
         """
         sources = self._sources_of_fit(sources, params, _num_samples(X))
-        if sources is None:
+        if sources is None and not self._names_of_unlabeled() & params.keys():
             return super().fit(X, y, **params)
         self._validate_steps()
         self._check_last_step()
         head_params, last_params = self._split_params(params)
         X = self._fit_head(X, y, sources, head_params)
-        sources = sources.map_features(self._transform_source)
+        if sources is not None:
+            sources = sources.map_features(self._transform_source)
+        if last_params.get("X_unlabeled") is not None:
+            unlabeled = self._transform_source(last_params["X_unlabeled"], "X_unlabeled")
+            last_params = {**last_params, "X_unlabeled": unlabeled}
         with _print_elapsed_time("Pipeline", self._log_message(len(self.steps) - 1)):
             self.steps[-1][1].fit(X, y, sources=sources, **last_params)
         return self
@@ -116,6 +120,10 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
             # Bound to the last step: they must pass the transformers all the same.
             sources = getattr(self.steps[-1][1], "_bound_sources", None)
         return as_sources(sources, n_rows)
+
+    def _names_of_unlabeled(self):
+        # Rows of the target, too, pass the transformers.
+        return {"X_unlabeled", f"{self.steps[-1][0]}__X_unlabeled"} if self.steps else set()
 
     def _check_last_step(self):
         name, last = self.steps[-1]

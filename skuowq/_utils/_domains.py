@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
 from ._sklearn import _check_sample_weight, _safe_indexing
 from ._sources import source_label
@@ -99,6 +99,38 @@ def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check
             raise ValueError(_one_class_message(label, y_i, classes))
         domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i))
     return domains[0], domains[1:], classes_
+
+
+def check_unlabeled(X_unlabeled, X, n_rows, sources, *, keep_frames, check):
+    """Rows of the target without labels: those of ``fit``, else those that the sources carry.
+
+    Parameters
+    ----------
+    X_unlabeled : rows given to ``fit``, or None
+    X : rows of the target, checked
+    n_rows : int
+        Rows of the target that ``fit`` received.
+    sources : Sources or None
+    keep_frames, check
+        As in `check_domains`.
+    """
+    if X_unlabeled is None:
+        X_unlabeled = None if sources is None else sources.X_unlabeled
+    elif _num_samples(X_unlabeled) == n_rows:
+        raise ValueError(
+            f"X_unlabeled has {n_rows} rows, as many as the target: cross-validation in "
+            "scikit-learn cuts such fit parameters along with the rows, so it may have been cut. "
+            "Carry it in the sources: skuowq.Sources(sources, X_unlabeled=X_unlabeled)."
+        )
+    if X_unlabeled is None:
+        return None
+    check_columns(X_unlabeled, X.shape[1], list(X.columns) if is_frame(X) else None, "X_unlabeled")
+    if keep_frames:
+        _check_source_frame(
+            X_unlabeled, X, check["ensure_all_finite"] == "allow-nan", "X_unlabeled"
+        )
+        return X_unlabeled
+    return _check_source_array(X_unlabeled, X, check, "X_unlabeled")
 
 
 def pooled_rows(X, y, sources):

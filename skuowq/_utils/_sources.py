@@ -32,6 +32,9 @@ class Sources:
     target_classes : array-like, default=None
         The target's classes. Estimators then refuse a target with other labels: some
         meta-estimators hand y on as 0, 1, ..., which sources of few classes would not contradict.
+    X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_unlabeled, n_features), \
+            default=None
+        Rows of the target without labels, for estimators that use such.
 
     Attributes
     ----------
@@ -43,6 +46,8 @@ class Sources:
         Names of the sources.
     target_classes : tuple or None
         The target's classes, where known.
+    X_unlabeled : array, DataFrame or None
+        Rows of the target without labels.
 
     Raises
     ------
@@ -65,10 +70,11 @@ class Sources:
     Sources(2 sources, 10 rows: north 6, south 4)
     """
 
-    __slots__ = ("_block", "_names", "_target_classes", "_triples")
+    __slots__ = ("_X_unlabeled", "_block", "_names", "_target_classes", "_triples")
 
-    def __init__(self, pairs, names=None, target_classes=None):
+    def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None):
         if isinstance(pairs, Sources):
+            X_unlabeled = pairs.X_unlabeled if X_unlabeled is None else X_unlabeled
             names = pairs.names if names is None else names
             target_classes = pairs.target_classes if target_classes is None else target_classes
             pairs = pairs._triples
@@ -91,13 +97,17 @@ class Sources:
         block = _pack(triples)
         if target_classes is not None:
             target_classes = tuple(np.unique(target_classes).tolist())
-        self._set(names, target_classes, triples if block is None else _unpack(*block), block)
+        if X_unlabeled is not None:
+            X_unlabeled = _check_unlabeled(X_unlabeled)
+        triples = triples if block is None else _unpack(*block)
+        self._set(names, target_classes, X_unlabeled, triples, block)
 
-    def _set(self, names, target_classes, triples, block):
+    def _set(self, names, target_classes, X_unlabeled, triples, block):
         # A transformer that works in place would otherwise transform the sources again and again.
         triples = tuple(tuple(map(_read_only, triple)) for triple in triples)
         object.__setattr__(self, "_names", names)
         object.__setattr__(self, "_target_classes", target_classes)
+        object.__setattr__(self, "_X_unlabeled", _read_only(X_unlabeled))
         object.__setattr__(self, "_triples", triples)
         object.__setattr__(self, "_block", block)
 
@@ -182,17 +192,24 @@ class Sources:
     def target_classes(self):
         return self._target_classes
 
+    @property
+    def X_unlabeled(self):
+        return self._X_unlabeled
+
     def __iter__(self):
         for X, y, sample_weight in self._triples:
             yield (X, y) if sample_weight is None else (X, y, sample_weight)
 
     def map_features(self, function):
         """New `Sources` with ``function(X, label)`` in place of every X; rows keep their order."""
+        X_unlabeled = self._X_unlabeled
+        if X_unlabeled is not None:
+            X_unlabeled = function(X_unlabeled, "X_unlabeled")
         triples = [
             (function(X, source_label(name)), y, sample_weight)
             for (X, y, sample_weight), name in zip(self._triples, self._names, strict=True)
         ]
-        return Sources(triples, names=self._names, target_classes=self._target_classes)
+        return Sources(triples, self._names, self._target_classes, X_unlabeled)
 
     def __setattr__(self, name, value):
         raise AttributeError("Sources is immutable: make a new one.")
@@ -202,8 +219,8 @@ class Sources:
 
     def __reduce__(self):
         if self._block is None:
-            return Sources, (self._triples, self._names, self._target_classes)
-        return _from_block, (self._names, self._target_classes, self._block)
+            return Sources, (self._triples, self._names, self._target_classes, self._X_unlabeled)
+        return _from_block, (self._names, self._target_classes, self._X_unlabeled, self._block)
 
     def __repr__(self):
         shown = [
@@ -213,15 +230,21 @@ class Sources:
         plural = "" if self.n_sources == 1 else "s"
         return (
             f"Sources({self.n_sources} source{plural}, {sum(self.n_samples):,} rows: "
-            f"{', '.join(shown + more)})"
+            f"{', '.join(shown + more)}{self._unlabeled_note()})"
         )
+
+    def _unlabeled_note(self):
+        if self.X_unlabeled is None:
+            return ""
+        return f"; {_n_rows(self.X_unlabeled):,} unlabelled target rows"
 
     def _repr_html_(self):
         rows = "".join(
             f"<tr><td>{escape(name)}</td><td>{n:,}</td></tr>"
             for name, n in zip(self.names, self.n_samples, strict=True)
         )
-        return f"<table><tr><th>source</th><th>rows</th></tr>{rows}</table>"
+        note = f"<caption>{self._unlabeled_note()[2:]}</caption>" if self._unlabeled_note() else ""
+        return f"<table>{note}<tr><th>source</th><th>rows</th></tr>{rows}</table>"
 
 
 def as_sources(sources, n_rows):
@@ -291,6 +314,18 @@ def _check_source(pair, label):
     return X, y, sample_weight
 
 
+def _check_unlabeled(X):
+    X = _as_array(X, "X_unlabeled")
+    if not hasattr(X, "shape") or len(X.shape) < 2:
+        raise TypeError(
+            f"X_unlabeled is a {type(X).__name__} of shape {getattr(X, 'shape', '?')}: pass an "
+            "array of rows."
+        )
+    if _n_rows(X) == 0:
+        raise ValueError("X_unlabeled is empty: leave it out.")
+    return X
+
+
 def _as_array(data, label, dtype=None):
     if dtype is None and not isinstance(data, (list, tuple)):
         return data
@@ -341,7 +376,7 @@ def _unpack(X, y, sample_weight, offsets):
     return tuple((X[p], y[p], None if sample_weight is None else sample_weight[p]) for p in parts)
 
 
-def _from_block(names, target_classes, block):
+def _from_block(names, target_classes, X_unlabeled, block):
     sources = object.__new__(Sources)
-    sources._set(names, target_classes, _unpack(*block), block)
+    sources._set(names, target_classes, X_unlabeled, _unpack(*block), block)
     return sources

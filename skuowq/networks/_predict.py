@@ -2,7 +2,9 @@
 
 from copy import deepcopy
 
-from ._training import as_inputs
+import torch
+
+from ._training import as_inputs, module_inputs
 
 
 def predict_proba(net, X):
@@ -30,3 +32,21 @@ def predict_proba(net, X):
         return twin.predict_proba(as_inputs(twin, X))
     except RuntimeError:  # A module that makes tensors of its own precision takes no other.
         return net.predict_proba(as_inputs(net, X))
+
+
+def predict_features(net, X):
+    """Features of a fitted `TransferNetwork`, in double precision on the CPU.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+    X : ndarray of shape (n_rows, ...)
+
+    Returns
+    -------
+    features : ndarray of shape (n_rows, n_features)
+    """
+    module = deepcopy(net.module_.features).cpu().double().eval()
+    with torch.no_grad():
+        parts = [module(rows) for rows in module_inputs(module, X).split(1024)]
+    return torch.cat(parts).numpy()

@@ -120,10 +120,15 @@ def merge_duplicates(domain, seed):
 
 def as_inputs(net, X):
     """A tensor of the dtype of the net's parameters; integers for a net that looks them up."""
-    looks_up = any(isinstance(layer, torch.nn.Embedding) for layer in net.module_.modules())
+    return module_inputs(net.module_, X)
+
+
+def module_inputs(module, X):
+    """As `as_inputs`, for a module."""
+    looks_up = any(isinstance(layer, torch.nn.Embedding) for layer in module.modules())
     if looks_up and np.issubdtype(X.dtype, np.integer):
         return torch.tensor(X, dtype=torch.long)
-    floating = [p.dtype for p in net.module_.parameters() if p.dtype.is_floating_point]
+    floating = [p.dtype for p in module.parameters() if p.dtype.is_floating_point]
     return torch.tensor(X, dtype=floating[0] if floating else torch.float32)
 
 

@@ -1,0 +1,766 @@
+"""DiscriminatorGateClassifier: source rows weighed by how likely they are in the target."""
+
+import itertools
+import warnings
+from copy import copy
+from dataclasses import replace
+from numbers import Integral, Real
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy import sparse
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter, validate_data
+
+from ._trust import Trust, choose_trust
+from ._utils._base_estimator import AnyClassifierMixin, array_checks, sample_weight_name
+from ._utils._bind_sources import BindSourcesMixin
+from ._utils._domains import check_domains, check_unlabeled, concatenate_rows, is_frame
+from ._utils._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    _fit_context,
+    _safe_indexing,
+    _set_random_states,
+)
+from ._utils._softmax_features import make_design
+from ._utils._sources import Sources, as_sources
+from .weights._density_ratio import SourceGate
+
+METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
+_GATES = ("plausibility", "interactions", "boosted", "online")
+# Factors that cross-validation chooses from; a network is trained anew for each.
+_GRID = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+_NETWORK_GRID = (0.0, 1.0)
+_N_FOLDS = 5
+_N_NETWORK_FOLDS = 3
+# What networks take: arrays of any number of axes.
+_NETWORK_CHECKS = {
+    "accept_sparse": False,
+    "ensure_all_finite": True,
+    "dtype": "numeric",
+    "allow_nd": True,
+}
+
+
+def _has_network(self):
+    return self.method is not None
+
+
+class DiscriminatorGateClassifier(
+    BindSourcesMixin,
+    AnyClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    ClassifierMixin,
+    BaseEstimator,
+):
+    """Classifier on target and sources, each source row weighed by a discriminator of domains.
+
+    A discriminator that tells target rows from source rows, by features and label, has for odds
+    the ratio of their densities. The gate weighs every source row by it, so that what could not be
+    the target's, such as wrong labels, does not count; a factor for each source, chosen on held-out
+    target rows, can shut it off. Trains a network whose features a method of domain adaptation
+    aligns, or, with ``method=None``, any classifier.
+
+    Parameters
+    ----------
+    method : {"dann", "dan", "dcoral", "adda", "pada", "gta"} or None, default="dann"
+        What aligns the network's features. None: no network; `estimator` is fitted to the weighted
+        rows.
+    gate : bool, {"plausibility", "interactions", "boosted", "online"} or classifier, default=True
+        The discriminator whose odds weigh the source rows. True is "plausibility"; the first three
+        and classifiers are those of :func:`skuowq.weights.density_ratio`, cross-fitted before the
+        training. "online" is the paper's: the network's own discriminator, as it stands at each
+        step. False: all rows of a source weigh the same.
+    label_conditioning : {"both", "joint", "marginal"} or None, default="both"
+        What the adversarial methods (dann, adda, pada) make alike: the features ("marginal"), the
+        features given labels ("joint"), or both. dan, dcoral and gta align features in any case.
+        None aligns nothing.
+    trust : "cv", float or array-like of shape (n_sources,), default="cv"
+        Factor of each source's mean loss; 1 is the paper's. "cv" chooses it by cross-validation on
+        the target's rows, 0 and doing without the gate among the choices. For networks that takes
+        some ten trainings; pass 1.0 for one.
+    estimator : classifier, default=None
+        For ``method=None``: any classifier whose ``fit`` takes ``sample_weight``; None is
+        :class:`~sklearn.linear_model.LogisticRegression`. A :class:`~skuowq.UOWQClassifier` gets
+        the sources with their rows weighed and weighs them as a whole itself.
+    module : torch Module or its class, default=None
+        Maps inputs to features, an array of a row for each input; a linear layer on them
+        classifies. None is a perceptron.
+    hidden_layer_sizes : tuple of int, default=(64, 64)
+        Of the perceptron; the last is the number of features.
+    discriminator : torch Module or its class, default=None
+        Called with features and one-hot labels, a column more than classes for "no label"; returns
+        the log odds that a row is the target's, a column for each source or one for all. None is a
+        hidden layer and its product with an embedding of the label.
+    discriminator_size : int, default=64
+        Its hidden units.
+    alignment_weight : float, default=0.1
+        Factor of the alignment in what the features learn; it rises to this in the course of the
+        training, as ``2 / (1 + exp(-10 p)) - 1``. The paper's is 1.
+    gate_labels : bool, default=True
+        Whether the gate's discriminator sees labels.
+    balanced : bool, default=True
+        Whether odds are corrected for the sizes of the domains. False is the paper's raw ratio.
+    clip : float, default=20.0
+        Largest weight of a row.
+    max_epochs : int, default=60
+        An epoch has as many batches as the rows of target or sources fill, at least 10.
+    batch_size : int, default=64
+        Rows of the target, unlabelled rows and source rows in a batch, at most so many of each.
+    lr : float, default=0.001
+    optimizer : torch optimizer class, default=None
+        None is Adam.
+    callbacks : list of skorch callbacks, default=None
+    train_split : callable, default=None
+        Which of the target's rows validate, such as ``skorch.dataset.ValidSplit(5)``; for early
+        stopping.
+    device : str, default="auto"
+        "auto" is a GPU where there is one.
+    classes : {"union", "target"}, default="union"
+        What to do with classes that only sources have: learn them too ("union", with a warning)
+        or leave their rows out ("target").
+    checkpoint : str or Path, default=None
+        For networks: folder in which every epoch is saved. A fit that was interrupted goes on there
+        when it is called again with the same data and an integer `random_state`.
+    n_jobs : int, default=None
+        Workers for the folds of "cv".
+    random_state : int, RandomState instance or None, default=None
+    verbose : int, default=0
+        1 prints the choice of trust, and a line an epoch.
+
+    Attributes
+    ----------
+    gate_weights_ : list of ndarray of shape (n_samples_i,)
+        Weight of every row of each source; all 1 without a gate, or where cross-validation did
+        without it. 0 for rows that were left out: of weight 0, or of classes not learnt.
+    trust_ : ndarray of shape (n_sources,)
+        Factor of each source; with ``estimator=UOWQClassifier()`` its source weights.
+    effective_sample_size_ : ndarray of shape (n_sources,)
+        ``(sum w)^2 / sum w^2`` of each source's row weights.
+    trust_losses_ : dict
+        Held-out log loss for each common factor, with the gate (True) and without, where "cv"
+        chose.
+    estimator_ : classifier
+        With ``method=None``.
+    net_ : skorch.NeuralNetClassifier
+        With a method: the trained network.
+    discriminator_ : torch Module or None
+        Its discriminator.
+    history_ : skorch.history.History
+    source_names_ : list of str
+    n_sources_ : int
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Defined when X has string column names.
+
+    See Also
+    --------
+    skuowq.UOWQClassifier : Weighs sources as a whole, by theory.
+    skuowq.weights.density_ratio : The gate alone.
+    skuowq.plotting.GateWeightsDisplay : The weights as a picture.
+
+    Notes
+    -----
+    The objective is (Wang et al., CVPR 2019, equations 9 to 11, with their signs set right)
+
+        mean_target l + sum_k trust_k (N_k / N_S) mean_k [w l],   w = D(x, y) / (1 - D(x, y)),
+
+    two means and not one sum, which alone keeps a thousand source rows from drowning twenty target
+    rows; 1 stands for the target. With it the features of the adversarial methods descend minus
+    `alignment_weight` times the discriminator's objective.
+
+    Where this departs from the paper. The paper's odds are those of the discriminator that the
+    features play against ("online"). With few labelled rows that one either knows them by heart,
+    and all odds go to 0, or is fooled, and all go to 1; on digits with wrong labels it removes
+    hardly half of them. The default asks whether a row's label is plausible, by cross-fitted
+    softmax regressions on the inputs, and costs less than an epoch. The paper has one source; here
+    each has its own odds and its own trust. A calibrated ratio has mean 1 over a source, so it
+    moves weight between rows and shuts no source off: trust does. dan, dcoral and gta have a
+    discriminator only for "online", from which their features learn nothing. gta makes inputs, not
+    images, by a perceptron. Unlabelled target rows are those of ``fit``; without them the labelled
+    ones take their place.
+
+    Examples
+    --------
+    >>> from skuowq import DiscriminatorGateClassifier
+    >>> from skuowq.datasets import make_classification_tasks, perturb_source
+    >>> tasks = make_classification_tasks(random_state=0)
+    >>> X, y, _, wrong = perturb_source(
+    ...     *tasks.sources[0], 0.0, 0.5, return_masks=True, random_state=0
+    ... )
+    >>> clf = DiscriminatorGateClassifier(method=None, random_state=0)
+    >>> clf = clf.fit(tasks.X_target, tasks.y_target, sources=[(X, y)])
+    >>> weights = clf.gate_weights_[0]
+    >>> bool(weights[wrong].mean() < weights[~wrong].mean())
+    True
+    """
+
+    # Routed without being asked for.
+    __metadata_request__fit = {"sources": True, "X_unlabeled": True}  # noqa: RUF012
+
+    _parameter_constraints = {  # noqa: RUF012
+        "method": [StrOptions(set(METHODS)), None],
+        "gate": ["boolean", StrOptions(set(_GATES)), HasMethods(["fit", "predict_proba"])],
+        "label_conditioning": [StrOptions({"both", "joint", "marginal"}), None],
+        "trust": [StrOptions({"cv"}), Interval(Real, 0, None, closed="left"), "array-like"],
+        "estimator": [HasMethods("fit"), None],
+        "module": "no_validation",
+        "hidden_layer_sizes": ["array-like"],
+        "discriminator": "no_validation",
+        "discriminator_size": [Interval(Integral, 1, None, closed="left")],
+        "alignment_weight": [Interval(Real, 0, None, closed="left")],
+        "gate_labels": ["boolean"],
+        "balanced": ["boolean"],
+        "clip": [Interval(Real, 0, None, closed="neither")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "optimizer": [callable, None],
+        "callbacks": [list, None],
+        "train_split": [callable, None],
+        "device": [str],
+        "classes": [StrOptions({"union", "target"})],
+        "checkpoint": [str, Path, None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        method="dann",
+        *,
+        gate=True,
+        label_conditioning="both",
+        trust="cv",
+        estimator=None,
+        module=None,
+        hidden_layer_sizes=(64, 64),
+        discriminator=None,
+        discriminator_size=64,
+        alignment_weight=0.1,
+        gate_labels=True,
+        balanced=True,
+        clip=20.0,
+        max_epochs=60,
+        batch_size=64,
+        lr=0.001,
+        optimizer=None,
+        callbacks=None,
+        train_split=None,
+        device="auto",
+        classes="union",
+        checkpoint=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.method = method
+        self.gate = gate
+        self.label_conditioning = label_conditioning
+        self.trust = trust
+        self.estimator = estimator
+        self.module = module
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.discriminator = discriminator
+        self.discriminator_size = discriminator_size
+        self.alignment_weight = alignment_weight
+        self.gate_labels = gate_labels
+        self.balanced = balanced
+        self.clip = clip
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.optimizer = optimizer
+        self.callbacks = callbacks
+        self.train_split = train_split
+        self.device = device
+        self.classes = classes
+        self.checkpoint = checkpoint
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sources=None, *, X_unlabeled=None, sample_weight=None):
+        """Weigh the source rows and learn from all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows of the target. Networks take arrays of any number of axes, and no sparse ones.
+        y : array-like of shape (n_samples,)
+            Labels of the target.
+        sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
+            The sources, with the target's columns. Wrap them in :class:`skuowq.Sources` when
+            cross-validating. None learns from the target alone.
+        X_unlabeled : array-like of shape (n_unlabeled, n_features), default=None
+            Rows of the target without labels, for networks. Where cross-validation could cut them,
+            pass ``Sources(sources, X_unlabeled=...)``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the target's rows.
+
+        Returns
+        -------
+        self : DiscriminatorGateClassifier
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input out of bounds; the message names the source, the fact and the remedy.
+        """
+        self._check_parameters()
+        n_rows = _num_samples(X)
+        sources = as_sources(self._fit_sources(sources), n_rows)
+        light = self.method is None
+        keep_frames = light and self.estimator is not None and is_frame(X)
+        checks = array_checks(self._base_estimator()) if light else _NETWORK_CHECKS
+        checked = copy(self)
+        target, domains, classes = check_domains(
+            checked,
+            X,
+            y,
+            sample_weight,
+            sources,
+            keep_frames=keep_frames,
+            check=checks,
+            classes=self.classes,
+        )
+        X_unlabeled = check_unlabeled(
+            X_unlabeled, target.X, n_rows, sources, keep_frames=keep_frames, check=checks
+        )
+        fit = _Fit(self, target, domains, classes, X_unlabeled, sources)
+        trust = fit.trust()
+        model = fit.model(trust)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(checked, name):
+                setattr(self, name, getattr(checked, name))
+            elif hasattr(self, name):
+                delattr(self, name)
+        self.classes_ = classes
+        self._fitted_on_frames = keep_frames
+        self._keep(model, trust, fit, sources)
+        return self
+
+    def _check_parameters(self):
+        if self.method is None and self.gate == "online":
+            raise ValueError(
+                "gate='online' is a network's discriminator, and method=None has no network: pass "
+                "gate=True or a method"
+            )
+        if self.method is None:
+            sample_weight_name(self._base_estimator())
+        elif self.estimator is not None:
+            raise ValueError(
+                f"estimator={self.estimator!r} is for method=None, and method={self.method!r} "
+                "trains a network: pass method=None, or module= for another network"
+            )
+        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
+                "integer only: pass random_state=0, say"
+            )
+        if self._weighs_sources() and not isinstance(self.trust, str):
+            raise ValueError(
+                f"{type(self.estimator).__name__} weighs the sources itself: leave trust='cv'"
+            )
+
+    def _weighs_sources(self):
+        """Whether the estimator takes sources, and so decides about trust."""
+        return self.estimator is not None and has_fit_parameter(self.estimator, "sources")
+
+    def _keep(self, model, trust, fit, sources):
+        for name in ("estimator_", "net_", "discriminator_", "history_"):
+            if hasattr(self, name):
+                delattr(self, name)
+        if self.method is None:
+            self.estimator_ = model
+        else:
+            self.net_ = model
+            self.discriminator_ = model.module_.discriminator
+            self.history_ = model.history
+        self.trust_ = trust.factors
+        self.trust_losses_ = trust.losses
+        self.gate_weights_ = fit.row_weights(model, trust)
+        if self._weighs_sources() and fit.domains:
+            self.trust_ = model.source_weights_
+        self.effective_sample_size_ = np.array(
+            [effective_size(weights) for weights in self.gate_weights_]
+        )
+        self.source_names_ = [] if sources is None else list(sources.names)
+        self.n_sources_ = len(fit.domains)
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        if self.method is None:
+            return self.estimator_.predict(self._check_rows(X))
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def _has_probabilities(self):
+        base = getattr(self, "estimator_", None)
+        return self.method is not None or hasattr(
+            self._base_estimator() if base is None else base, "predict_proba"
+        )
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X):
+        """Class probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``; 0 for a class that no weighted row had.
+        """
+        check_is_fitted(self)
+        X = self._check_rows(X)
+        if self.method is None:
+            return _aligned_columns(self.estimator_, X, self.classes_)
+        from .networks import predict_proba
+
+        return predict_proba(self.net_, X)
+
+    def transform(self, X):
+        """The network's features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_hidden)
+        """
+        check_is_fitted(self)
+        from .networks import predict_features
+
+        return predict_features(self.net_, self._check_rows(X))
+
+    def _check_rows(self, X):
+        if self._fitted_on_frames:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return X
+        light = self.method is None
+        checks = array_checks(self.estimator_) if light else _NETWORK_CHECKS
+        return validate_data(self, X, reset=False, **checks)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.method is None:
+            tags.transformer_tags = None
+        else:
+            tags.input_tags.sparse = False
+            tags.input_tags.allow_nan = False
+        return tags
+
+    @property
+    def _n_features_out(self):
+        return self.net_.module_.sizes.n_features
+
+
+# Only where there is a network. After the class: the mixin replaces what it finds there.
+for _name in ("transform", "fit_transform"):
+    _method = getattr(DiscriminatorGateClassifier, _name)
+    setattr(DiscriminatorGateClassifier, _name, available_if(_has_network)(_method))
+
+
+class _Fit:
+    """One call of ``fit``: the data, the gates, and models for any rows and trust."""
+
+    def __init__(self, clf, target, domains, classes, X_unlabeled, sources):
+        self.clf, self.target, self.domains, self.classes = clf, target, domains, classes
+        self.X_unlabeled, self.sources = X_unlabeled, sources
+        self.seed = check_random_state(clf.random_state).randint(2**31 - 1)
+        self.gated = bool(domains) and clf.gate is not False
+        self.crossfit = self.gated and clf.gate != "online"
+        self.gates = self._gates() if self.crossfit else []
+        if self.gated and clf.gate_labels:
+            self._warn_of_missing_classes()
+
+    def _gates(self):
+        """A gate for each source, on standardised columns of all rows."""
+        parts = [self.target, *self.domains]
+        Z, _, _, _ = make_design(
+            [_flat(part.X) for part in parts], inverse_penalty=1.0, standardise=True
+        )
+        cuts = np.cumsum([len(part.y) for part in parts])[:-1]
+        self.Z, *designs = _split_rows(Z[:, :-1], cuts)
+        clf = self.clf
+        kind = "plausibility" if clf.gate is True else clf.gate
+        return Parallel(clf.n_jobs)(
+            delayed(SourceGate)(
+                Z_i,
+                domain.y,
+                domain.sample_weight,
+                len(self.classes),
+                discriminator=kind,
+                labels=clf.gate_labels,
+                n_folds=_N_FOLDS,
+                seed=self.seed,
+            )
+            for Z_i, domain in zip(designs, self.domains, strict=True)
+        )
+
+    def _warn_of_missing_classes(self):
+        seen = np.unique(self.target.y)
+        lacking = np.setdiff1d(np.arange(len(self.classes)), seen)
+        if len(lacking):
+            warnings.warn(
+                f"classes {self.classes[lacking].tolist()} have no labelled row in the target, so "
+                "the gate takes all of their source rows for wrong: label a row of each, or pass "
+                "gate_labels=False",
+                UserWarning,
+                stacklevel=5,  # _Fit, fit and its wrapper stand between here and the user
+            )
+
+    def trust(self):
+        clf, n_sources = self.clf, len(self.domains)
+        if n_sources == 0 or clf._weighs_sources():
+            return Trust(np.ones(n_sources), self.gated, {})
+        if not isinstance(clf.trust, str):
+            factors = np.asarray(clf.trust, dtype=float)
+            factors = np.full(n_sources, factors) if factors.ndim == 0 else factors
+            if factors.shape != (n_sources,) or not np.all(factors >= 0):
+                raise ValueError(
+                    f"trust has shape {factors.shape}, and there are {n_sources} sources: pass a "
+                    "number, or one of at least 0 for each source"
+                )
+            return Trust(factors, self.gated, {})
+        light = clf.method is None
+        if light and not hasattr(clf._base_estimator(), "predict_proba"):
+            raise ValueError(
+                f"trust='cv' compares probabilities, and {type(clf._base_estimator()).__name__} "
+                "has no predict_proba: pass trust=1.0, or a classifier that has"
+            )
+        found = choose_trust(
+            self._held_out_model,
+            self.target,
+            n_sources,
+            _GRID if light else _NETWORK_GRID,
+            gate=self.gated,
+            n_folds=_N_FOLDS if light else _N_NETWORK_FOLDS,
+            n_jobs=clf.n_jobs,
+            seed=self.seed,
+        )
+        if clf.verbose:
+            print(
+                f"[gate] trust {np.array2string(found.factors, precision=3, threshold=8)}, "
+                f"{'gated' if found.gated else 'not gated'}",
+                flush=True,
+            )
+        return found
+
+    def _held_out_model(self, rows, factors, gated):
+        target = self._target_rows(rows)
+        odds = self._odds(rows) if gated and self.crossfit else None
+        model = self._train(target, odds, factors, gated, quiet=True)
+
+        def probabilities(held):
+            X = _safe_indexing(self.target.X, held)
+            if self.clf.method is None:
+                return _aligned_columns(model, X, self.classes)
+            from .networks import predict_proba
+
+            return predict_proba(model, X)
+
+        return probabilities
+
+    def model(self, trust):
+        """The final model, on all rows."""
+        self.odds = self._odds(None) if trust.gated and self.crossfit else None
+        return self._train(self.target, self.odds, trust.factors, trust.gated, quiet=False)
+
+    def row_weights(self, model, trust):
+        """Weights of all rows that the sources were given with."""
+        if not self.domains:
+            return []
+        if trust.gated and not self.crossfit:
+            from .networks import online_odds
+
+            found, used = [], 0
+            for domain, factor in zip(self.domains, trust.factors, strict=True):
+                if factor > 0:
+                    found.append(online_odds(model, domain.X, domain.y, used))
+                    used += 1
+                else:
+                    found.append(np.zeros(len(domain.y)))
+        else:
+            found = self.odds
+        weights = []
+        for i, (_, y, weight) in enumerate(self.sources._triples):
+            kept = np.isin(np.asarray(y), self.classes)
+            if weight is not None:
+                kept &= weight > 0
+            full = np.zeros(len(kept))
+            full[kept] = 1.0 if found is None else found[i]
+            weights.append(full)
+        return weights
+
+    def _target_rows(self, rows):
+        target = self.target
+        return replace(
+            target,
+            X=_safe_indexing(target.X, rows),
+            y=target.y[rows],
+            sample_weight=target.sample_weight[rows],
+        )
+
+    def _odds(self, rows):
+        """Odds of every source's rows, by a target of some rows (None: all)."""
+        rows = np.arange(len(self.target.y)) if rows is None else rows
+        y, weight = self.target.y[rows], self.target.sample_weight[rows]
+        found = [gate.odds(self.Z[rows], y, weight, self.clf.clip) for gate in self.gates]
+        if not self.clf.balanced:
+            found = [
+                odds * (weight.sum() / domain.n_samples)
+                for odds, domain in zip(found, self.domains, strict=True)
+            ]
+        return found
+
+    def _train(self, target, odds, factors, gated, *, quiet):
+        if odds is None:
+            odds = [np.ones(len(domain.y)) for domain in self.domains]
+        if self.clf._weighs_sources():
+            return self._fit_with_sources(target, odds)
+        if self.clf.method is None:
+            return self._fit_estimator(target, odds, factors)
+        return self._fit_network(target, odds, factors, gated, quiet)
+
+    def _fit_estimator(self, target, odds, factors):
+        """The estimator on rows of the target and weighted rows of the sources."""
+        base = self.clf._base_estimator()
+        parts = [(target.X, target.y, target.sample_weight)]
+        total = sum(domain.n_samples for domain in self.domains)
+        for domain, w, factor in zip(self.domains, odds, factors, strict=True):
+            weight = factor * w * domain.sample_weight * (target.n_samples / total)
+            if factor > 0:
+                parts.append((domain.X, domain.y, weight))
+        X, y, weight = zip(*parts, strict=True)
+        estimator = clone(base)
+        if self.clf.random_state is not None:
+            _set_random_states(estimator, check_random_state(self.seed))
+        name = {sample_weight_name(base): np.concatenate(weight)}
+        return estimator.fit(concatenate_rows(X), self.classes[np.concatenate(y)], **name)
+
+    def _fit_with_sources(self, target, odds):
+        """Sources with weighted rows, each as large as its effective sample size."""
+        estimator = clone(self.clf.estimator)
+        if self.clf.random_state is not None:
+            _set_random_states(estimator, check_random_state(self.seed))
+        sources = None
+        if self.domains:
+            triples = []
+            for domain, w in zip(self.domains, odds, strict=True):
+                weight = w * domain.sample_weight
+                weight *= effective_size(weight) / weight.sum()
+                triples.append((domain.X, self.classes[domain.y], weight))
+            sources = Sources(triples, names=self.sources.names)
+        y = self.classes[target.y]
+        return estimator.fit(target.X, y, sources=sources, sample_weight=target.sample_weight)
+
+    def _fit_network(self, target, odds, factors, gated, quiet):
+        from .networks import train_aligned
+
+        used = [i for i, factor in enumerate(factors) if factor > 0]
+        net = self._net(max(len(used), 1), online=gated and not self.crossfit and bool(used))
+        return train_aligned(
+            net,
+            target,
+            [self.domains[i] for i in used],
+            [odds[i] for i in used],
+            [factors[i] for i in used],
+            self.X_unlabeled,
+            n_source=sum(len(domain.y) for domain in self.domains),
+            seed=self.seed,
+            verbose=0 if quiet else self.clf.verbose,
+            checkpoint=self.clf.checkpoint,
+            final=not quiet,
+        )
+
+    def _net(self, n_sources, *, online):
+        import torch
+        from skorch import NeuralNetClassifier
+
+        from .networks import TransferNetwork
+
+        clf = self.clf
+        module = {
+            "method": clf.method,
+            "features": clf.module,
+            "discriminator": clf.discriminator,
+            "sample": self.target.X[:2],
+            "n_classes": len(self.classes),
+            "n_sources": n_sources,
+            "hidden_layer_sizes": tuple(clf.hidden_layer_sizes),
+            "discriminator_size": clf.discriminator_size,
+            "label_conditioning": clf.label_conditioning,
+            "gate_labels": clf.gate_labels,
+            "online": online,
+            "balanced": clf.balanced,
+            "clip": clf.clip,
+            "alignment_weight": clf.alignment_weight,
+        }
+        return NeuralNetClassifier(
+            TransferNetwork,
+            criterion=torch.nn.CrossEntropyLoss,
+            optimizer=clf.optimizer or torch.optim.Adam,
+            lr=clf.lr,
+            max_epochs=clf.max_epochs,
+            batch_size=clf.batch_size,
+            train_split=clf.train_split,
+            callbacks=clf.callbacks,
+            device=clf.device,
+            **{f"module__{name}": value for name, value in module.items()},
+        )
+
+
+def effective_size(weights):
+    """Rows of weight 1 that tell as much as rows of these weights: ``(sum w)^2 / sum w^2``."""
+    total = weights.sum()
+    return float(total**2 / (weights**2).sum()) if total > 0 else 0.0
+
+
+def _aligned_columns(estimator, X, classes):
+    """Probabilities in the columns of all classes, 0 where the estimator knows a class not."""
+    found = estimator.predict_proba(X)
+    if len(estimator.classes_) == len(classes):
+        return found
+    aligned = np.zeros((len(found), len(classes)))
+    aligned[:, np.searchsorted(classes, estimator.classes_)] = found
+    return aligned
+
+
+def _flat(X):
+    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim > 2 else X
+
+
+def _split_rows(Z, cuts):
+    bounds = [0, *cuts, Z.shape[0]]
+    Z = Z.tocsr() if sparse.issparse(Z) else Z
+    return [Z[a:b] for a, b in itertools.pairwise(bounds)]

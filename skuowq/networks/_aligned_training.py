@@ -1,0 +1,236 @@
+"""Training on a target and sources whose rows are weighed one by one, and whose features meet.
+
+The objective is ``mean_target l + sum_k trust_k (N_k / N_S) mean_k [w l]``, two means rather than
+one sum over all rows, and a method's alignment beside it. One loop for all methods.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ._domain_batches import WeightedRows
+from ._training import OwnRowsMixin, as_inputs, merge_duplicates, train
+
+# Of an epoch: twenty target rows alone would be done with a single step.
+_FEWEST_BATCHES = 10
+
+
+def train_aligned(
+    net,
+    target,
+    sources,
+    row_weights,
+    trust,
+    X_unlabeled=None,
+    *,
+    n_source=0,
+    seed,
+    verbose=0,
+    checkpoint=None,
+    final=True,
+):
+    """Train a copy of a net whose module is a `TransferNetwork`.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+        Not changed.
+    target : Domain
+        Labels are class indices.
+    sources : list of Domain
+        Those that are used at all. None of them, and unlabelled rows: the target's labelled rows
+        are aligned with these.
+    row_weights : list of ndarray
+        A weight for each row of each source.
+    trust : array-like of shape (n_sources,)
+        A factor for each source.
+    X_unlabeled : ndarray, default=None
+        Target rows without labels.
+    n_source : int, default=0
+        Rows of all sources, used or not: an epoch is as long as if they were.
+    seed, verbose, checkpoint, final
+        As in `train_weighted`.
+
+    Returns
+    -------
+    net : NeuralNetClassifier
+    """
+
+    def make_rows(initialised):
+        return _aligned_rows(
+            initialised, target, sources, row_weights, trust, X_unlabeled, n_source, seed
+        )
+
+    return train(
+        net,
+        make_rows,
+        _AlignedMixin,
+        seed=seed,
+        verbose=verbose,
+        checkpoint=checkpoint,
+        final=final,
+    )
+
+
+def online_odds(net, X, y, source):
+    """Odds that a fitted net's discriminator gives to rows of source number `source`."""
+    module = net.module_
+    device = next(module.parameters()).device
+    module.eval()
+    rows = as_inputs(net, X).to(device)
+    labels = torch.as_tensor(y, device=device)
+    parts = zip(rows.split(1024), labels.split(1024), strict=True)
+    return torch.cat([module.odds(*part, source) for part in parts]).cpu().double().numpy()
+
+
+@dataclass(frozen=True)
+class BatchParts:
+    """What the rows of a batch are; rides on its labels.
+
+    Attributes
+    ----------
+    n_target, n_unlabeled : int
+        Rows of the target, labelled and not; the sources' follow.
+    weight : Tensor
+        Of labelled rows, the target's and the sources'.
+    source : Tensor of int
+        Which source each source row is of.
+    shares : Tensor of shape (n_sources,)
+        Shares of the sources among all source rows.
+    size_ratio : float
+        Target rows over source rows.
+    strength : float
+        Of the alignment, from 0 to 1 in the course of the training.
+    """
+
+    n_target: int
+    n_unlabeled: int
+    weight: torch.Tensor
+    source: torch.Tensor
+    shares: torch.Tensor
+    size_ratio: float
+    strength: float
+
+
+class AlignedRows(WeightedRows):
+    """Rows of target and sources, and unlabelled ones beside them."""
+
+    unlabeled = None
+    n_source = 0  # Rows of all sources, used or not.
+    progress = 0.0  # Of the training, in epochs done over epochs to do.
+    epoch_share = 0.0
+
+    def of(self, chosen):
+        rows = super().of(chosen)
+        some = AlignedRows.__new__(AlignedRows)
+        some.__dict__.update(rows.__dict__, unlabeled=self.unlabeled, n_source=self.n_source)
+        return some
+
+
+class AlignedBatches:
+    """An epoch: batches of target rows, unlabelled rows and source rows, in equal numbers.
+
+    As many as it takes to see the rows of the larger side once, target or all sources that there
+    are, used or not: what is trained without a source is trained as long as with it.
+    """
+
+    def __init__(self, rows, batch_size):
+        self.rows = rows
+        self.batch_size = batch_size
+        self.n_source = len(rows) - rows.n_target
+
+    def __len__(self):
+        most = max(self.rows.n_target, self.rows.n_source)
+        return max(-(-most // self.batch_size), _FEWEST_BATCHES)
+
+    def __iter__(self):
+        rows, n = self.rows, self.rows.n_target
+        unlabeled = rows.unlabeled
+        n_unlabeled = 0 if unlabeled is None else min(self.batch_size, len(unlabeled))
+        ours = _cycle(n, min(self.batch_size, n), len(self))
+        theirs = _cycle(self.n_source, min(self.batch_size, self.n_source), len(self)) + n
+        free = _cycle(n_unlabeled and len(unlabeled), n_unlabeled, len(self))
+        sizes = torch.bincount(rows.domain[n:] - 1) if self.n_source else torch.zeros(1)
+        shares = sizes / max(self.n_source, 1)
+        for number, (a, b, c) in enumerate(zip(ours, free, theirs, strict=True)):
+            done = rows.progress + rows.epoch_share * number / len(self)
+            X = [rows.X[a], rows.X[c]] if n_unlabeled == 0 else [rows.X[a], unlabeled[b], rows.X[c]]
+            y = torch.cat([rows.y[a], rows.y.new_zeros(n_unlabeled), rows.y[c]])
+            # On the labels themselves, so that callbacks which read a batch find X and y as ever.
+            y.parts = BatchParts(
+                n_target=len(a),
+                n_unlabeled=n_unlabeled,
+                weight=rows.weight[torch.cat([a, c])],
+                source=rows.domain[c] - 1,
+                shares=shares,
+                size_ratio=n / max(self.n_source, 1),
+                strength=float(2 / (1 + np.exp(-10 * done)) - 1),
+            )
+            yield torch.cat(X), y
+
+
+def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, n_source, seed):
+    target = merge_duplicates(target, seed)
+    weights = [target.sample_weight * (len(target.y) / target.n_samples)]
+    n_rows = sum(len(source.y) for source in sources)
+    total = sum(source.n_samples for source in sources)
+    for source, row_weight, factor in zip(sources, row_weights, trust, strict=True):
+        weights.append(factor * row_weight * source.sample_weight * (n_rows / total))
+    if not sources and X_unlabeled is not None:
+        # Without sources the labelled rows meet the unlabelled ones, and train once.
+        sources = [target]
+        weights.append(np.zeros(len(target.y)))
+    domains = [target, *sources]
+    X = as_inputs(net, np.concatenate([domain.X for domain in domains]))
+    y = torch.tensor(np.concatenate([domain.y for domain in domains])).long()
+    weight = torch.tensor(np.concatenate(weights), dtype=torch.float32)
+    number = torch.repeat_interleave(torch.tensor([len(domain.y) for domain in domains]))
+    rows = AlignedRows(X, y, weight, number, np.ones(len(sources)))
+    rows.n_source = n_source
+    if X_unlabeled is not None:
+        rows.unlabeled = as_inputs(net, X_unlabeled)
+    return rows
+
+
+class _AlignedMixin(OwnRowsMixin):
+    def get_iterator(self, dataset, training=False):
+        if not training:
+            return super().get_iterator(dataset, training=training)
+        return AlignedBatches(dataset, self.batch_size)
+
+    def notify(self, method_name, **kwargs):
+        if method_name == "on_epoch_begin":
+            rows = self.trains
+            done = len(self.history) / self.max_epochs
+            rows.progress, rows.epoch_share = done, 1 / self.max_epochs
+            free = rows.X[: rows.n_target] if rows.unlabeled is None else rows.unlabeled
+            device = next(self.module_.parameters()).device
+            self.module_.alignment.begin_epoch(self.module_, free.to(device), done)
+        super().notify(method_name, **kwargs)
+
+    def train_step_single(self, batch, **fit_params):
+        self._set_training(True)
+        X, y = batch
+        device = next(self.module_.parameters()).device
+        loss, logits = self.module_.loss(X.to(device), y.to(device), _on(y.parts, device))
+        loss.backward()
+        return {"loss": loss, "y_pred": logits}
+
+
+def _on(parts, device):
+    if device.type == "cpu":
+        return parts
+    moved = {
+        name: value.to(device) if isinstance(value, torch.Tensor) else value
+        for name, value in vars(parts).items()
+    }
+    return BatchParts(**moved)
+
+
+def _cycle(n_rows, size, n_batches):
+    """For every batch, `size` of the rows: in random order, again and again."""
+    needed = n_batches * size
+    passes = [torch.randperm(n_rows) for _ in range(-(-needed // max(n_rows, 1)))]
+    order = torch.cat(passes) if passes else torch.arange(0)
+    return order[:needed].reshape(n_batches, size)

@@ -1,0 +1,260 @@
+"""Features, a classifier on them, a discriminator of domains, and what aligns the features."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ._alignments import ALIGNMENTS
+from ._alignments._alignment import reverse
+from ._training import module_inputs
+
+# Odds of the online gate are kept in these bounds.
+_LEAST_ODDS = 1e-4
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers that the parts of a network share; inputs are counted flat."""
+
+    n_inputs: int
+    n_features: int
+    n_classes: int
+    n_sources: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Features of a batch, as an alignment sees them.
+
+    Attributes
+    ----------
+    source, unlabeled : Tensor of shape (n_rows, n_features)
+        Features of source rows, and of target rows taken without their labels.
+    X_source : Tensor
+        The inputs of the source rows.
+    y_source : Tensor of int
+    strength : float
+        How much the features learn from the alignment.
+    """
+
+    source: torch.Tensor
+    unlabeled: torch.Tensor
+    X_source: torch.Tensor
+    y_source: torch.Tensor
+    strength: float
+
+
+class Discriminator(nn.Module):
+    """Log odds that a feature with a label is the target's rather than a source's.
+
+    A hidden layer on the features, and its product with an embedding of the label: the label acts
+    on what the features say. The last label stands for none.
+    """
+
+    def __init__(self, n_features, n_classes, n_sources, n_hidden):
+        super().__init__()
+        self.hidden = nn.Linear(n_features, n_hidden)
+        self.plain = nn.Linear(n_hidden, n_sources)
+        self.label = nn.Linear(n_classes + 1, n_hidden * n_sources, bias=False)
+        self.offset = nn.Linear(n_classes + 1, n_sources, bias=False)
+        nn.init.normal_(self.label.weight, std=0.1)
+        nn.init.zeros_(self.offset.weight)
+
+    def forward(self, features, one_hot):
+        hidden = torch.relu(self.hidden(features))
+        by_label = self.label(one_hot).reshape(len(features), -1, hidden.shape[1])
+        product = (by_label * hidden[:, None, :]).sum(dim=2)
+        return self.plain(hidden) + product + self.offset(one_hot)
+
+
+class TransferNetwork(nn.Module):
+    """What is trained: the features and classifier that predict, and all that helps them.
+
+    Parameters
+    ----------
+    method : str
+    features : Module, type or None
+        Maps inputs to rows of features; None is a perceptron.
+    discriminator : Module, type or None
+        Called with features and one-hot labels (the last for none); returns log odds, a column a
+        source or one for all.
+    sample : ndarray
+        Some inputs, by which the features are counted.
+    n_classes, n_sources : int
+    hidden_layer_sizes : tuple of int
+    discriminator_size : int
+    label_conditioning : {"both", "joint", "marginal"} or None
+    gate_labels : bool
+        Whether the odds that weigh rows are those given the label.
+    online : bool
+        Whether the discriminator's odds weigh the source rows.
+    balanced, clip : bool, float
+        As in `density_ratio`.
+    alignment_weight : float
+    """
+
+    def __init__(
+        self,
+        method,
+        features,
+        discriminator,
+        sample,
+        n_classes,
+        n_sources,
+        hidden_layer_sizes,
+        discriminator_size,
+        label_conditioning,
+        gate_labels,
+        online,
+        balanced,
+        clip,
+        alignment_weight,
+    ):
+        super().__init__()
+        n_inputs = sample[0].size
+        self.features = _module(features) or _perceptron(n_inputs, hidden_layer_sizes)
+        with torch.no_grad():
+            self.features.eval()
+            produced = self.features(module_inputs(self.features, sample))
+            self.features.train()
+        if produced.ndim != 2 or len(produced) != len(sample):
+            raise ValueError(
+                f"module turns {len(sample)} inputs into an array of shape "
+                f"{tuple(produced.shape)}: it must return a row of features for each"
+            )
+        sizes = Sizes(n_inputs, produced.shape[1], n_classes, n_sources)
+        self.sizes = sizes
+        self.classifier = nn.Linear(sizes.n_features, n_classes)
+        matches = label_conditioning is not None
+        self.match_features = label_conditioning in ("both", "marginal")
+        self.match_labels = label_conditioning in ("both", "joint")
+        self.alignment = ALIGNMENTS[method](sizes, matches, self.match_labels)
+        if method == "adda":
+            self.alignment.prepare(self.features)
+        self.gate_labels, self.online = gate_labels, online
+        self.balanced, self.clip = balanced, clip
+        self.alignment_weight = alignment_weight
+        self.discriminator = None
+        if online or (self.alignment.adversarial and matches):
+            self.discriminator = _module(discriminator) or Discriminator(
+                sizes.n_features, n_classes, n_sources, discriminator_size
+            )
+
+    def forward(self, X):
+        return self.classifier(self.features(X))
+
+    def loss(self, X, y, parts):
+        """The objective on a batch, and the logits of its labelled rows.
+
+        Parameters
+        ----------
+        X : Tensor
+            Labelled target rows, unlabelled ones (none: the labelled take their place), source
+            rows.
+        y : Tensor of int
+            Labels; of unlabelled rows they are not read.
+        parts : BatchParts
+        """
+        n, n_unlabeled = parts.n_target, parts.n_unlabeled
+        begin = n + n_unlabeled
+        encoder = self.alignment.source_features(self)
+        if encoder is self.features:
+            features = self.features(X)
+            ours, theirs = features[:begin], features[begin:]
+        else:
+            ours, theirs = self.features(X[:begin]), encoder(X[begin:])
+        labelled = ours[:n]
+        unlabeled = ours[n:] if n_unlabeled else labelled
+        y_target, y_source = y[:n], y[begin:]
+        logits = self.classifier(torch.cat([labelled, theirs]))
+        losses = F.cross_entropy(
+            logits, torch.cat([y_target, y_source]), reduction="none"
+        ) * parts.weight.to(logits)
+        total = losses[:n].mean()
+        if len(theirs) == 0:
+            return total, logits
+        strength = self.alignment_weight * parts.strength
+        row_weight = self.alignment.row_weight(y_source).to(logits)
+        if self.discriminator is not None:
+            adversary = strength if self.alignment.plays() else 0.0
+            total = total + self._game(
+                labelled, unlabeled, theirs, y_target, y_source, parts, row_weight, adversary
+            )
+        if self.online:
+            row_weight = row_weight * self._odds(theirs, y_source, parts)
+        total = total + (row_weight * losses[n:]).mean()
+        batch = Batch(theirs, unlabeled, X[begin:], y_source, strength)
+        return total + self.alignment(self, batch), logits
+
+    def _game(self, labelled, unlabeled, theirs, y_target, y_source, parts, row_weight, adversary):
+        """Equation 10: the discriminator's loss, which the features seek to raise."""
+        # Without labels to match or to gate by, and the other way round, half of the game is idle.
+        plays_labels = self.match_labels or (self.online and self.gate_labels)
+        plays_features = self.match_features or not plays_labels
+        total = labelled.new_zeros(())
+        if plays_features:
+            strength = adversary if self.match_features else 0.0
+            total = total + self._discrimination(
+                unlabeled, None, theirs, None, parts, row_weight, strength
+            )
+        if plays_labels:
+            strength = adversary if self.match_labels else 0.0
+            total = total + self._discrimination(
+                labelled, y_target, theirs, y_source, parts, row_weight, strength
+            )
+        return total
+
+    def _discrimination(self, ours, y_ours, theirs, y_theirs, parts, row_weight, strength):
+        log_odds = self._log_odds(reverse(ours, strength), y_ours)
+        of_target = F.softplus(-log_odds) @ parts.shares.to(log_odds)
+        log_odds = self._log_odds(reverse(theirs, strength), y_theirs)
+        of_source = F.softplus(self._own_column(log_odds, parts))
+        if not self.balanced:
+            of_target = of_target * parts.size_ratio
+        return of_target.mean() + (row_weight * of_source).mean()
+
+    def _log_odds(self, features, y):
+        """A column for each source."""
+        n_classes = self.sizes.n_classes
+        if y is None:
+            y = torch.full((len(features),), n_classes, device=features.device)
+        log_odds = self.discriminator(features, F.one_hot(y, n_classes + 1).to(features))
+        return log_odds.reshape(len(features), -1).expand(-1, self.sizes.n_sources)
+
+    def _own_column(self, log_odds, parts):
+        return log_odds.gather(1, parts.source[:, None].to(log_odds.device))[:, 0]
+
+    def _odds(self, theirs, y_source, parts):
+        with torch.no_grad():
+            log_odds = self._log_odds(theirs, y_source if self.gate_labels else None)
+            return self._own_column(log_odds, parts).exp().clamp(_LEAST_ODDS, self.clip)
+
+    def odds(self, X, y, source):
+        """Odds of the rows of one source, the gate's weights."""
+        parts = _OfOneSource(torch.full((len(y),), source, device=y.device))
+        with torch.no_grad():
+            features = self.alignment.source_features(self)(X)
+        return self._odds(features, y, parts)
+
+
+@dataclass(frozen=True)
+class _OfOneSource:
+    source: torch.Tensor
+
+
+def _module(given):
+    """A module of its own from an instance or a class; None from None."""
+    if given is None:
+        return None
+    return deepcopy(given) if isinstance(given, nn.Module) else given()
+
+
+def _perceptron(n_inputs, sizes):
+    layers, width = [nn.Flatten()], n_inputs
+    for size in sizes:
+        layers += [nn.Linear(width, size), nn.ReLU()]
+        width = size
+    return nn.Sequential(*layers)

@@ -500,6 +500,7 @@ class _Fit:
         self.gated = bool(domains) and clf.gate is not False
         self.crossfit = self.gated and clf.gate != "online"
         self.gates = self._gates() if self.crossfit else []
+        self.known_odds = {}
         if self.gated and clf.gate_labels:
             self._warn_of_missing_classes()
 
@@ -634,6 +635,12 @@ class _Fit:
     def _odds(self, rows):
         """Odds of every source's rows, by a target of some rows (None: all)."""
         rows = np.arange(len(self.target.y)) if rows is None else rows
+        key = rows.tobytes()
+        if key not in self.known_odds:  # A fold is asked for as often as there are factors.
+            self.known_odds[key] = self._odds_for(rows)
+        return self.known_odds[key]
+
+    def _odds_for(self, rows):
         y, weight = self.target.y[rows], self.target.sample_weight[rows]
         found = [gate.odds(self.Z[rows], y, weight, self.clf.clip) for gate in self.gates]
         if not self.clf.balanced:

@@ -1,0 +1,186 @@
+"""GateWeightsDisplay: how the rows of each source were weighed."""
+
+import numpy as np
+
+from skuowq.plotting._fitted import fitted_with
+from skuowq.plotting._matplotlib import import_pyplot
+
+_N_BINS = 40
+_LEAST = 1e-3  # weights below are drawn there
+_HEIGHT = 0.8  # of the highest bar; a source is one row, 1 high
+_COLOURS = {"clean": "#2b5c8a", "perturbed": "#d9822b"}
+
+
+class GateWeightsDisplay:
+    """Histograms of the row weights, one source a row, on a logarithmic scale.
+
+    Where it is known which rows were perturbed, theirs hang below the line and the others' stand
+    above it: a good gate keeps the two apart. A tick marks each histogram's mean.
+
+    Parameters
+    ----------
+    gate_weights : list of array-like of shape (n_samples_i,)
+        Weights of every source's rows.
+    names : list of str, length n_sources
+    trust : array-like of shape (n_sources,)
+        Factor of each source, written beside it.
+    perturbed : list of (array-like of bool of shape (n_samples_i,) or None), default=None
+        Which rows are known to be perturbed.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import GateWeightsDisplay
+    >>> display = GateWeightsDisplay(gate_weights=[[0.1, 0.2, 2.0]], names=["a"], trust=[1.0])
+    >>> display.plot().ax_.get_xscale()
+    'log'
+    """
+
+    def __init__(self, *, gate_weights, names, trust, perturbed=None):
+        self.gate_weights = gate_weights
+        self.names = names
+        self.trust = trust
+        self.perturbed = perturbed
+
+    @classmethod
+    def from_estimator(cls, estimator, *, perturbed=None, ax=None):
+        """Draw the row weights of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : DiscriminatorGateClassifier, Pipeline or search
+            Fitted with sources; of a search the best estimator and of a pipeline the last step is
+            taken.
+        perturbed : dict of name to array-like of bool, default=None
+            Which rows of a source are known to be perturbed, by the source's name.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : GateWeightsDisplay
+            Already drawn.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If it has no row weights, or `perturbed` names no source or has other rows.
+        ImportError
+            If matplotlib is missing.
+        """
+        estimator = fitted_with(estimator, "trust_", "row weights")
+        names = estimator.source_names_
+        masks = dict(perturbed or {})
+        unknown = [name for name in masks if name not in names]
+        if unknown:
+            raise ValueError(f"perturbed names {unknown[0]!r}, and the sources are {names}")
+        display = cls(
+            gate_weights=estimator.gate_weights_,
+            names=names,
+            trust=estimator.trust_,
+            perturbed=[masks.get(name) for name in names],
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure, which grows with the number of sources.
+
+        Returns
+        -------
+        display : GateWeightsDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        """
+        weights = [np.maximum(np.asarray(part, dtype=float), _LEAST) for part in self.gate_weights]
+        masks = self._masks(weights)
+        known = any(mask is not None for mask in masks)
+        if ax is None:
+            row = 1.6 if known else 0.9
+            size = (8, 1.4 + row * len(weights))
+            _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        most = max(2.0, *(part.max() for part in weights))
+        bins = np.geomspace(_LEAST, 1.05 * most, _N_BINS + 1)
+        space = 2.0 if known else 1.0
+        levels = -space * np.arange(len(weights))
+        for part, mask, level in zip(weights, masks, levels, strict=True):
+            if mask is None:
+                self._draw(part, bins, level, _HEIGHT, "clean")
+            else:
+                self._draw(part[~mask], bins, level, _HEIGHT, "clean")
+                self._draw(part[mask], bins, level, -_HEIGHT, "perturbed")
+            ax.axhline(level, color="0.2", linewidth=0.8)
+        ax.axvline(1, color="0.2", linestyle=":", zorder=0)
+        ax.set_xscale("log")
+        ax.set_xlim(bins[0], bins[-1])
+        low = levels[-1] - (1 if masks[-1] is not None else 0.15)
+        ax.set_ylim(low, 1)
+        names = zip(self.names, self.trust, strict=True)
+        ax.set_yticks(levels, [f"{name}\ntrust {factor:.2g}" for name, factor in names])
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel("weight of a source row (a target row = 1)")
+        if known:
+            ax.set_title(
+                "rows above each line: clean; below: perturbed; triangle: mean", loc="left"
+            )
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        return self
+
+    def _masks(self, weights):
+        given = self.perturbed or [None] * len(weights)
+        masks = []
+        for name, part, mask in zip(self.names, weights, given, strict=True):
+            mask = None if mask is None else np.asarray(mask, dtype=bool)
+            if mask is not None and mask.shape != part.shape:
+                raise ValueError(
+                    f"perturbed[{name!r}] has shape {mask.shape}, and the source has {part.size} "
+                    "rows: pass one bool for each"
+                )
+            masks.append(mask)
+        return masks
+
+    def _draw(self, weights, bins, level, height, kind):
+        """One histogram, its highest bar as high as given, and its mean."""
+        if weights.size == 0:
+            return
+        counts, _ = np.histogram(weights, bins)
+        heights = height * counts / max(counts.max(), 1)
+        colour = _COLOURS[kind]
+        hatch = None if kind == "clean" else "////"
+        self.ax_.bar(
+            bins[:-1],
+            heights,
+            np.diff(bins),
+            bottom=level,
+            align="edge",
+            color=colour,
+            alpha=0.8,
+            hatch=hatch,
+            edgecolor="white" if hatch else colour,
+            linewidth=0,
+        )
+        self.ax_.plot(
+            weights.mean(),
+            level + 1.12 * height,
+            marker="v" if height > 0 else "^",
+            color=colour,
+            markeredgecolor="0.2",
+            clip_on=False,
+        )

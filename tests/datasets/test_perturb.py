@@ -1,0 +1,99 @@
+"""Perturbed sources and the protocol's splits."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.datasets import load_digits
+
+from skuowq.datasets import perturb_source, perturbed_splits
+
+RNG = np.random.RandomState(0)
+X, Y = RNG.normal(size=(2000, 6)), RNG.randint(4, size=2000)
+DIGITS = load_digits(return_X_y=True)
+
+
+@pytest.mark.parametrize("image_shape", [None, (2, 3)])
+def test_rows_change_where_the_masks_say_at_the_rates_asked_for(image_shape):
+    before = X.copy(), Y.copy()
+    X_p, y_p, bad_x, bad_y = perturb_source(
+        X, Y, 0.3, 0.6, image_shape=image_shape, return_masks=True, random_state=1
+    )
+    assert np.array_equal(X, before[0])
+    assert np.array_equal(Y, before[1])
+    assert np.array_equal((X_p != X).any(axis=1), bad_x)
+    assert np.array_equal(y_p[~bad_y], Y[~bad_y])
+    assert binomtest(int(bad_x.sum()), 2000, 0.3).pvalue > 1e-4
+    assert binomtest(int(bad_y.sum()), 2000, 0.6).pvalue > 1e-4
+    # Drawn from four classes, a new label is the old one a quarter of the time.
+    changed = int((y_p != Y).sum())
+    assert binomtest(changed, int(bad_y.sum()), 0.75).pvalue > 1e-4
+    # The two draws are independent.
+    assert binomtest(int((bad_x & bad_y).sum()), 2000, 0.18).pvalue > 1e-4
+
+
+def test_rates_0_and_1_labels_of_any_kind():
+    names = np.array(["b", "a"])[Y % 2]
+    X_p, y_p = perturb_source(X, names, 0.0, 0.0, random_state=0)
+    assert np.array_equal(X_p, X)
+    assert np.array_equal(y_p, names)
+    X_p, y_p = perturb_source(X, names, 1.0, 1.0, random_state=0)
+    assert (X_p != X).any(axis=1).all()
+    assert set(y_p) == {"a", "b"}
+
+
+def test_images_stay_in_their_range():
+    X_p, _ = perturb_source(*DIGITS, 1.0, 0.0, image_shape=(8, 8), random_state=0)
+    assert X_p.min() == 0
+    assert X_p.max() == 16
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"eps_x": 1.2}, "eps_x is 1.2: pass a share"),
+        ({"eps_y": -0.1}, "eps_y is -0.1: pass a share"),
+        ({"image_shape": (2, 2)}, "4 pixels, and X has 6 columns"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        perturb_source(X, Y, **options)
+
+
+def test_splits_follow_the_protocol():
+    X_d, y_d = DIGITS
+    splits = list(
+        perturbed_splits(
+            X_d[:1000],
+            y_d[:1000],
+            X_d[1000:],
+            y_d[1000:],
+            labelled=0.1,
+            max_per_class=3,
+            n_splits=3,
+            random_state=0,
+        )
+    )
+    assert len(splits) == 3
+    for split in splits:
+        assert split.X_unlabeled.shape == (500, 64)
+        assert split.X_test.shape == (500, 64)
+        counts = np.bincount(split.y_target, minlength=10)
+        assert counts.min() >= 1
+        assert counts.max() <= 3
+        # No test image is among the labelled or unlabelled ones.
+        test = {row.tobytes() for row in split.X_test}
+        assert not test & {row.tobytes() for row in split.X_unlabeled}
+        assert {row.tobytes() for row in split.X_target} <= {
+            row.tobytes() for row in split.X_unlabeled
+        }
+    first, second = (split.sources["perturbed"][1] for split in splits[:2])
+    assert not np.array_equal(first, second)
+
+
+def test_labelled_share_without_a_bound():
+    X_d, y_d = DIGITS
+    split = next(perturbed_splits(X_d, y_d, X_d, y_d, labelled=0.3, random_state=0))
+    assert len(split.y_target) == round(0.3 * 898)
+    with pytest.raises(ValueError, match="max_per_class is 0"):
+        next(perturbed_splits(X_d, y_d, X_d, y_d, max_per_class=0))

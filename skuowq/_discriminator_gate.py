@@ -3,7 +3,6 @@
 import itertools
 import warnings
 from copy import copy
-from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_para
 from ._trust import Trust, choose_trust
 from ._utils._base_estimator import AnyClassifierMixin, array_checks, sample_weight_name
 from ._utils._bind_sources import BindSourcesMixin
-from ._utils._domains import check_domains, check_unlabeled, concatenate_rows, is_frame
+from ._utils._domains import check_domains, check_unlabeled, concatenate_rows, is_frame, take_rows
 from ._utils._sklearn import (
     HasMethods,
     Interval,
@@ -578,7 +577,7 @@ class _Fit:
         return found
 
     def _held_out_model(self, rows, factors, gated):
-        target = self._target_rows(rows)
+        target = take_rows(self.target, rows)
         odds = self._odds(rows) if gated and self.crossfit else None
         model = self._train(target, odds, factors, gated, quiet=True)
 
@@ -622,15 +621,6 @@ class _Fit:
             full[kept] = 1.0 if found is None else found[i]
             weights.append(full)
         return weights
-
-    def _target_rows(self, rows):
-        target = self.target
-        return replace(
-            target,
-            X=_safe_indexing(target.X, rows),
-            y=target.y[rows],
-            sample_weight=target.sample_weight[rows],
-        )
 
     def _odds(self, rows):
         """Odds of every source's rows, by a target of some rows (None: all)."""
@@ -703,7 +693,7 @@ class _Fit:
             [odds[i] for i in used],
             [factors[i] for i in used],
             self.X_unlabeled,
-            n_source=sum(len(domain.y) for domain in self.domains),
+            epoch_rows=sum(len(domain.y) for domain in self.domains),
             seed=self.seed,
             verbose=0 if quiet else self.clf.verbose,
             checkpoint=self.clf.checkpoint,

@@ -11,6 +11,8 @@ from dataclasses import replace
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from ._utils._domains import take_rows
+
 
 class HeadFeatures:
     """A network trained on the sources, and the domains as its head sees them.
@@ -59,7 +61,7 @@ class HeadFeatures:
             for domain, X in zip([target, *domains], features, strict=True)
         )
 
-    def start(self, fit, classes, source_weights):
+    def start(self, fit, classes, source_weights, kept):
         """State of the network with the weighted softmax fit for a head.
 
         Parameters
@@ -69,14 +71,17 @@ class HeadFeatures:
             with their weights.
         classes : ndarray of shape (n_classes,)
         source_weights : ndarray of shape (n_sources,)
+        kept : ndarray of int
+            Rows of the target to fit to.
         """
         from .networks import state_with_head
 
-        used = [self.target.y]
+        target = take_rows(self.target, kept)
+        used = [target.y]
         used += [D.y for D, w in zip(self.domains, source_weights, strict=True) if w > 0]
         if len(np.unique(np.concatenate(used))) < 2:
             return self.net.module_.state_dict()
-        logistic = fit(LogisticRegression(max_iter=1000), self.target, self.domains)
+        logistic = fit(LogisticRegression(max_iter=1000), target, self.domains)
         coef, intercept = logistic.coef_, logistic.intercept_
         if len(coef) == 1:
             coef, intercept = np.vstack([-coef, coef]) / 2, np.append(-intercept, intercept) / 2

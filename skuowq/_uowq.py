@@ -19,13 +19,14 @@ from ._logistic_fit import (
     takes_own_intercepts,
 )
 from ._network_contrasts import DynamicRule, NetworkContrasts
+from ._network_pool import NetworkPool, halves
 from ._own_intercepts import class_share_ratios
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._source_report import SourceReport
 from ._utils._base_estimator import AnyClassifierMixin, array_checks, is_network, sample_weight_name
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
-from ._utils._domains import check_domains, concatenate_rows, is_frame
+from ._utils._domains import check_domains, concatenate_rows, is_frame, take_rows
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context, _set_random_states
 from ._utils._softmax_features import in_given_units, make_design
 from ._utils._sources import as_sources
@@ -33,6 +34,9 @@ from ._utils._thinning import thin_rows, without_negligible
 from .theory import asymptotic_error
 from .weights import SourceWeights, discrepancy_std_error, solve_source_weights
 from .weights._program import check_solver, weights_record
+
+# Of the target's weight: what sources weigh at least in the training of a network.
+_LEAST_SHARE = 0.1
 
 
 def _estimator_has(method):
@@ -80,10 +84,10 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
         For networks: what domains are compared on. "head" trains the network on the sources first,
         measures a softmax regression on the inputs of its last linear layer, as for any other
         estimator, makes the weighted fit its head, and then trains all of it on the weighted rows:
-        `max_epochs` twice. "all" is the paper's rule for networks:
-        it trains the network on each domain alone, from one initialisation, and compares all
-        parameters in the metric of the Fisher information; it needs `discrepancy` "plugin" or
-        "debiased".
+        `max_epochs` twice, and for "reml" as long three times more, to pool it with a network of
+        the target alone. "all" is the paper's rule for networks: it trains the network on each
+        domain alone, from one initialisation, and compares all parameters in the metric of the
+        Fisher information; it needs `discrepancy` "plugin" or "debiased".
     update_every : int, default=5
         Epochs between two of the `n_updates` of "plugin" with all parameters of a network.
     source_estimators : list of length n_sources, default=None
@@ -106,6 +110,11 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
     ----------
     estimator_ : classifier
         The base estimator, fitted to target and sources.
+    target_estimator_ : classifier or None
+        For networks, "reml" and "head": the network trained on the target alone, with which
+        `estimator_` is pooled. None where nothing is pooled.
+    pool_exponents_ : ndarray of shape (2,) or None
+        With which powers the probabilities of `estimator_` and `target_estimator_` are multiplied.
     source_weights_ : ndarray of shape (n_sources,)
         Weight of one row of each source; a target row weighs 1.
     mixture_weights_ : ndarray of shape (n_sources,)
@@ -191,7 +200,12 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
     positive weight fill batches. Of steps (1) to (6) the first five run on the inputs of the last
     linear layer, after a training on the sources alone: features that had seen the target's labels
     would make every source look perfect. Then that layer is set to the weighted fit, and the whole
-    network is trained on the weighted rows.
+    network is trained on the weighted rows; sources weigh at least a tenth of the target together,
+    without which few rows are separated in a few steps. Networks of few rows are too sure of
+    themselves, and what sources taught may harm: so the target's rows, held out by halves, have
+    the last word here as well. A second network is trained on the target alone, and the
+    probabilities are ``p_tuned^a p_alone^b``, normalised, with the exponents, ``a + b <= 1``, of
+    the largest likelihood of held-out rows.
 
     Weights, errors and the promised gain describe the softmax model. For another estimator they
     are a stand-in: it may gain less, or be harmed. Because trees count rows, and would give leaves
@@ -311,6 +325,7 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
         )
         n_samples = np.array([domain.n_samples for domain in domains])
         seed = check_random_state(self.random_state).randint(2**31 - 1) if network else None
+        pool = None
         if network and self.checkpoint is not None and not isinstance(self.random_state, Integral):
             raise ValueError(
                 f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
@@ -319,7 +334,7 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
         if network and domains and isinstance(self.discrepancy, str) and self.parameters == "all":
             estimator, result = self._fit_by_all_parameters(base, target, domains, seed)
         elif network:
-            estimator, result = checked._fit_network(
+            estimator, result, pool = checked._fit_network(
                 base, target, domains, n_samples, classes, seed
             )
         else:
@@ -333,6 +348,9 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
             elif hasattr(self, name):
                 delattr(self, name)
         self.estimator_ = estimator
+        self._pool = pool
+        self.target_estimator_ = None if pool is None else pool.net
+        self.pool_exponents_ = None if pool is None else pool.exponents
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
         self._set_result(result, target.n_samples, n_samples, sources)
@@ -404,31 +422,41 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
         return estimator.set_params(class_weight="balanced") if balanced else estimator
 
     def _fit_network(self, base, target, domains, n_samples, classes, seed):
-        """Features from the sources, weights and a head on them, and all of it tuned."""
+        """Features from the sources, weights and a head on them, all of it tuned, and the pool."""
         from .networks import train_weighted
 
         options = {"seed": seed, "verbose": self.verbose, "checkpoint": self.checkpoint}
-        if domains and isinstance(self.discrepancy, str):
-            head = HeadFeatures(base, target, domains, **options)
-            result = self._weigh(base, head.target, head.domains, n_samples, len(classes))
-            result = _for_row_counters(result, target, domains, len(classes))
-
-            def fit(logistic, target, domains):
-                return self._fit_estimator(
-                    logistic, "sample_weight", target, domains, classes, result
-                )
-
-            options["start"] = head.start(fit, classes, result.weights.source_weights)
-        else:
+        if not domains or not isinstance(self.discrepancy, str):
             result = self._weigh(base, target, domains, n_samples, len(classes))
-        estimator = train_weighted(
-            base,
-            target,
-            _at_the_targets_class_shares(domains, result.own_intercepts),
-            result.weights.source_weights,
-            **options,
-        )
-        return estimator, result
+            weights = result.weights.source_weights
+            return train_weighted(base, target, domains, weights, **options), result, None
+        head = HeadFeatures(base, target, domains, **options)
+        result = self._weigh(base, head.target, head.domains, n_samples, len(classes))
+        result = _for_row_counters(result, target, domains, len(classes))
+        judged = self.discrepancy == "reml"
+        if judged:
+            result = _with_some_source_rows(result, n_samples, target.n_samples, self.max_weight)
+        weights = result.weights.source_weights
+        reweighted = _at_the_targets_class_shares(domains, result.own_intercepts)
+
+        def fit(logistic, target, domains):
+            return self._fit_estimator(logistic, "sample_weight", target, domains, classes, result)
+
+        def tuned(kept, final=False):
+            start = head.start(fit, classes, weights, kept)
+            rows = take_rows(target, kept)
+            return train_weighted(
+                base, rows, reweighted, weights, start=start, final=final, **options
+            )
+
+        def alone(kept):
+            # An epoch of few rows is a step: they get half the steps that all rows would have.
+            n_rows = (len(target.y) + sum(len(domain.y) for domain in domains)) // 2
+            rows = take_rows(target, kept)
+            return train_weighted(base, rows, [], [], epoch_rows=n_rows, final=False, **options)
+
+        pool = NetworkPool(target, tuned, alone) if judged and halves(target) else None
+        return tuned(np.arange(len(target.y)), final=True), result, pool
 
     def _fit_by_all_parameters(self, base, target, domains, seed):
         """The paper's rules: weights from all parameters, once or along the training."""
@@ -570,6 +598,8 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
 
         # A network may have more outputs than there are classes.
         probabilities = predict_proba(self.estimator_, X)[:, : len(self.classes_)]
+        if self._pool is not None:
+            probabilities = self._pool(probabilities, X)
         return probabilities / probabilities.sum(axis=1, keepdims=True)
 
     @available_if(_estimator_has("decision_function"))
@@ -618,6 +648,25 @@ def _for_row_counters(result, target, domains, n_classes):
         result,
         weights=weights_record(kept, n_samples, result.weights.gap),
         history=np.vstack([result.history, kept]),
+    )
+
+
+def _with_some_source_rows(result, n_samples, n_target, max_weight):
+    """The result with sources that together weigh at least a tenth of the target.
+
+    To a softmax regression they may be worth nothing; a network that is tuned on a few rows alone
+    separates them in a few steps, and they keep it from that.
+    """
+    weights = result.weights.source_weights
+    missing = max(_LEAST_SHARE * n_target - weights @ n_samples, 0.0)
+    if missing == 0:
+        return result
+    weights = weights + min(missing / n_samples.sum(), 1.0)
+    weights = np.minimum(weights, np.inf if max_weight is None else max_weight)
+    return replace(
+        result,
+        weights=weights_record(weights, n_samples, result.weights.gap),
+        history=np.vstack([result.history, weights]),
     )
 
 

@@ -4,7 +4,8 @@ Two kinds of problems. "made": images of scikit-learn's digits as target, beside
 contrasted ones (good) and ones with noisy or shifted labels (bad). Three real origins, optical,
 MNIST and pen digits brought to 8 x 8 pixels: each the target once, the other two, of 1,000 rows
 each, the sources. All methods train the same network for the same number of steps from the same
-start; a small convolutional network and a perceptron, 64-64.
+start, and the default also a second one for the pool; a small convolutional network and a
+perceptron, 64-64.
 
 Log loss and accuracy, means over seeds with standard errors, on rows nobody trained on; the gap is
 the paired difference of log loss to target only (above 0: negative transfer). Results go to
@@ -140,8 +141,7 @@ def draw(problem, rows, seed, data):
     """X, y, sources, X_test, y_test."""
     if problem == "made":
         tasks = load_digit_domains(n_per_class=rows, random_state=seed)
-        sources = {name: (X / 16, y) for name, (X, y) in tasks.sources.items()}
-        return tasks.X_target / 16, tasks.y_target, sources, tasks.X_test / 16, tasks.y_test
+        return tasks.X_target, tasks.y_target, tasks.sources, tasks.X_test, tasks.y_test
     rng = np.random.RandomState(seed)
     X, y = data[problem]
     order = rng.permutation(len(y))

@@ -32,6 +32,12 @@ class Domain:
         return float(self.sample_weight.sum())
 
 
+def take_rows(domain, rows):
+    """Some rows of a domain."""
+    X, weight = _safe_indexing(domain.X, rows), domain.sample_weight[rows]
+    return Domain(X=X, y=domain.y[rows], sample_weight=weight)
+
+
 def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check, classes):
     """Validate everything that ``fit`` receives.
 

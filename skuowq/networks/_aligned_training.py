@@ -24,7 +24,7 @@ def train_aligned(
     trust,
     X_unlabeled=None,
     *,
-    n_source=0,
+    epoch_rows=0,
     seed,
     verbose=0,
     checkpoint=None,
@@ -47,7 +47,7 @@ def train_aligned(
         A factor for each source.
     X_unlabeled : ndarray, default=None
         Target rows without labels.
-    n_source : int, default=0
+    epoch_rows : int, default=0
         Rows of all sources, used or not: an epoch is as long as if they were.
     seed, verbose, checkpoint, final
         As in `train_weighted`.
@@ -59,7 +59,7 @@ def train_aligned(
 
     def make_rows(initialised):
         return _aligned_rows(
-            initialised, target, sources, row_weights, trust, X_unlabeled, n_source, seed
+            initialised, target, sources, row_weights, trust, X_unlabeled, epoch_rows, seed
         )
 
     return train(
@@ -117,14 +117,13 @@ class AlignedRows(WeightedRows):
     """Rows of target and sources, and unlabelled ones beside them."""
 
     unlabeled = None
-    n_source = 0  # Rows of all sources, used or not.
     progress = 0.0  # Of the training, in epochs done over epochs to do.
     epoch_share = 0.0
 
     def of(self, chosen):
         rows = super().of(chosen)
         some = AlignedRows.__new__(AlignedRows)
-        some.__dict__.update(rows.__dict__, unlabeled=self.unlabeled, n_source=self.n_source)
+        some.__dict__.update(rows.__dict__, unlabeled=self.unlabeled)
         return some
 
 
@@ -141,7 +140,7 @@ class AlignedBatches:
         self.n_source = len(rows) - rows.n_target
 
     def __len__(self):
-        most = max(self.rows.n_target, self.rows.n_source)
+        most = max(self.rows.n_target, self.rows.epoch_rows)
         return max(-(-most // self.batch_size), _FEWEST_BATCHES)
 
     def __iter__(self):
@@ -170,7 +169,7 @@ class AlignedBatches:
             yield torch.cat(X), y
 
 
-def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, n_source, seed):
+def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, epoch_rows, seed):
     target = merge_duplicates(target, seed)
     weights = [target.sample_weight * (len(target.y) / target.n_samples)]
     n_rows = sum(len(source.y) for source in sources)
@@ -186,8 +185,7 @@ def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, n_sourc
     y = torch.tensor(np.concatenate([domain.y for domain in domains])).long()
     weight = torch.tensor(np.concatenate(weights), dtype=torch.float32)
     number = torch.repeat_interleave(torch.tensor([len(domain.y) for domain in domains]))
-    rows = AlignedRows(X, y, weight, number, np.ones(len(sources)))
-    rows.n_source = n_source
+    rows = AlignedRows(X, y, weight, number, np.ones(len(sources)), epoch_rows)
     if X_unlabeled is not None:
         rows.unlabeled = as_inputs(net, X_unlabeled)
     return rows

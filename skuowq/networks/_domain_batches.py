@@ -22,14 +22,17 @@ class WeightedRows:
         Own weights times their domain's.
     n_target : int
         Rows of the target.
+    epoch_rows : int
+        An epoch is at least as long as one of so many rows.
     """
 
-    def __init__(self, X, y, own_weight, domain, source_weights):
+    def __init__(self, X, y, own_weight, domain, source_weights, epoch_rows=0):
         self.X = X
         self.y = y
         self.own_weight = own_weight
         self.domain = domain
         self.n_target = int((domain == 0).sum())
+        self.epoch_rows = epoch_rows
         self.set_source_weights(source_weights)
 
     def set_source_weights(self, source_weights):
@@ -41,14 +44,14 @@ class WeightedRows:
         """Some of the rows."""
         weights = self.source_weights[1:].tolist()
         X, y, own_weight = self.X[chosen], self.y[chosen], self.own_weight[chosen]
-        return WeightedRows(X, y, own_weight, self.domain[chosen], weights)
+        return WeightedRows(X, y, own_weight, self.domain[chosen], weights, self.epoch_rows)
 
     def __len__(self):
         return len(self.y)
 
 
 class DomainBatches:
-    """Iterate over an epoch: as many batches as the rows of positive weight fill.
+    """Iterate over an epoch: as many batches as the rows of positive weight fill, or `epoch_rows`.
 
     A batch's share of target rows is their share of all weight, but at least one row.
     The order comes from torch's global generator, so that a training is one stream of random
@@ -72,6 +75,7 @@ class DomainBatches:
 
     def __len__(self):
         used = self.rows.n_target + int((self.rows.weight[self.rows.n_target :] > 0).sum())
+        used = max(used, self.rows.epoch_rows)
         return -(-used // min(self.batch_size, used))
 
     def __iter__(self):

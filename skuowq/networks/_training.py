@@ -64,7 +64,7 @@ def train(
             file = None
             if checkpoint is not None:
                 numbers = start and {name: value.cpu().numpy() for name, value in start.items()}
-                origin = (numbers, getattr(rule, "key", None))
+                origin = (numbers, rows.epoch_rows, getattr(rule, "key", None))
                 file = Checkpoint(checkpoint, trained, rows, seed, origin)
             saved = None if file is None else file.load()
             if saved is not None:

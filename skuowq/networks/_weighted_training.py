@@ -17,6 +17,7 @@ def train_weighted(
     seed,
     verbose=0,
     start=None,
+    epoch_rows=0,
     rule=None,
     checkpoint=None,
     final=True,
@@ -38,6 +39,8 @@ def train_weighted(
         The net's own verbosity during training.
     start : dict, default=None
         State of the module to start from; None initialises it.
+    epoch_rows : int, default=0
+        An epoch has as many steps as the rows of positive weight fill batches, or this many.
     rule : object, default=None
         Its `after_epoch` is called with the net and the number of epochs done, and returns new
         source weights, or None to keep them.
@@ -52,9 +55,13 @@ def train_weighted(
     net : NeuralNetClassifier
         Fitted; of the class of `net`.
     """
+
+    def make_rows(initialised):
+        return stacked_rows(initialised, target, sources, source_weights, seed, epoch_rows)
+
     return train(
         net,
-        lambda initialised: stacked_rows(initialised, target, sources, source_weights, seed),
+        make_rows,
         _WeightedRowsMixin,
         seed=seed,
         verbose=verbose,
@@ -65,7 +72,7 @@ def train_weighted(
     )
 
 
-def stacked_rows(net, target, sources, source_weights, seed):
+def stacked_rows(net, target, sources, source_weights, seed, epoch_rows):
     """All rows as tensors of the dtypes that the net takes."""
     domains = [merge_duplicates(target, seed), *sources]
     X = as_inputs(net, np.concatenate([domain.X for domain in domains]))
@@ -76,7 +83,7 @@ def stacked_rows(net, target, sources, source_weights, seed):
     sizes = [len(domain.y) for domain in domains]
     domain = torch.repeat_interleave(torch.tensor(sizes))
     own_weight = torch.tensor(own_weight, dtype=torch.float32)
-    return WeightedRows(X, y, own_weight, domain, source_weights)
+    return WeightedRows(X, y, own_weight, domain, source_weights, epoch_rows)
 
 
 class _WeightedRowsMixin(OwnRowsMixin):

@@ -210,7 +210,8 @@ class SourceGate:
             # Few leaves: a tree finds twenty target rows by heart.
             model = HistGradientBoostingClassifier(max_leaf_nodes=8, random_state=self.seed)
             features = features.toarray() if sparse.issparse(features) else features
-        return self._held_out(model, features, is_target, balance, folds)[1][len(y) :]
+        _, log_odds = self._held_out(model, features, is_target, balance, folds)
+        return _calibrated(log_odds, is_target, balance)[len(y) :]
 
     def _held_out(self, model, features, is_target, balance, folds):
         """Cross-validated log loss of a discriminator, and its log odds."""
@@ -243,6 +244,20 @@ class _Scored(tuple):
 
     def __lt__(self, other):
         return self[0] < other[0]
+
+
+def _calibrated(log_odds, is_target, balance):
+    """Held-out log odds scaled to be the log odds that they are found to have; never turned round.
+
+    Trees that know the few target rows by heart are sure that no row which they have not seen is
+    the target's, and held-out target rows tell.
+    """
+    spread = log_odds.std()
+    column = ((log_odds - log_odds.mean()) / (spread if spread > 0 else 1.0))[:, None]
+    fitted = LogisticRegression().fit(column, is_target, sample_weight=balance)
+    if fitted.coef_[0, 0] < 0:
+        return np.zeros(len(log_odds))
+    return fitted.decision_function(column)
 
 
 def _softmax(X, y, weight):

@@ -78,6 +78,16 @@ def test_every_row_is_seen_once_an_epoch_where_all_weigh_alike():
     assert_array_equal(np.sort(seen), np.arange(64))
 
 
+def test_an_epoch_of_few_rows_may_be_longer():
+    rows = make_rows((0.0, 0.0))
+    assert len(DomainBatches(rows, 5)) == 2
+    rows.epoch_rows = 33
+    for size, n_batches in ((5, 7), (20, 2), (100, 1)):
+        drawn = list(DomainBatches(rows, size))
+        assert len(drawn) == n_batches
+        assert all(len(y) == min(size, 7) for _, y in drawn)
+
+
 def test_weights_may_change_between_epochs():
     rows = make_rows((1.0, 1.0))
     rows.set_source_weights((0.0, 0.5))

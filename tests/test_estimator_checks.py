@@ -13,7 +13,12 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skuowq import TransferPipeline, UOWQClassifier, make_transfer_pipeline
+from skuowq import (
+    DiscriminatorGateClassifier,
+    TransferPipeline,
+    UOWQClassifier,
+    make_transfer_pipeline,
+)
 
 CONSTRUCTIONS = [
     UOWQClassifier(),
@@ -23,6 +28,10 @@ CONSTRUCTIONS = [
     UOWQClassifier(HistGradientBoostingClassifier(max_iter=5)),
     UOWQClassifier(make_net(max_epochs=40), random_state=0),
     UOWQClassifier(make_net(max_epochs=40), discrepancy="plugin", parameters="all", random_state=0),
+    DiscriminatorGateClassifier(max_epochs=15, random_state=0),
+    DiscriminatorGateClassifier("gta", gate="online", max_epochs=15, trust=1.0, random_state=0),
+    DiscriminatorGateClassifier(method=None),
+    DiscriminatorGateClassifier(method=None, estimator=UOWQClassifier(DecisionTreeClassifier())),
 ]
 
 
@@ -33,6 +42,8 @@ def test_scikit_learn_checks(estimator, check):
 
 def test_parameter_validation():
     check_param_validation("UOWQClassifier", UOWQClassifier())
+    gate = DiscriminatorGateClassifier()
+    check_param_validation("DiscriminatorGateClassifier", gate)
 
 
 def failures(estimator):

@@ -1,0 +1,344 @@
+"""DiscriminatorGateClassifier as its users see it."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from nets import Stop
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
+from torch import nn
+
+from skuowq import (
+    DiscriminatorGateClassifier,
+    Sources,
+    UOWQClassifier,
+    make_transfer_pipeline,
+)
+from skuowq.datasets import make_classification_tasks, perturb_source
+
+METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
+
+
+def light(**options):
+    return DiscriminatorGateClassifier(method=None, random_state=0, **options)
+
+
+def network(method="dann", **options):
+    options = {"max_epochs": 8, "hidden_layer_sizes": (16, 8), "lr": 0.01, "trust": 1.0} | options
+    return DiscriminatorGateClassifier(method, random_state=0, **options)
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    """A source of which half of the labels are random, and one that is far."""
+    tasks = make_classification_tasks(
+        n_target=60,
+        n_samples=(300, 300),
+        discrepancies=(0.0, 2.0),
+        n_classes=2,
+        n_features=5,
+        random_state=0,
+    )
+    X, y, _, wrong = perturb_source(*tasks.sources[0], 0.0, 0.5, return_masks=True, random_state=0)
+    tasks.sources = {"half wrong": (X, y), "far": tasks.sources[1]}
+    tasks.wrong = wrong
+    return tasks
+
+
+def fit(clf, tasks, **more):
+    return clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources, **more)
+
+
+def loss(clf, tasks):
+    return log_loss(tasks.y_test, clf.predict_proba(tasks.X_test), labels=clf.classes_)
+
+
+def test_the_light_gate_finds_wrong_labels(tasks):
+    clf = fit(light(), tasks)
+    weights = clf.gate_weights_[0]
+    assert weights.shape == (300,)
+    assert weights[tasks.wrong].mean() < 0.7 * weights[~tasks.wrong].mean()
+    assert_allclose(
+        clf.effective_sample_size_[0], weights.sum() ** 2 / (weights**2).sum(), rtol=1e-12
+    )
+    assert clf.source_names_ == ["half wrong", "far"]
+    alone = light().fit(tasks.X_target, tasks.y_target)
+    plain = fit(light(gate=False, trust=1.0), tasks)
+    assert loss(clf, tasks) < min(loss(alone, tasks), loss(plain, tasks))
+
+
+def test_the_light_fit_is_the_estimators_on_weighted_rows(tasks):
+    clf = fit(light(trust=[2.0, 0.5]), tasks)
+    X = np.vstack([tasks.X_target, *(X for X, _ in tasks.sources.values())])
+    y = np.concatenate([tasks.y_target, *(y for _, y in tasks.sources.values())])
+    # Two means, each as heavy as the target's: rows of sources of 600 weigh 60 / 600.
+    weight = np.concatenate(
+        [np.ones(60), 2.0 * 0.1 * clf.gate_weights_[0], 0.5 * 0.1 * clf.gate_weights_[1]]
+    )
+    expected = LogisticRegression().fit(X, y, sample_weight=weight)
+    assert_allclose(clf.estimator_.coef_, expected.coef_, rtol=1e-6)
+
+
+def test_trust_0_is_the_target_alone(tasks):
+    alone = light().fit(tasks.X_target, tasks.y_target)
+    for clf in (fit(light(trust=0.0), tasks), fit(light(gate=False, trust=[0, 0]), tasks)):
+        assert_allclose(clf.estimator_.coef_, alone.estimator_.coef_)
+    assert alone.n_sources_ == 0
+    assert alone.gate_weights_ == []
+
+
+def test_cross_validation_shuts_a_harmful_source_off():
+    tasks = make_classification_tasks(
+        n_target=100, n_samples=(300, 300), discrepancies=(0.0, 0.0), n_classes=2, random_state=0
+    )
+    sources = {"good": tasks.sources[0], "flipped": (tasks.sources[1][0], 1 - tasks.sources[1][1])}
+    clf = light(gate=False).fit(tasks.X_target, tasks.y_target, sources=sources)
+    assert clf.trust_[0] > 0
+    assert clf.trust_[1] == 0
+    assert (0.0, False) in clf.trust_losses_
+
+
+def test_random_labels_everywhere_are_not_used_much(tasks):
+    rng = np.random.RandomState(0)
+    X = tasks.sources["half wrong"][0]
+    nonsense = {"random": (X, rng.permutation(np.arange(300) % 2))}
+    alone = light().fit(tasks.X_target, tasks.y_target)
+    clf = light().fit(tasks.X_target, tasks.y_target, sources=nonsense)
+    assert loss(clf, tasks) < loss(alone, tasks) + 0.02
+
+
+def test_uowq_weighs_gated_sources(tasks):
+    clf = fit(light(estimator=UOWQClassifier()), tasks)
+    assert_array_equal(clf.trust_, clf.estimator_.source_weights_)
+    # Each source is as large as its effective sample size.
+    assert_allclose(clf.estimator_.source_n_samples_, clf.effective_sample_size_)
+    assert clf.estimator_.source_names_ == ["half wrong", "far"]
+    assert loss(clf, tasks) < loss(fit(UOWQClassifier(), tasks), tasks) + 0.01
+    with pytest.raises(ValueError, match="weighs the sources itself"):
+        fit(light(estimator=UOWQClassifier(), trust=1.0), tasks)
+
+
+@pytest.mark.parametrize("gate", ["interactions", "boosted", HistGradientBoostingClassifier()])
+def test_other_discriminators(tasks, gate):
+    clf = fit(light(gate=gate, trust=1.0), tasks)
+    assert np.isfinite(clf.gate_weights_[0]).all()
+    assert clf.gate_weights_[0].std() >= 0
+
+
+@pytest.mark.parametrize("gate", [True, False, "online"])
+@pytest.mark.parametrize("method", METHODS)
+def test_networks_of_all_methods(tasks, method, gate):
+    clf = fit(network(method, gate=gate), tasks, X_unlabeled=tasks.X_test[:150])
+    p = clf.predict_proba(tasks.X_test)
+    assert_allclose(p.sum(axis=1), 1)
+    assert clf.score(tasks.X_test, tasks.y_test) > 0.6
+    assert clf.transform(tasks.X_test[:5]).shape == (5, 8)
+    assert len(clf.history_) == 8
+    assert [len(weights) for weights in clf.gate_weights_] == [300, 300]
+    assert (clf.discriminator_ is None) == (gate != "online" and method in ("dan", "dcoral", "gta"))
+    again = fit(clone(clf), tasks, X_unlabeled=tasks.X_test[:150])
+    assert_array_equal(again.predict_proba(tasks.X_test), p)
+    copy = pickle.loads(pickle.dumps(clf))
+    assert_array_equal(copy.predict_proba(tasks.X_test), p)
+
+
+def test_a_network_without_sources_and_with_shut_ones(tasks):
+    alone = network().fit(tasks.X_target, tasks.y_target)
+    assert alone.score(tasks.X_test, tasks.y_test) > 0.6
+    free = network().fit(tasks.X_target, tasks.y_target, X_unlabeled=tasks.X_test[:150])
+    assert not np.allclose(free.predict_proba(tasks.X_test), alone.predict_proba(tasks.X_test))
+    shut = fit(network(trust=0.0), tasks)
+    near = fit(network(trust=[1.0, 0.0]), tasks)
+    assert_array_equal(shut.trust_, [0, 0])
+    assert not np.allclose(near.predict_proba(tasks.X_test), shut.predict_proba(tasks.X_test))
+
+
+def test_trust_of_a_network_by_cross_validation(tasks, capsys):
+    clf = fit(network(trust="cv", max_epochs=4, verbose=1), tasks)
+    assert "[gate] trust" in capsys.readouterr().out
+    assert set(clf.trust_losses_) == {(0.0, True), (1.0, True), (1.0, False)}
+    fit(network(trust="cv", max_epochs=2), tasks)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_labels_and_inputs_of_any_kind(tasks):
+    names = np.array(["no", "yes"])
+    sources = {name: (X, names[y]) for name, (X, y) in tasks.sources.items()}
+    frame = pd.DataFrame(tasks.X_target).rename(columns=str)
+    frames = {name: (pd.DataFrame(X).rename(columns=str), y) for name, (X, y) in sources.items()}
+    for clf in (light(trust=1.0), network()):
+        plain = clone(clf).fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+        named = clone(clf).fit(frame, names[tasks.y_target], sources=frames)
+        test = pd.DataFrame(tasks.X_test).rename(columns=str)
+        assert_allclose(named.predict_proba(test), plain.predict_proba(tasks.X_test))
+        assert_array_equal(named.predict(test), names[plain.predict(tasks.X_test)])
+        minus = clone(clf).fit(
+            tasks.X_target,
+            2 * tasks.y_target - 1,
+            sources=[(X, 2 * y - 1) for X, y in tasks.sources.values()],
+        )
+        assert_allclose(minus.predict_proba(tasks.X_test), plain.predict_proba(tasks.X_test))
+
+
+def test_frames_with_categories_and_gaps():
+    rng = np.random.RandomState(0)
+
+    def draw(n):
+        X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.choice(list("xyz"), size=n)})
+        y = (X["a"] + (X["b"] == "x") > 0.3).to_numpy().astype(int)
+        X.loc[::7, "a"] = np.nan
+        return X.astype({"b": "category"}), y
+
+    (X, y), source = draw(60), draw(300)
+    trees = HistGradientBoostingClassifier(max_iter=20)
+    clf = light(estimator=trees, trust=1.0).fit(X, y, sources=[source])
+    assert clf.score(*draw(200)) > 0.7
+
+
+def test_images_and_modules_of_the_users_own():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(40, 1, 4, 4)), np.arange(40) % 2
+    X[y == 1, 0, :2] += 1.5
+    source = (X + 0.1, y)
+    features = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten())
+
+    class Judge(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(16 + 3, 4), nn.ReLU(), nn.Linear(4, 1))
+
+        def forward(self, features, labels):
+            return self.layers(torch.cat([features, labels], dim=1))
+
+    clf = network(module=features, discriminator=Judge, gate="online", max_epochs=20)
+    clf.fit(X, y, sources=[source])
+    assert clf.score(X, y) > 0.8
+    assert clf.transform(X).shape == (40, 16)
+    with pytest.raises(ValueError, match="it must return a row of features for each"):
+        network(module=nn.Conv2d(1, 4, 3)).fit(X, y, sources=[source])
+
+
+def test_through_scikit_learn(tasks):
+    sources = Sources(tasks.sources, X_unlabeled=tasks.X_test[:60])
+    scores = cross_val_score(
+        network(max_epochs=3), tasks.X_target, tasks.y_target, params={"sources": sources}
+    )
+    assert np.isfinite(scores).all()
+    search = GridSearchCV(
+        network(max_epochs=3), {"hidden_layer_sizes": [(4,), (8, 4)], "method": ["dann", "dan"]}
+    )
+    search.fit(tasks.X_target, tasks.y_target, sources=sources)
+    assert search.best_estimator_.net_.module_.sizes.n_features == 4
+    pipeline = make_transfer_pipeline(StandardScaler(), network(max_epochs=3))
+    pipeline.fit(tasks.X_target, tasks.y_target, sources=sources)
+    by_hand = make_transfer_pipeline(StandardScaler(), network(max_epochs=3))
+    by_hand.fit(
+        tasks.X_target,
+        tasks.y_target,
+        sources=tasks.sources,
+        discriminatorgateclassifier__X_unlabeled=tasks.X_test[:50],
+    )
+    scaler = StandardScaler().fit(tasks.X_target)
+    expected = network(max_epochs=3).fit(
+        scaler.transform(tasks.X_target),
+        tasks.y_target,
+        sources=[(scaler.transform(X), y) for X, y in tasks.sources.values()],
+        X_unlabeled=scaler.transform(tasks.X_test[:50]),
+    )
+    assert_allclose(
+        by_hand.predict_proba(tasks.X_test),
+        expected.predict_proba(scaler.transform(tasks.X_test)),
+    )
+    assert not hasattr(light(), "transform")
+    assert not hasattr(light(), "fit_transform")
+    pipeline.set_output(transform="pandas")
+    frame = pipeline.fit(tasks.X_target, tasks.y_target, sources=sources).transform(tasks.X_test)
+    assert next(iter(frame.columns)) == "discriminatorgateclassifier0"
+
+
+def test_early_stopping_on_target_rows(tasks):
+    clf = network(
+        max_epochs=60,
+        train_split=ValidSplit(3, stratified=True),
+        callbacks=[EarlyStopping(patience=2, sink=lambda text: None)],
+    )
+    fit(clf, tasks)
+    assert len(clf.history_) < 60
+    assert "valid_loss" in clf.history_[-1]
+
+
+@pytest.mark.parametrize("method", ["dann", "adda", "gta"])
+def test_an_interrupted_training_goes_on_bit_for_bit(tasks, method, tmp_path):
+    def make(**options):
+        return network(method, max_epochs=6, callbacks=[Stop()], **options)
+
+    Stop.after(None, None)
+    whole = fit(make(), tasks)
+    Stop.after(4, RuntimeError("stopped"))
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(make(checkpoint=tmp_path), tasks)
+    resumed = fit(make(checkpoint=tmp_path), tasks)
+    assert_array_equal(resumed.predict_proba(tasks.X_test), whole.predict_proba(tasks.X_test))
+    assert len(resumed.history_) == 6
+    with pytest.raises(ValueError, match="random_state is None"):
+        DiscriminatorGateClassifier(checkpoint=tmp_path, trust=1.0).fit(
+            tasks.X_target, tasks.y_target
+        )
+
+
+def test_rows_that_are_left_out_weigh_0(tasks):
+    X, y = tasks.sources["half wrong"]
+    weight = np.ones(300)
+    weight[:10] = 0
+    other = y.copy()
+    other[20:30] = 2
+    clf = light(trust=1.0, classes="target")
+    clf.fit(tasks.X_target, tasks.y_target, sources=[(X, other, weight)])
+    assert_array_equal(np.flatnonzero(clf.gate_weights_[0] == 0), [*range(10), *range(20, 30)])
+
+
+def test_a_class_without_labelled_rows_warns(tasks):
+    X, y = tasks.sources["half wrong"]
+    three = y.copy()
+    three[:30] = 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf = light(trust=1.0).fit(tasks.X_target, tasks.y_target, sources=[(X, three)])
+    messages = [str(w.message) for w in caught]
+    assert any("[2] have no labelled row in the target" in message for message in messages)
+    assert all(w.filename == __file__ for w in caught)
+    assert_array_equal(clf.classes_, [0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("clf", "more", "message"),
+    [
+        (light(gate="online"), {}, "gate='online' is a network's discriminator"),
+        (network(estimator=LogisticRegression()), {}, "is for method=None"),
+        (light(trust=[1.0]), {}, r"trust has shape \(1,\), and there are 2 sources"),
+        (light(trust=[1.0, -1.0]), {}, "one of at least 0 for each source"),
+        (network(), {"X_unlabeled": np.zeros((9, 3))}, "X_unlabeled has 3 features"),
+        (network(), {"X_unlabeled": np.full((9, 5), np.nan)}, "X_unlabeled: .*NaN"),
+        (network(), {"X_unlabeled": np.zeros((60, 5))}, "as many as the target"),
+    ],
+)
+def test_bad_input(tasks, clf, more, message):
+    n_features = tasks.X_target.shape[1]
+    if "X_unlabeled" in more and more["X_unlabeled"].shape[1] == 5:
+        more = {
+            "X_unlabeled": np.resize(more["X_unlabeled"], (len(more["X_unlabeled"]), n_features))
+        }
+    with pytest.raises(ValueError, match=message):
+        fit(clf, tasks, **more)
+    assert not hasattr(clf, "classes_")

@@ -87,9 +87,9 @@ class DiscriminatorGateClassifier(
         features given labels ("joint"), or both. dan, dcoral and gta align features in any case.
         None aligns nothing.
     trust : "cv", float or array-like of shape (n_sources,), default="cv"
-        Factor of each source's mean loss; 1 is the paper's. "cv" chooses it by cross-validation on
-        the target's rows, 0 and doing without the gate among the choices. For networks that takes
-        some ten trainings; pass 1.0 for one.
+        Factor of each source's mean loss; 1 is the paper's. "cv" asks rows of the target that are
+        held out, and takes the mean of several factors, 0 and doing without the gate among them,
+        by the evidence for each. For networks that takes some ten trainings; pass 1.0 for one.
     estimator : classifier, default=None
         For ``method=None``: any classifier whose ``fit`` takes ``sample_weight``; None is
         :class:`~sklearn.linear_model.LogisticRegression`. A :class:`~skuowq.UOWQClassifier` gets
@@ -142,15 +142,15 @@ class DiscriminatorGateClassifier(
     Attributes
     ----------
     gate_weights_ : list of ndarray of shape (n_samples_i,)
-        Weight of every row of each source; all 1 without a gate, or where cross-validation did
-        without it. 0 for rows that were left out: of weight 0, or of classes not learnt.
+        Weight of every row of each source, besides its source's trust. All 1 without a gate, and
+        nearer to 1 the less "cv" found the gate to help. 0 for rows that were left out: of weight
+        0, or of classes not learnt.
     trust_ : ndarray of shape (n_sources,)
         Factor of each source; with ``estimator=UOWQClassifier()`` its source weights.
     effective_sample_size_ : ndarray of shape (n_sources,)
         ``(sum w)^2 / sum w^2`` of each source's row weights.
-    trust_losses_ : dict
-        Held-out log loss for each common factor, with the gate (True) and without, where "cv"
-        chose.
+    trust_losses_ : dict of (float, bool) to float
+        For "cv": held-out log loss of each common factor, with the gate (True) and without.
     estimator_ : classifier
         With ``method=None``.
     net_ : skorch.NeuralNetClassifier
@@ -542,7 +542,7 @@ class _Fit:
     def trust(self):
         clf, n_sources = self.clf, len(self.domains)
         if n_sources == 0 or clf._weighs_sources():
-            return Trust(np.ones(n_sources), self.gated, {})
+            return Trust(np.ones(n_sources), float(self.gated), {})
         if not isinstance(clf.trust, str):
             factors = np.asarray(clf.trust, dtype=float)
             factors = np.full(n_sources, factors) if factors.ndim == 0 else factors
@@ -551,7 +551,7 @@ class _Fit:
                     f"trust has shape {factors.shape}, and there are {n_sources} sources: pass a "
                     "number, or one of at least 0 for each source"
                 )
-            return Trust(factors, self.gated, {})
+            return Trust(factors, float(self.gated), {})
         light = clf.method is None
         if light and not hasattr(clf._base_estimator(), "predict_proba"):
             raise ValueError(
@@ -571,15 +571,15 @@ class _Fit:
         if clf.verbose:
             print(
                 f"[gate] trust {np.array2string(found.factors, precision=3, threshold=8)}, "
-                f"{'gated' if found.gated else 'not gated'}",
+                f"{found.gate_share:.0%} of it by the gate",
                 flush=True,
             )
         return found
 
-    def _held_out_model(self, rows, factors, gated):
+    def _held_out_model(self, rows, factors, gate_share):
         target = take_rows(self.target, rows)
-        odds = self._odds(rows) if gated and self.crossfit else None
-        model = self._train(target, odds, factors, gated, quiet=True)
+        odds = self._row_odds(rows, gate_share)
+        model = self._train(target, odds, factors, gate_share, quiet=True)
 
         def probabilities(held):
             X = _safe_indexing(self.target.X, held)
@@ -593,14 +593,15 @@ class _Fit:
 
     def model(self, trust):
         """The final model, on all rows."""
-        self.odds = self._odds(None) if trust.gated and self.crossfit else None
-        return self._train(self.target, self.odds, trust.factors, trust.gated, quiet=False)
+        self.odds = self._row_odds(np.arange(len(self.target.y)), trust.gate_share)
+        return self._train(self.target, self.odds, trust.factors, trust.gate_share, quiet=False)
 
     def row_weights(self, model, trust):
         """Weights of all rows that the sources were given with."""
         if not self.domains:
             return []
-        if trust.gated and not self.crossfit:
+        found = self.odds
+        if trust.gate_share > 0 and not self.crossfit:
             from .networks import online_odds
 
             found, used = [], 0
@@ -610,21 +611,23 @@ class _Fit:
                     used += 1
                 else:
                     found.append(np.zeros(len(domain.y)))
-        else:
-            found = self.odds
         weights = []
         for i, (_, y, weight) in enumerate(self.sources._triples):
             kept = np.isin(np.asarray(y), self.classes)
             if weight is not None:
                 kept &= weight > 0
             full = np.zeros(len(kept))
-            full[kept] = 1.0 if found is None else found[i]
+            full[kept] = found[i]
             weights.append(full)
         return weights
 
+    def _row_odds(self, rows, gate_share):
+        """Weights of every source's rows, by some rows of the target."""
+        if gate_share == 0 or not self.crossfit:
+            return [np.ones(len(domain.y)) for domain in self.domains]
+        return [gate_share * odds + (1 - gate_share) for odds in self._odds(rows)]
+
     def _odds(self, rows):
-        """Odds of every source's rows, by a target of some rows (None: all)."""
-        rows = np.arange(len(self.target.y)) if rows is None else rows
         key = rows.tobytes()
         if key not in self.known_odds:  # A fold is asked for as often as there are factors.
             self.known_odds[key] = self._odds_for(rows)
@@ -640,14 +643,12 @@ class _Fit:
             ]
         return found
 
-    def _train(self, target, odds, factors, gated, *, quiet):
-        if odds is None:
-            odds = [np.ones(len(domain.y)) for domain in self.domains]
+    def _train(self, target, odds, factors, gate_share, *, quiet):
         if self.clf._weighs_sources():
             return self._fit_with_sources(target, odds)
         if self.clf.method is None:
             return self._fit_estimator(target, odds, factors)
-        return self._fit_network(target, odds, factors, gated, quiet)
+        return self._fit_network(target, odds, factors, gate_share, quiet)
 
     def _fit_estimator(self, target, odds, factors):
         """The estimator on rows of the target and weighted rows of the sources."""
@@ -681,11 +682,12 @@ class _Fit:
         y = self.classes[target.y]
         return estimator.fit(target.X, y, sources=sources, sample_weight=target.sample_weight)
 
-    def _fit_network(self, target, odds, factors, gated, quiet):
+    def _fit_network(self, target, odds, factors, gate_share, quiet):
         from .networks import train_aligned
 
         used = [i for i, factor in enumerate(factors) if factor > 0]
-        net = self._net(max(len(used), 1), online=gated and not self.crossfit and bool(used))
+        online = 0.0 if self.crossfit or not used else gate_share
+        net = self._net(max(len(used), 1), online)
         return train_aligned(
             net,
             target,
@@ -700,7 +702,7 @@ class _Fit:
             final=not quiet,
         )
 
-    def _net(self, n_sources, *, online):
+    def _net(self, n_sources, online):
         import torch
         from skorch import NeuralNetClassifier
 

@@ -98,14 +98,14 @@ def test_trust_0_is_the_target_alone(tasks):
     assert alone.gate_weights_ == []
 
 
-def test_cross_validation_shuts_a_harmful_source_off():
+def test_held_out_rows_shut_a_harmful_source_off():
     tasks = make_classification_tasks(
         n_target=100, n_samples=(300, 300), discrepancies=(0.0, 0.0), n_classes=2, random_state=0
     )
     sources = {"good": tasks.sources[0], "flipped": (tasks.sources[1][0], 1 - tasks.sources[1][1])}
     clf = light(gate=False).fit(tasks.X_target, tasks.y_target, sources=sources)
-    assert clf.trust_[0] > 0
-    assert clf.trust_[1] == 0
+    assert clf.trust_[0] >= 1
+    assert clf.trust_[1] < 0.1
     assert (0.0, False) in clf.trust_losses_
 
 

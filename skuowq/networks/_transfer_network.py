@@ -89,8 +89,8 @@ class TransferNetwork(nn.Module):
     label_conditioning : {"both", "joint", "marginal"} or None
     gate_labels : bool
         Whether the odds that weigh rows are those given the label.
-    online : bool
-        Whether the discriminator's odds weigh the source rows.
+    online : float
+        Share of a source row's weight that is the discriminator's odds; the rest is 1.
     balanced, clip : bool, float
         As in `density_ratio`.
     alignment_weight : float
@@ -138,7 +138,7 @@ class TransferNetwork(nn.Module):
         self.balanced, self.clip = balanced, clip
         self.alignment_weight = alignment_weight
         self.discriminator = None
-        if online or (self.alignment.adversarial and matches):
+        if online > 0 or (self.alignment.adversarial and matches):
             self.discriminator = _module(discriminator) or Discriminator(
                 sizes.n_features, n_classes, n_sources, discriminator_size
             )
@@ -183,8 +183,9 @@ class TransferNetwork(nn.Module):
             total = total + self._game(
                 labelled, unlabeled, theirs, y_target, y_source, parts, row_weight, adversary
             )
-        if self.online:
-            row_weight = row_weight * self._odds(theirs, y_source, parts)
+        if self.online > 0:
+            odds = self._odds(theirs, y_source, parts)
+            row_weight = row_weight * (self.online * odds + (1 - self.online))
         total = total + (row_weight * losses[n:]).mean()
         batch = Batch(theirs, unlabeled, X[begin:], y_source, strength)
         return total + self.alignment(self, batch), logits
@@ -192,7 +193,7 @@ class TransferNetwork(nn.Module):
     def _game(self, labelled, unlabeled, theirs, y_target, y_source, parts, row_weight, adversary):
         """Equation 10: the discriminator's loss, which the features seek to raise."""
         # Without labels to match or to gate by, and the other way round, half of the game is idle.
-        plays_labels = self.match_labels or (self.online and self.gate_labels)
+        plays_labels = self.match_labels or (self.online > 0 and self.gate_labels)
         plays_features = self.match_features or not plays_labels
         total = labelled.new_zeros(())
         if plays_features:
@@ -233,11 +234,11 @@ class TransferNetwork(nn.Module):
             return self._own_column(log_odds, parts).exp().clamp(_LEAST_ODDS, self.clip)
 
     def odds(self, X, y, source):
-        """Odds of the rows of one source, the gate's weights."""
+        """The online gate's weights of the rows of one source."""
         parts = _OfOneSource(torch.full((len(y),), source, device=y.device))
         with torch.no_grad():
             features = self.alignment.source_features(self)(X)
-        return self._odds(features, y, parts)
+        return self.online * self._odds(features, y, parts) + (1 - self.online)
 
 
 @dataclass(frozen=True)

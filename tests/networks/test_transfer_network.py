@@ -28,7 +28,7 @@ def make_network(method="dann", *, n_sources=1, **options):
         "discriminator_size": 5,
         "label_conditioning": "both",
         "gate_labels": True,
-        "online": False,
+        "online": 0.0,
         "balanced": True,
         "clip": 20.0,
         "alignment_weight": 1.0,
@@ -84,7 +84,7 @@ def test_the_loss_is_the_one_written_out():
 
 
 def test_online_odds_weigh_rows_and_get_no_gradient():
-    network = make_network(online=True, label_conditioning=None)
+    network = make_network(online=1.0, label_conditioning=None)
     X, y, parts = make_batch()
     theirs = network.features(X[N + M :])
     d = probabilities(network, theirs, y[N + M :])[:, 0]
@@ -143,7 +143,7 @@ def test_features_climb_what_the_discriminator_descends(conditioning):
 
 
 def test_each_source_has_odds_of_its_own():
-    network = make_network(n_sources=2, online=True)
+    network = make_network(n_sources=2, online=1.0)
     X, y, _ = make_batch(2)
     rows, labels = X[N + M :], y[N + M :]
     first, second = (network.odds(rows, labels, k) for k in (0, 1))
@@ -244,11 +244,11 @@ def test_the_players_of_gta_learn_apart():
 
 def test_odds_are_raw_or_balanced_and_clipped():
     X, y, parts = make_batch()
-    network = make_network(online=True, clip=1.0)
+    network = make_network(online=1.0, clip=1.0)
     assert float(network.odds(X, y, 0).max()) <= 1.0
-    raw = make_network(online=True, balanced=False)
+    raw = make_network(online=1.0, balanced=False)
     loss, _ = raw.loss(X, y, parts)
-    balanced, _ = make_network(online=True).loss(X, y, parts)
+    balanced, _ = make_network(online=1.0).loss(X, y, parts)
     # A quarter as many target rows as source rows weigh a quarter in the raw discriminator.
     assert float(loss.detach()) < float(balanced.detach())
 

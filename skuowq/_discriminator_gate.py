@@ -93,7 +93,8 @@ class DiscriminatorGateClassifier(
     estimator : classifier, default=None
         For ``method=None``: any classifier whose ``fit`` takes ``sample_weight``; None is
         :class:`~sklearn.linear_model.LogisticRegression`. A :class:`~skuowq.UOWQClassifier` gets
-        the sources with their rows weighed and weighs them as a whole itself.
+        the sources with their rows weighed and weighs them as a whole itself; held-out rows then
+        say how much to gate.
     module : torch Module or its class, default=None
         Maps inputs to features, an array of a row for each input; a linear layer on them
         classifies. None is a perceptron.
@@ -541,7 +542,7 @@ class _Fit:
 
     def trust(self):
         clf, n_sources = self.clf, len(self.domains)
-        if n_sources == 0 or clf._weighs_sources():
+        if n_sources == 0 or (clf._weighs_sources() and not self.gated):
             return Trust(np.ones(n_sources), float(self.gated), {})
         if not isinstance(clf.trust, str):
             factors = np.asarray(clf.trust, dtype=float)
@@ -562,7 +563,7 @@ class _Fit:
             self._held_out_model,
             self.target,
             n_sources,
-            _GRID if light else _NETWORK_GRID,
+            self._grid(),
             gate=self.gated,
             n_folds=_N_FOLDS if light else _N_NETWORK_FOLDS,
             n_jobs=clf.n_jobs,
@@ -575,6 +576,11 @@ class _Fit:
                 flush=True,
             )
         return found
+
+    def _grid(self):
+        if self.clf._weighs_sources():
+            return (1.0,)  # With the gate or without it: the rest is the estimator's.
+        return _GRID if self.clf.method is None else _NETWORK_GRID
 
     def _held_out_model(self, rows, factors, gate_share):
         target = take_rows(self.target, rows)

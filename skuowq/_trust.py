@@ -51,7 +51,7 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, n_jobs, seed):
     target : Domain
     n_sources : int
     grid : sequence of float
-        Factors to try, 0 among them.
+        Factors to try. Without 0 among them sources are not looked at one by one.
     gate : bool
         Whether there is a gate to use. Not to use it is tried as well.
     n_folds, n_jobs, seed : int
@@ -80,10 +80,9 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, n_jobs, seed):
 
     if len(folds) < 2:
         return Trust(np.zeros(n_sources), float(gate), {})
-    # Without the gate only in full: it is there for sources that need none.
-    candidates = [(0.0, gate)]
-    candidates += [(c, gate) for c in grid if c > 0]
+    candidates = [(c, gate) for c in grid]
     if gate:
+        # Without the gate only in full: it is there for sources that need none.
         candidates += [(c, False) for c in grid if c >= 1]
     tried = {key: losses(np.full(n_sources, key[0]), key[1]) for key in candidates}
     means = {key: mean(found) for key, found in tried.items()}
@@ -93,7 +92,7 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, n_jobs, seed):
     by_gate = sum(p * factor for (factor, gated), p in belief.items() if gated)
     gate_share = by_gate / average if average > 0 else float(gate)
     factors = np.full(n_sources, average)
-    if n_sources > 1:
+    if n_sources > 1 and 0.0 in grid:
         common, gated = min(means, key=means.get)
         tested, best = np.full(n_sources, common), tried[common, gated]
         for source, factor in product(range(n_sources), (0.0, max(1.0, common))):

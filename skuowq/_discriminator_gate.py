@@ -16,6 +16,7 @@ from sklearn.base import (
     TransformerMixin,
     clone,
 )
+from sklearn.dummy import DummyClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter, validate_data
@@ -39,7 +40,7 @@ from .weights._density_ratio import SourceGate
 METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
 _GATES = ("plausibility", "interactions", "boosted", "online")
 # Factors that cross-validation chooses from; a network is trained anew for each.
-_GRID = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+_GRID = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _NETWORK_GRID = (0.0, 1.0)
 _N_FOLDS = 5
 _N_NETWORK_FOLDS = 3
@@ -89,7 +90,8 @@ class DiscriminatorGateClassifier(
     trust : "cv", float or array-like of shape (n_sources,), default="cv"
         Factor of each source's mean loss; 1 is the paper's. "cv" asks rows of the target that are
         held out, and takes the mean of several factors, 0 and doing without the gate among them,
-        by the evidence for each. For networks that takes some ten trainings; pass 1.0 for one.
+        by the evidence for each. For networks that takes ten trainings, and three more for each of
+        several sources; pass 1.0 for one training. With fewer than three labelled rows it is 1.
     estimator : classifier, default=None
         For ``method=None``: any classifier whose ``fit`` takes ``sample_weight``; None is
         :class:`~sklearn.linear_model.LogisticRegression`. A :class:`~skuowq.UOWQClassifier` gets
@@ -149,7 +151,7 @@ class DiscriminatorGateClassifier(
     trust_ : ndarray of shape (n_sources,)
         Factor of each source; with ``estimator=UOWQClassifier()`` its source weights.
     effective_sample_size_ : ndarray of shape (n_sources,)
-        ``(sum w)^2 / sum w^2`` of each source's row weights.
+        ``(sum w)^2 / sum w^2`` of each source's row weights, rows counted by their sample weights.
     trust_losses_ : dict of (float, bool) to float
         For "cv": held-out log loss of each common factor, with the gate (True) and without.
     estimator_ : classifier
@@ -191,7 +193,9 @@ class DiscriminatorGateClassifier(
     moves weight between rows and shuts no source off: trust does. dan, dcoral and gta have a
     discriminator only for "online", from which their features learn nothing. gta makes inputs, not
     images, by a perceptron. Unlabelled target rows are those of ``fit``; without them the labelled
-    ones take their place.
+    ones take their place. Inputs that a module looks up, as tokens, are numbers to the
+    cross-fitted gate, which then sees little: pass ``gate="online"``. A discriminator should not
+    normalise its label columns over a batch.
 
     Examples
     --------
@@ -353,6 +357,14 @@ class DiscriminatorGateClassifier(
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
         self._keep(model, trust, fit, sources)
+        if self.method == "adda" and domains and not model.module_.alignment.apart:
+            warnings.warn(
+                f"adda aligns nothing before half of its epochs, and training ended after "
+                f"{len(model.history)} of {self.max_epochs}: leave early stopping out, or pass "
+                "fewer max_epochs",
+                UserWarning,
+                stacklevel=3,
+            )
         return self
 
     def _check_parameters(self):
@@ -368,11 +380,23 @@ class DiscriminatorGateClassifier(
                 f"estimator={self.estimator!r} is for method=None, and method={self.method!r} "
                 "trains a network: pass method=None, or module= for another network"
             )
-        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
+        if (
+            self.method
+            and self.checkpoint is not None
+            and not isinstance(self.random_state, Integral)
+        ):
             raise ValueError(
                 f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
                 "integer only: pass random_state=0, say"
             )
+        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        if sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes.min() < 1:
+            raise ValueError(
+                f"hidden_layer_sizes is {self.hidden_layer_sizes!r}: pass integers of at least 1, "
+                "such as (64, 64)"
+            )
+        if hasattr(self.gate, "fit"):
+            sample_weight_name(self.gate)  # Its rows are weighed, to make the domains alike.
         if self._weighs_sources() and not isinstance(self.trust, str):
             raise ValueError(
                 f"{type(self.estimator).__name__} weighs the sources itself: leave trust='cv'"
@@ -394,12 +418,10 @@ class DiscriminatorGateClassifier(
             self.history_ = model.history
         self.trust_ = trust.factors
         self.trust_losses_ = trust.losses
-        self.gate_weights_ = fit.row_weights(model, trust)
+        self.gate_weights_, self.effective_sample_size_ = fit.row_weights(model, trust)
         if self._weighs_sources() and fit.domains:
-            self.trust_ = model.source_weights_
-        self.effective_sample_size_ = np.array(
-            [effective_size(weights) for weights in self.gate_weights_]
-        )
+            last = model.steps[-1][1] if hasattr(model, "steps") else model
+            self.trust_ = getattr(last, "source_weights_", self.trust_)
         self.source_names_ = [] if sources is None else list(sources.names)
         self.n_sources_ = len(fit.domains)
 
@@ -497,7 +519,7 @@ class _Fit:
         self.clf, self.target, self.domains, self.classes = clf, target, domains, classes
         self.X_unlabeled, self.sources = X_unlabeled, sources
         self.seed = check_random_state(clf.random_state).randint(2**31 - 1)
-        self.gated = bool(domains) and clf.gate is not False
+        self.gated = bool(domains) and not (isinstance(clf.gate, (bool, np.bool_)) and not clf.gate)
         self.crossfit = self.gated and clf.gate != "online"
         self.gates = self._gates() if self.crossfit else []
         self.known_odds = {}
@@ -513,7 +535,7 @@ class _Fit:
         cuts = np.cumsum([len(part.y) for part in parts])[:-1]
         self.Z, *designs = _split_rows(Z[:, :-1], cuts)
         clf = self.clf
-        kind = "plausibility" if clf.gate is True else clf.gate
+        kind = clf.gate if isinstance(clf.gate, str) or hasattr(clf.gate, "fit") else "plausibility"
         return Parallel(clf.n_jobs)(
             delayed(SourceGate)(
                 Z_i,
@@ -547,10 +569,14 @@ class _Fit:
         if not isinstance(clf.trust, str):
             factors = np.asarray(clf.trust, dtype=float)
             factors = np.full(n_sources, factors) if factors.ndim == 0 else factors
-            if factors.shape != (n_sources,) or not np.all(factors >= 0):
+            if factors.shape != (n_sources,):
                 raise ValueError(
                     f"trust has shape {factors.shape}, and there are {n_sources} sources: pass a "
                     "number, or one of at least 0 for each source"
+                )
+            if not np.all(np.isfinite(factors) & (factors >= 0)):
+                raise ValueError(
+                    f"trust is {factors.tolist()}: pass numbers of at least 0, finite ones"
                 )
             return Trust(factors, float(self.gated), {})
         light = clf.method is None
@@ -566,7 +592,8 @@ class _Fit:
             self._grid(),
             gate=self.gated,
             n_folds=_N_FOLDS if light else _N_NETWORK_FOLDS,
-            n_jobs=clf.n_jobs,
+            # Threads share the odds of a fold; networks have random states of their own process.
+            parallel=Parallel(clf.n_jobs, prefer="threads" if light else "processes"),
             seed=self.seed,
         )
         if clf.verbose:
@@ -580,7 +607,11 @@ class _Fit:
     def _grid(self):
         if self.clf._weighs_sources():
             return (1.0,)  # With the gate or without it: the rest is the estimator's.
-        return _GRID if self.clf.method is None else _NETWORK_GRID
+        if self.clf.method is not None:
+            return _NETWORK_GRID
+        # Up to sources whose rows weigh as the target's.
+        most = sum(domain.n_samples for domain in self.domains) / self.target.n_samples
+        return tuple(factor for factor in _GRID if factor <= max(1.0, most))
 
     def _held_out_model(self, rows, factors, gate_share):
         target = take_rows(self.target, rows)
@@ -603,29 +634,28 @@ class _Fit:
         return self._train(self.target, self.odds, trust.factors, trust.gate_share, quiet=False)
 
     def row_weights(self, model, trust):
-        """Weights of all rows that the sources were given with."""
+        """Weights of all rows that the sources were given with, and what these are worth."""
         if not self.domains:
-            return []
+            return [], np.zeros(0)
         found = self.odds
         if trust.gate_share > 0 and not self.crossfit:
             from .networks import online_odds
 
-            found, used = [], 0
-            for domain, factor in zip(self.domains, trust.factors, strict=True):
-                if factor > 0:
-                    found.append(online_odds(model, domain.X, domain.y, used))
-                    used += 1
-                else:
-                    found.append(np.zeros(len(domain.y)))
+            # Of a source that took no part the discriminator knows nothing.
+            found = [
+                online_odds(model, domain.X, domain.y, i) if factor > 0 else np.ones(len(domain.y))
+                for i, (domain, factor) in enumerate(zip(self.domains, trust.factors, strict=True))
+            ]
         weights = []
         for i, (_, y, weight) in enumerate(self.sources._triples):
-            kept = np.isin(np.asarray(y), self.classes)
+            kept = np.isin(np.asarray(y).ravel(), self.classes)
             if weight is not None:
                 kept &= weight > 0
             full = np.zeros(len(kept))
             full[kept] = found[i]
             weights.append(full)
-        return weights
+        parts = zip(found, self.domains, strict=True)
+        return weights, np.array([effective_size(w, part.sample_weight) for w, part in parts])
 
     def _row_odds(self, rows, gate_share):
         """Weights of every source's rows, by some rows of the target."""
@@ -641,13 +671,15 @@ class _Fit:
 
     def _odds_for(self, rows):
         y, weight = self.target.y[rows], self.target.sample_weight[rows]
-        found = [gate.odds(self.Z[rows], y, weight, self.clf.clip) for gate in self.gates]
-        if not self.clf.balanced:
-            found = [
-                odds * (weight.sum() / domain.n_samples)
-                for odds, domain in zip(found, self.domains, strict=True)
-            ]
-        return found
+        clip, n_target = self.clf.clip, weight.sum()
+        if self.clf.balanced:
+            return [gate.odds(self.Z[rows], y, weight, clip) for gate in self.gates]
+        return [
+            np.minimum(
+                gate.odds(self.Z[rows], y, weight, np.inf) * (n_target / domain.n_samples), clip
+            )
+            for gate, domain in zip(self.gates, self.domains, strict=True)
+        ]
 
     def _train(self, target, odds, factors, gate_share, *, quiet):
         if self.clf._weighs_sources():
@@ -659,18 +691,24 @@ class _Fit:
     def _fit_estimator(self, target, odds, factors):
         """The estimator on rows of the target and weighted rows of the sources."""
         base = self.clf._base_estimator()
-        parts = [(target.X, target.y, target.sample_weight)]
+        parts = [(target.X, target.y, np.ones(len(target.y)), target.sample_weight)]
         total = sum(domain.n_samples for domain in self.domains)
         for domain, w, factor in zip(self.domains, odds, factors, strict=True):
-            weight = factor * w * domain.sample_weight * (target.n_samples / total)
             if factor > 0:
-                parts.append((domain.X, domain.y, weight))
-        X, y, weight = zip(*parts, strict=True)
+                weight = factor * w * (target.n_samples / total)
+                parts.append((domain.X, domain.y, weight, domain.sample_weight))
+        X, y, weight, counts = zip(*parts, strict=True)
+        X, y = concatenate_rows(X), np.concatenate(y)
+        weight, counts = np.concatenate(weight), np.concatenate(counts)
+        # For penalties: a hundred source rows that weigh as three target rows do are worth more
+        # than three. The target alone is worth its rows.
+        weight *= counts * effective_size(weight, counts) / (counts @ weight)
+        if len(np.unique(y)) < 2 <= len(self.classes):
+            return DummyClassifier().fit(X, self.classes[y])  # Of a fold of one class.
         estimator = clone(base)
         if self.clf.random_state is not None:
             _set_random_states(estimator, check_random_state(self.seed))
-        name = {sample_weight_name(base): np.concatenate(weight)}
-        return estimator.fit(concatenate_rows(X), self.classes[np.concatenate(y)], **name)
+        return estimator.fit(X, self.classes[y], **{sample_weight_name(base): weight})
 
     def _fit_with_sources(self, target, odds):
         """Sources with weighted rows, each as large as its effective sample size."""
@@ -681,34 +719,33 @@ class _Fit:
         if self.domains:
             triples = []
             for domain, w in zip(self.domains, odds, strict=True):
-                weight = w * domain.sample_weight
-                weight *= effective_size(weight) / weight.sum()
+                counts = domain.sample_weight
+                weight = w * counts * effective_size(w, counts) / (w @ counts)
                 triples.append((domain.X, self.classes[domain.y], weight))
             sources = Sources(triples, names=self.sources.names)
         y = self.classes[target.y]
-        return estimator.fit(target.X, y, sources=sources, sample_weight=target.sample_weight)
+        name = {sample_weight_name(self.clf.estimator): target.sample_weight}
+        return estimator.fit(target.X, y, sources=sources, **name)
 
     def _fit_network(self, target, odds, factors, gate_share, quiet):
         from .networks import train_aligned
 
-        used = [i for i, factor in enumerate(factors) if factor > 0]
+        used = any(factor > 0 for factor in factors)
         online = 0.0 if self.crossfit or not used else gate_share
-        net = self._net(max(len(used), 1), online)
         return train_aligned(
-            net,
+            self._net(online),
             target,
-            [self.domains[i] for i in used],
-            [odds[i] for i in used],
-            [factors[i] for i in used],
+            self.domains,
+            odds,
+            factors,
             self.X_unlabeled,
-            epoch_rows=sum(len(domain.y) for domain in self.domains),
             seed=self.seed,
             verbose=0 if quiet else self.clf.verbose,
             checkpoint=self.clf.checkpoint,
             final=not quiet,
         )
 
-    def _net(self, n_sources, online):
+    def _net(self, online):
         import torch
         from skorch import NeuralNetClassifier
 
@@ -721,8 +758,8 @@ class _Fit:
             "discriminator": clf.discriminator,
             "sample": self.target.X[:2],
             "n_classes": len(self.classes),
-            "n_sources": n_sources,
-            "hidden_layer_sizes": tuple(clf.hidden_layer_sizes),
+            "n_sources": max(len(self.domains), 1),
+            "hidden_layer_sizes": tuple(int(size) for size in clf.hidden_layer_sizes),
             "discriminator_size": clf.discriminator_size,
             "label_conditioning": clf.label_conditioning,
             "gate_labels": clf.gate_labels,
@@ -745,10 +782,10 @@ class _Fit:
         )
 
 
-def effective_size(weights):
-    """Rows of weight 1 that tell as much as rows of these weights: ``(sum w)^2 / sum w^2``."""
-    total = weights.sum()
-    return float(total**2 / (weights**2).sum()) if total > 0 else 0.0
+def effective_size(weights, counts):
+    """Rows of weight 1 that tell as much as these: ``(sum w)^2 / sum w^2``, rows counted."""
+    total = counts @ weights
+    return float(total**2 / (counts @ weights**2)) if total > 0 else 0.0
 
 
 def _aligned_columns(estimator, X, classes):

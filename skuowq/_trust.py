@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from scipy.special import softmax
-from sklearn.model_selection import KFold, StratifiedKFold
+
+from ._utils._folds import folds_of
 
 # A label's probability counts for no less: one row must not decide.
 _LEAST_PROBABILITY = 1e-3
@@ -36,7 +37,7 @@ class Trust:
     losses: dict
 
 
-def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, n_jobs, seed):
+def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, parallel, seed):
     """Find the sources' factors, and how much to gate, by cross-validation on the target's rows.
 
     First one factor for all sources, the mean of those in a grid by their evidence; then each
@@ -54,17 +55,18 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, n_jobs, seed):
         Factors to try. Without 0 among them sources are not looked at one by one.
     gate : bool
         Whether there is a gate to use. Not to use it is tried as well.
-    n_folds, n_jobs, seed : int
+    n_folds, seed : int
+    parallel : joblib.Parallel
 
     Returns
     -------
     trust : Trust
     """
-    folds = _folds(target.y, n_folds, seed)
+    folds = folds_of(target.y, n_folds, seed) if len(target.y) > 2 else []
 
     def losses(factors, gated):
         """Held-out log loss of every row of the target."""
-        parts = Parallel(n_jobs)(
+        parts = parallel(
             delayed(_fold_losses)(fit, target, rows, held, factors, float(gated))
             for rows, held in folds
         )
@@ -79,7 +81,7 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, n_jobs, seed):
         return float(np.average(values, weights=weight))
 
     if len(folds) < 2:
-        return Trust(np.zeros(n_sources), float(gate), {})
+        return Trust(np.ones(n_sources), float(gate), {})  # Nothing to hold out.
     candidates = [(c, gate) for c in grid]
     if gate:
         # Without the gate only in full: it is there for sources that need none.
@@ -115,16 +117,5 @@ def _fold_losses(fit, target, rows, held, factors, gate_share):
 def _standard_error(values, weight):
     mean = np.average(values, weights=weight)
     variance = np.average((values - mean) ** 2, weights=weight)
-    return np.sqrt(variance * (weight**2).sum()) / weight.sum()
-
-
-def _folds(y, n_folds, seed):
-    counts = np.bincount(y)
-    fewest = counts[counts > 0].min()
-    if len(y) < 3:
-        return []
-    if fewest >= 2:
-        cv = StratifiedKFold(min(n_folds, fewest), shuffle=True, random_state=seed)
-    else:
-        cv = KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
-    return list(cv.split(y, y))
+    total, squares = weight.sum(), (weight**2).sum()
+    return np.sqrt(variance * squares / (total**2 - squares))

@@ -74,7 +74,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         return part.set_params(fit_on=self.fit_on) if isinstance(ind, slice) else part
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sources=None, **params):
+    def fit(self, X, y=None, sources=None, X_unlabeled=None, **params):
         """Fit the transformers, transform target and sources, fit the last step.
 
         Parameters
@@ -85,6 +85,8 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
             Labels of the target.
         sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
             The sources, with the target's columns. None fits an ordinary pipeline.
+        X_unlabeled : array-like or DataFrame, default=None
+            Rows of the target without labels, for a last step that takes them; transformed, too.
         **params : dict
             Parameters of the steps' ``fit``, as in `Pipeline`.
 
@@ -93,17 +95,19 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         self : TransferPipeline
         """
         sources = self._sources_of_fit(sources, params, _num_samples(X))
-        if sources is None and not self._names_of_unlabeled() & params.keys():
+        if X_unlabeled is None and self.steps:
+            X_unlabeled = params.pop(f"{self.steps[-1][0]}__X_unlabeled", None)
+        if sources is None and X_unlabeled is None:
             return super().fit(X, y, **params)
         self._validate_steps()
-        self._check_last_step()
+        self._check_last_step("sources" if X_unlabeled is None else "X_unlabeled")
         head_params, last_params = self._split_params(params)
         X = self._fit_head(X, y, sources, head_params)
         if sources is not None:
             sources = sources.map_features(self._transform_source)
-        if last_params.get("X_unlabeled") is not None:
-            unlabeled = self._transform_source(last_params["X_unlabeled"], "X_unlabeled")
-            last_params = {**last_params, "X_unlabeled": unlabeled}
+        if X_unlabeled is not None:
+            X_unlabeled = self._transform_source(X_unlabeled, "X_unlabeled")
+            last_params = {**last_params, "X_unlabeled": X_unlabeled}
         with _print_elapsed_time("Pipeline", self._log_message(len(self.steps) - 1)):
             self.steps[-1][1].fit(X, y, sources=sources, **last_params)
         return self
@@ -121,16 +125,12 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
             sources = getattr(self.steps[-1][1], "_bound_sources", None)
         return as_sources(sources, n_rows)
 
-    def _names_of_unlabeled(self):
-        # Rows of the target, too, pass the transformers.
-        return {"X_unlabeled", f"{self.steps[-1][0]}__X_unlabeled"} if self.steps else set()
-
-    def _check_last_step(self):
+    def _check_last_step(self, what):
         name, last = self.steps[-1]
         parameters = inspect.signature(getattr(last, "fit", lambda: None)).parameters.values()
-        if not any(p.name == "sources" or p.kind is p.VAR_KEYWORD for p in parameters):
+        if not any(p.name == what or p.kind is p.VAR_KEYWORD for p in parameters):
             raise TypeError(
-                f"sources were given, but the last step {name!r} ({type(last).__name__}) takes "
+                f"{what} were given, but the last step {name!r} ({type(last).__name__}) takes "
                 "none: end the pipeline with an estimator of skuowq."
             )
 

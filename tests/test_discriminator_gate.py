@@ -86,6 +86,8 @@ def test_the_light_fit_is_the_estimators_on_weighted_rows(tasks):
     weight = np.concatenate(
         [np.ones(60), 2.0 * 0.1 * clf.gate_weights_[0], 0.5 * 0.1 * clf.gate_weights_[1]]
     )
+    # All together sum to the rows that they are worth.
+    weight *= weight.sum() / (weight**2).sum()
     expected = LogisticRegression().fit(X, y, sample_weight=weight)
     assert_allclose(clf.estimator_.coef_, expected.coef_, rtol=1e-6)
 
@@ -327,7 +329,7 @@ def test_a_class_without_labelled_rows_warns(tasks):
         (light(gate="online"), {}, "gate='online' is a network's discriminator"),
         (network(estimator=LogisticRegression()), {}, "is for method=None"),
         (light(trust=[1.0]), {}, r"trust has shape \(1,\), and there are 2 sources"),
-        (light(trust=[1.0, -1.0]), {}, "one of at least 0 for each source"),
+        (light(trust=[1.0, -1.0]), {}, "pass numbers of at least 0, finite ones"),
         (network(), {"X_unlabeled": np.zeros((9, 3))}, "X_unlabeled has 3 features"),
         (network(), {"X_unlabeled": np.full((9, 5), np.nan)}, "X_unlabeled: .*NaN"),
         (network(), {"X_unlabeled": np.zeros((60, 5))}, "as many as the target"),

@@ -84,6 +84,8 @@ def _numeric(X):
         X = transformer.fit_transform(X)
         return sparse.csr_matrix(X) if sparse.issparse(X) else np.asarray(X, dtype=float)
     values = X.data if sparse.issparse(X) else X
+    if X.dtype == np.float16:
+        X = X.astype(np.float64)
     return _imputer().fit_transform(X) if np.isnan(values).any() else X
 
 

@@ -79,6 +79,8 @@ def perturb_source(
     _check_share("eps_x", eps_x)
     _check_share("eps_y", eps_y)
     if image_shape is not None:
+        if len(image_shape) != 2:
+            raise ValueError(f"image_shape is {tuple(image_shape)}: pass height and width")
         height, width = image_shape
         if height * width != X.shape[1]:
             raise ValueError(
@@ -152,11 +154,14 @@ def perturbed_splits(
     (37, 4) (38, 4)
     """
     _check_share("labelled", labelled)
+    if labelled == 0:
+        raise ValueError("labelled is 0: pass a share above 0, as the gate needs labelled rows")
     if max_per_class is not None and not (
         isinstance(max_per_class, Integral) and max_per_class >= 1
     ):
         raise ValueError(f"max_per_class is {max_per_class!r}: pass an integer of at least 1")
     X_target, y_target = check_array(X_target), column_or_1d(y_target)
+    check_consistent_length(X_target, y_target)
     rng = check_random_state(random_state)
     for _ in range(n_splits):
         order = rng.permutation(len(y_target))

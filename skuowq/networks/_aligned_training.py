@@ -24,7 +24,6 @@ def train_aligned(
     trust,
     X_unlabeled=None,
     *,
-    epoch_rows=0,
     seed,
     verbose=0,
     checkpoint=None,
@@ -39,16 +38,14 @@ def train_aligned(
     target : Domain
         Labels are class indices.
     sources : list of Domain
-        Those that are used at all. None of them, and unlabelled rows: the target's labelled rows
-        are aligned with these.
+        With none that is trusted, and unlabelled rows, the target's labelled rows are aligned with
+        these.
     row_weights : list of ndarray
         A weight for each row of each source.
     trust : array-like of shape (n_sources,)
-        A factor for each source.
+        A factor for each source; 0 leaves it out.
     X_unlabeled : ndarray, default=None
         Target rows without labels.
-    epoch_rows : int, default=0
-        Rows of all sources, used or not: an epoch is as long as if they were.
     seed, verbose, checkpoint, final
         As in `train_weighted`.
 
@@ -58,9 +55,7 @@ def train_aligned(
     """
 
     def make_rows(initialised):
-        return _aligned_rows(
-            initialised, target, sources, row_weights, trust, X_unlabeled, epoch_rows, seed
-        )
+        return _aligned_rows(initialised, target, sources, row_weights, trust, X_unlabeled, seed)
 
     return train(
         net,
@@ -92,8 +87,9 @@ class BatchParts:
     ----------
     n_target, n_unlabeled : int
         Rows of the target, labelled and not; the sources' follow.
-    weight : Tensor
-        Of labelled rows, the target's and the sources'.
+    weight, plays : Tensor
+        Of labelled rows, the target's and the sources': in the classification, and in the game with
+        the discriminator, where each domain's are 1 on average.
     source : Tensor of int
         Which source each source row is of.
     shares : Tensor of shape (n_sources,)
@@ -107,6 +103,7 @@ class BatchParts:
     n_target: int
     n_unlabeled: int
     weight: torch.Tensor
+    plays: torch.Tensor
     source: torch.Tensor
     shares: torch.Tensor
     size_ratio: float
@@ -114,16 +111,31 @@ class BatchParts:
 
 
 class AlignedRows(WeightedRows):
-    """Rows of target and sources, and unlabelled ones beside them."""
+    """Rows of target and sources, and unlabelled ones beside them.
 
-    unlabeled = None
-    progress = 0.0  # Of the training, in epochs done over epochs to do.
-    epoch_share = 0.0
+    Attributes
+    ----------
+    counts : Tensor of shape (n_rows,)
+        The rows' own weights, as `weight` holds gate, trust and sizes as well.
+    copied : bool
+        Whether the source rows are the target's once more.
+    unlabeled : Tensor or None
+    progress, epoch_share : float
+        Share of the training that is done, and that an epoch is.
+    """
+
+    counts = unlabeled = None
+    copied = False
+    progress = epoch_share = 0.0
 
     def of(self, chosen):
+        if self.copied:
+            kept = chosen[chosen < self.n_target]
+            chosen = torch.cat([kept, kept + self.n_target])
         rows = super().of(chosen)
         some = AlignedRows.__new__(AlignedRows)
-        some.__dict__.update(rows.__dict__, unlabeled=self.unlabeled)
+        mine = {"counts": self.counts[chosen], "copied": self.copied, "unlabeled": self.unlabeled}
+        some.__dict__.update(rows.__dict__, **mine)
         return some
 
 
@@ -150,8 +162,12 @@ class AlignedBatches:
         ours = _cycle(n, min(self.batch_size, n), len(self))
         theirs = _cycle(self.n_source, min(self.batch_size, self.n_source), len(self)) + n
         free = _cycle(n_unlabeled and len(unlabeled), n_unlabeled, len(self))
-        sizes = torch.bincount(rows.domain[n:] - 1) if self.n_source else torch.zeros(1)
-        shares = sizes / max(self.n_source, 1)
+        counts = rows.counts
+        shares = torch.bincount(rows.domain, counts, minlength=len(rows.source_weights))[1:]
+        n_rows = float(shares.sum())
+        shares = shares / max(n_rows, 1e-30)
+        total = float(counts[:n].sum())
+        plays = torch.cat([counts[:n] * (n / total), counts[n:] * (self.n_source / (n_rows or 1))])
         for number, (a, b, c) in enumerate(zip(ours, free, theirs, strict=True)):
             done = rows.progress + rows.epoch_share * number / len(self)
             X = [rows.X[a], rows.X[c]] if n_unlabeled == 0 else [rows.X[a], unlabeled[b], rows.X[c]]
@@ -161,31 +177,44 @@ class AlignedBatches:
                 n_target=len(a),
                 n_unlabeled=n_unlabeled,
                 weight=rows.weight[torch.cat([a, c])],
+                plays=plays[torch.cat([a, c])],
                 source=rows.domain[c] - 1,
                 shares=shares,
-                size_ratio=n / max(self.n_source, 1),
+                size_ratio=total / (n_rows or 1),
                 strength=float(2 / (1 + np.exp(-10 * done)) - 1),
             )
             yield torch.cat(X), y
 
 
-def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, epoch_rows, seed):
+def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, seed):
     target = merge_duplicates(target, seed)
-    weights = [target.sample_weight * (len(target.y) / target.n_samples)]
-    n_rows = sum(len(source.y) for source in sources)
+    # Factors and means are over all sources: one that is shut off makes no other heavier.
     total = sum(source.n_samples for source in sources)
-    for source, row_weight, factor in zip(sources, row_weights, trust, strict=True):
-        weights.append(factor * row_weight * source.sample_weight * (n_rows / total))
-    if not sources and X_unlabeled is not None:
+    used = [k for k, factor in enumerate(trust) if factor > 0]
+    parts = [(target, target.sample_weight / target.n_samples, 0)]
+    for k in used:
+        weight = trust[k] * row_weights[k] * sources[k].sample_weight / total
+        parts.append((sources[k], weight, k + 1))
+    copied = not used and X_unlabeled is not None
+    if copied:
         # Without sources the labelled rows meet the unlabelled ones, and train once.
-        sources = [target]
-        weights.append(np.zeros(len(target.y)))
-    domains = [target, *sources]
-    X = as_inputs(net, np.concatenate([domain.X for domain in domains]))
-    y = torch.tensor(np.concatenate([domain.y for domain in domains])).long()
-    weight = torch.tensor(np.concatenate(weights), dtype=torch.float32)
-    number = torch.repeat_interleave(torch.tensor([len(domain.y) for domain in domains]))
-    rows = AlignedRows(X, y, weight, number, np.ones(len(sources)), epoch_rows)
+        parts.append((target, np.zeros(len(target.y)), 1))
+    domains, weights, numbers = zip(*parts, strict=True)
+    sizes = [len(domain.y) for domain in domains]
+    n, n_source = sizes[0], sum(sizes[1:])
+    # A batch's mean of weighted losses is the objective on average.
+    weight = np.concatenate([n * weights[0], *(n_source * part for part in weights[1:])])
+    rows = AlignedRows(
+        as_inputs(net, np.concatenate([domain.X for domain in domains])),
+        torch.tensor(np.concatenate([domain.y for domain in domains])).long(),
+        torch.tensor(weight, dtype=torch.float32),
+        torch.repeat_interleave(torch.tensor(numbers), torch.tensor(sizes)),
+        np.ones(max(len(sources), 1)),
+        epoch_rows=sum(len(source.y) for source in sources),
+    )
+    counts = np.concatenate([domain.sample_weight for domain in domains])
+    rows.counts = torch.tensor(counts, dtype=torch.float32)
+    rows.copied = copied
     if X_unlabeled is not None:
         rows.unlabeled = as_inputs(net, X_unlabeled)
     return rows
@@ -204,7 +233,16 @@ class _AlignedMixin(OwnRowsMixin):
             rows.progress, rows.epoch_share = done, 1 / self.max_epochs
             free = rows.X[: rows.n_target] if rows.unlabeled is None else rows.unlabeled
             device = next(self.module_.parameters()).device
-            self.module_.alignment.begin_epoch(self.module_, free.to(device), done)
+            try:
+                self.module_.alignment.begin_epoch(self.module_, free.to(device), done)
+            except KeyboardInterrupt:
+                self.interrupted = True
+                raise
+        if method_name == "on_batch_end" and kwargs.get("training"):
+            # Scores of the training are those of the target's labelled rows.
+            X, y = kwargs["batch"]
+            n = y.parts.n_target
+            kwargs |= {"batch": (X[:n], y[:n]), "y_pred": kwargs["y_pred"][:n]}
         super().notify(method_name, **kwargs)
 
     def train_step_single(self, batch, **fit_params):

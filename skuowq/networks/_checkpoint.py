@@ -41,7 +41,7 @@ class Checkpoint:
             raise ValueError(f"checkpoint={str(folder)!r} is a file: pass a folder, new or old")
         folder.mkdir(parents=True, exist_ok=True)
         parameters = {
-            name: value
+            name: _by_content(value)
             for name, value in clone(net).get_params(deep=False).items()
             if name not in _NO_MATTER
         }
@@ -51,7 +51,9 @@ class Checkpoint:
             for name, value in net.module_.state_dict().items()
             if not is_lazy(value)
         }
-        data = [rows.X.numpy(), rows.y.numpy(), rows.weight.numpy()]
+        data = [rows.X.numpy(), rows.y.numpy(), rows.weight.numpy(), rows.domain.numpy()]
+        unlabeled = getattr(rows, "unlabeled", None)
+        data.append(None if unlabeled is None else unlabeled.numpy())
         try:
             key = joblib.hash([kind, parameters, state, data, seed, origin])
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -105,6 +107,16 @@ class Checkpoint:
         torch.set_rng_state(saved["random"])
         if "random_cuda" in saved and torch.cuda.is_available():
             torch.cuda.set_rng_state(saved["random_cuda"])
+
+
+def _by_content(value):
+    if not isinstance(value, torch.nn.Module):
+        return value
+    state = {
+        name: part.cpu().numpy() for name, part in value.state_dict().items() if not is_lazy(part)
+    }
+    kind = type(value)
+    return [f"{kind.__module__}.{kind.__qualname__}", repr(value), state]
 
 
 def _not_pickled(error):

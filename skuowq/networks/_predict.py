@@ -46,7 +46,14 @@ def predict_features(net, X):
     -------
     features : ndarray of shape (n_rows, n_features)
     """
-    module = deepcopy(net.module_.features).cpu().double().eval()
+    module = deepcopy(net.module_.features).cpu().eval()
+    try:
+        return _in_batches(deepcopy(module).double(), X)
+    except RuntimeError:  # A module that makes tensors of its own precision takes no other.
+        return _in_batches(module, X)
+
+
+def _in_batches(module, X):
     with torch.no_grad():
         parts = [module(rows) for rows in module_inputs(module, X).split(1024)]
     return torch.cat(parts).numpy()

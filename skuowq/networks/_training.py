@@ -125,7 +125,9 @@ def as_inputs(net, X):
 
 def module_inputs(module, X):
     """As `as_inputs`, for a module."""
-    looks_up = any(isinstance(layer, torch.nn.Embedding) for layer in module.modules())
+    reader = getattr(module, "reads_inputs", module)
+    tables = (torch.nn.Embedding, torch.nn.EmbeddingBag)
+    looks_up = any(isinstance(layer, tables) for layer in reader.modules())
     if looks_up and np.issubdtype(X.dtype, np.integer):
         return torch.tensor(X, dtype=torch.long)
     floating = [p.dtype for p in module.parameters() if p.dtype.is_floating_point]
@@ -165,7 +167,12 @@ class OwnRowsMixin:
             raise
 
     def notify(self, method_name, **kwargs):
-        super().notify(method_name, **kwargs)
+        try:
+            super().notify(method_name, **kwargs)
+        except KeyboardInterrupt:
+            # At an epoch's end it is a callback that stops the training.
+            self.interrupted = self.interrupted or method_name != "on_epoch_end"
+            raise
         if method_name != "on_epoch_end":
             return
         # After all callbacks, so that what is saved has heard of the epoch.

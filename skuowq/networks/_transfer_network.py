@@ -115,15 +115,16 @@ class TransferNetwork(nn.Module):
     ):
         super().__init__()
         n_inputs = sample[0].size
-        self.features = _module(features) or _perceptron(n_inputs, hidden_layer_sizes)
+        self.features = _module("module", features) or _perceptron(n_inputs, hidden_layer_sizes)
         with torch.no_grad():
             self.features.eval()
             produced = self.features(module_inputs(self.features, sample))
             self.features.train()
-        if produced.ndim != 2 or len(produced) != len(sample):
+        shape = tuple(getattr(produced, "shape", ()))
+        if len(shape) != 2 or len(produced) != len(sample):
             raise ValueError(
-                f"module turns {len(sample)} inputs into an array of shape "
-                f"{tuple(produced.shape)}: it must return a row of features for each"
+                f"module turns {len(sample)} inputs into a {type(produced).__name__} of shape "
+                f"{shape}: it must return a row of features for each"
             )
         sizes = Sizes(n_inputs, produced.shape[1], n_classes, n_sources)
         self.sizes = sizes
@@ -139,12 +140,17 @@ class TransferNetwork(nn.Module):
         self.alignment_weight = alignment_weight
         self.discriminator = None
         if online > 0 or (self.alignment.adversarial and matches):
-            self.discriminator = _module(discriminator) or Discriminator(
+            self.discriminator = _module("discriminator", discriminator) or Discriminator(
                 sizes.n_features, n_classes, n_sources, discriminator_size
             )
 
     def forward(self, X):
         return self.classifier(self.features(X))
+
+    @property
+    def reads_inputs(self):
+        """The part that decides which dtype inputs have."""
+        return self.features
 
     def loss(self, X, y, parts):
         """The objective on a batch, and the logits of its labelled rows.
@@ -193,8 +199,9 @@ class TransferNetwork(nn.Module):
     def _game(self, labelled, unlabeled, theirs, y_target, y_source, parts, row_weight, adversary):
         """Equation 10: the discriminator's loss, which the features seek to raise."""
         # Without labels to match or to gate by, and the other way round, half of the game is idle.
-        plays_labels = self.match_labels or (self.online > 0 and self.gate_labels)
-        plays_features = self.match_features or not plays_labels
+        gates = self.online > 0
+        plays_labels = self.match_labels or (gates and self.gate_labels)
+        plays_features = self.match_features or (gates and not self.gate_labels)
         total = labelled.new_zeros(())
         if plays_features:
             strength = adversary if self.match_features else 0.0
@@ -209,21 +216,41 @@ class TransferNetwork(nn.Module):
         return total
 
     def _discrimination(self, ours, y_ours, theirs, y_theirs, parts, row_weight, strength):
-        log_odds = self._log_odds(reverse(ours, strength), y_ours)
-        of_target = F.softplus(-log_odds) @ parts.shares.to(log_odds)
-        log_odds = self._log_odds(reverse(theirs, strength), y_theirs)
-        of_source = F.softplus(self._own_column(log_odds, parts))
+        y_is_known = y_ours is not None
+        if not y_is_known:
+            y_ours = y_theirs = torch.tensor(self.sizes.n_classes, device=ours.device)
+            y_ours, y_theirs = y_ours.expand(len(ours)), y_theirs.expand(len(theirs))
+        # In one pass: layers that normalise a batch must not normalise each domain for itself.
+        log_odds = self._log_odds(
+            reverse(torch.cat([ours, theirs]), strength), torch.cat([y_ours, y_theirs])
+        )
+        shared = log_odds.shape[1] == 1
+        log_odds = log_odds.expand(-1, self.sizes.n_sources)
+        log_odds, of_source = log_odds[: len(ours)], log_odds[len(ours) :]
+        plays = parts.plays.to(log_odds)
+        n = parts.n_target
+        ours_play = plays[:n] if y_is_known else 1.0  # Unlabelled rows have no weights.
+        columns = parts.shares.to(log_odds)
         if not self.balanced:
-            of_target = of_target * parts.size_ratio
-        return of_target.mean() + (row_weight * of_source).mean()
+            # Each source against the target in the sizes that they have.
+            columns = parts.size_ratio * (columns if shared else (columns > 0).to(log_odds))
+        of_target = F.softplus(-log_odds) @ columns
+        of_source = F.softplus(self._own_column(of_source, parts))
+        return (ours_play * of_target).mean() + (row_weight * plays[n:] * of_source).mean()
 
     def _log_odds(self, features, y):
-        """A column for each source."""
+        """A column for each source, or one for all."""
         n_classes = self.sizes.n_classes
         if y is None:
             y = torch.full((len(features),), n_classes, device=features.device)
         log_odds = self.discriminator(features, F.one_hot(y, n_classes + 1).to(features))
-        return log_odds.reshape(len(features), -1).expand(-1, self.sizes.n_sources)
+        log_odds = log_odds.reshape(len(features), -1)
+        if log_odds.shape[1] not in (1, self.sizes.n_sources):
+            raise ValueError(
+                f"discriminator returns {log_odds.shape[1]} columns, and there are "
+                f"{self.sizes.n_sources} sources: return one for each, or one for all"
+            )
+        return log_odds
 
     def _own_column(self, log_odds, parts):
         return log_odds.gather(1, parts.source[:, None].to(log_odds.device))[:, 0]
@@ -231,6 +258,7 @@ class TransferNetwork(nn.Module):
     def _odds(self, theirs, y_source, parts):
         with torch.no_grad():
             log_odds = self._log_odds(theirs, y_source if self.gate_labels else None)
+            log_odds = log_odds.expand(-1, self.sizes.n_sources)
             return self._own_column(log_odds, parts).exp().clamp(_LEAST_ODDS, self.clip)
 
     def odds(self, X, y, source):
@@ -246,11 +274,16 @@ class _OfOneSource:
     source: torch.Tensor
 
 
-def _module(given):
+def _module(name, given):
     """A module of its own from an instance or a class; None from None."""
     if given is None:
         return None
-    return deepcopy(given) if isinstance(given, nn.Module) else given()
+    made = deepcopy(given) if isinstance(given, nn.Module) else given() if callable(given) else None
+    if not isinstance(made, nn.Module):
+        raise ValueError(
+            f"{name} is {given!r}: pass a torch module, or its class where that takes no arguments"
+        )
+    return made
 
 
 def _perceptron(n_inputs, sizes):

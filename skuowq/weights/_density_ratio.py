@@ -13,9 +13,10 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight
+
+from skuowq._utils._folds import folds_of
+from skuowq._utils._sklearn import _check_sample_weight, _set_random_states
 
 DISCRIMINATORS = ("plausibility", "interactions", "boosted")
 # A label's probability is never taken to be less: one row cannot be worth less than a thousandth.
@@ -71,7 +72,7 @@ def density_ratio(
     clip : float, default=20.0
         Largest ratio.
     target_weight, source_weight : array-like of shapes (n_target,) and (n_source,), default=None
-        Weights of the rows.
+        Weights of the rows; they count rows, so their scale matters.
     cv : int, default=5
         Folds of the cross-fitting.
     random_state : int, RandomState instance or None, default=None
@@ -119,8 +120,11 @@ def density_ratio(
         raise ValueError(f"cv is {cv!r}: pass the number of folds, 2 or more")
     classes, y = np.unique(np.concatenate([y_target, y_source]), return_inverse=True)
     y_target, y_source = np.split(y, [len(y_target)])
-    target_weight = _check_sample_weight(target_weight, X_target, dtype=np.float64)
-    source_weight = _check_sample_weight(source_weight, X_source, dtype=np.float64)
+    weights = [
+        _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+        for weight, X in ((target_weight, X_target), (source_weight, X_source))
+    ]
+    target_weight, source_weight = weights
     gate = SourceGate(
         X_source,
         y_source,
@@ -174,7 +178,7 @@ class SourceGate:
     def _plausibility(self, X, y, weight):
         """Log probabilities of the labels, cross-fitted, and the model of all rows."""
         log_p = np.empty(len(y))
-        for fitted, held in _folds(y, self.n_folds, self.seed):
+        for fitted, held in folds_of(y, self.n_folds, self.seed):
             model = _softmax(X[fitted], y[fitted], weight[fitted])
             log_p[held] = _log_probability(model, X[held], y[held])
         return log_p, _softmax(X, y, weight)
@@ -194,12 +198,14 @@ class SourceGate:
 
     def _odds_of_rows(self, X, y, weight):
         """Odds of a discriminator on the rows themselves, in folds of both domains."""
+        if len(y) < 2:
+            return np.zeros(len(self.y))  # Nothing to hold out.
         kind = self.discriminator
         linear = kind in ("plausibility", "interactions")
         design = self._products if linear else self._indicators
         features = _stack([design(X, y), design(self.X, self.y)])
         is_target, balance = _domain_labels(weight, self.weight)
-        folds = _folds(is_target, self.n_folds, self.seed)
+        folds = folds_of(is_target, self.n_folds, self.seed)
         if linear:
             return min(
                 (self._held_out(LogisticRegression(C=C), features, is_target, balance, folds))
@@ -216,6 +222,8 @@ class SourceGate:
     def _held_out(self, model, features, is_target, balance, folds):
         """Cross-validated log loss of a discriminator, and its log odds."""
         log_odds = np.empty(len(is_target))
+        model = clone(model)
+        _set_random_states(model, check_random_state(self.seed))
         for fitted, held in folds:
             fold = clone(model).fit(
                 features[fitted], is_target[fitted], sample_weight=balance[fitted]
@@ -277,17 +285,6 @@ def _log_probability(model, X, y):
         columns = np.where(known, place, 0)
         probability = model.predict_proba(X)[np.arange(len(y)), columns] * known
     return np.log(np.maximum(probability, _LEAST_PROBABILITY))
-
-
-def _folds(y, n_folds, seed):
-    """Stratified where every class has two rows; never more folds than rows."""
-    counts = np.bincount(y)
-    fewest = counts[counts > 0].min()
-    if fewest >= 2:
-        cv = StratifiedKFold(min(n_folds, fewest), shuffle=True, random_state=seed)
-    else:
-        cv = KFold(min(n_folds, len(y)), shuffle=True, random_state=seed)
-    return list(cv.split(y, y))
 
 
 def _domain_labels(target_weight, source_weight):

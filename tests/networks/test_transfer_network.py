@@ -45,6 +45,7 @@ def make_batch(n_sources=1, strength=0.5, n_unlabeled=M, weight=None):
         n_target=N,
         n_unlabeled=n_unlabeled,
         weight=torch.ones(N + K) if weight is None else torch.tensor(weight),
+        plays=torch.ones(N + K),
         source=source,
         shares=torch.full((n_sources,), 1 / n_sources),
         size_ratio=0.25,
@@ -265,6 +266,7 @@ def make_rows(n_target=6, n_source=40, n_unlabeled=0, epoch_rows=0):
         epoch_rows,
     )
     rows.epoch_share = 1.0
+    rows.counts = torch.ones(n)
     if n_unlabeled:
         rows.unlabeled = 1000.0 + torch.arange(n_unlabeled)[:, None]
     return rows

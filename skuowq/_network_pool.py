@@ -50,8 +50,10 @@ class NetworkPool:
         parts, judged = [], halves(target)
         for rows in judged:
             kept = np.setdiff1d(everything, rows)
-            nets = [tuned(kept), alone(kept)]
-            p = [predict_proba(net, target.X[rows])[:, self.classes] for net in nets]
+            p = [
+                predict_proba(train(kept), target.X[rows])[:, self.classes]
+                for train in (tuned, alone)
+            ]
             parts.append(_logarithm(p))
         rows = np.concatenate(judged)
         self.exponents = _exponents(

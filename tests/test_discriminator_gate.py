@@ -344,3 +344,143 @@ def test_bad_input(tasks, clf, more, message):
     with pytest.raises(ValueError, match=message):
         fit(clf, tasks, **more)
     assert not hasattr(clf, "classes_")
+
+
+def test_a_source_that_is_shut_off_makes_no_other_heavier(tasks):
+    """A factor of 0 is what a tiny factor tends to."""
+    sources = list(tasks.sources.values())
+    for make in (light, network):
+        found = [
+            make(gate=False, label_conditioning=None, trust=[1.0, factor])
+            .fit(tasks.X_target, tasks.y_target, sources=sources)
+            .predict_proba(tasks.X_test)
+            for factor in (0.0, 1e-6)
+        ]
+        # Networks draw other batches, so only the light fit is the same.
+        assert np.abs(found[0] - found[1]).mean() < (0.02 if make is light else 0.1)
+
+
+def test_few_labelled_rows(tasks):
+    X, y = tasks.X_target, tasks.y_target
+    two = [np.flatnonzero(y == 0)[0], np.flatnonzero(y == 1)[0]]
+    sources = Sources(tasks.sources)  # As many as rows.
+    clf = light().fit(X[two], y[two], sources=sources)
+    assert_array_equal(clf.trust_, [1, 1])
+    # Folds, or all of the target, of one class.
+    rows = [*np.flatnonzero(y == 0)[:6], two[1]]
+    assert np.isfinite(light().fit(X[rows], y[rows], sources=tasks.sources).trust_).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        clf = light().fit(X[rows[:6]], y[rows[:6]], sources=tasks.sources)
+        one = light(gate="interactions", trust=1.0).fit(X[:1], y[:1], sources=tasks.sources)
+    assert_allclose(clf.predict_proba(tasks.X_test).sum(axis=1), 1)
+    assert np.isfinite(one.gate_weights_[0]).all()
+
+
+def test_many_clean_rows_beside_few_are_not_penalised_away():
+    tasks = make_classification_tasks(
+        n_target=200, n_samples=(400,), discrepancies=(0.0,), n_classes=2, random_state=0
+    )
+    rows = np.concatenate([np.flatnonzero(tasks.y_target == c)[:3] for c in (0, 1)])
+    clf = light().fit(tasks.X_target[rows], tasks.y_target[rows], sources=tasks.sources)
+    pooled = LogisticRegression().fit(*tasks.sources[0])
+    expected = log_loss(tasks.y_test, pooled.predict_proba(tasks.X_test))
+    assert loss(clf, tasks) < expected + 0.1
+
+
+def test_labels_in_a_column_and_numpy_switches(tasks):
+    X, y = tasks.sources["half wrong"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clf = light(trust=1.0).fit(tasks.X_target, tasks.y_target, sources=[(X, y[:, None])])
+    assert clf.gate_weights_[0].shape == (300,)
+    off = fit(light(gate=np.False_, trust=1.0), tasks)
+    assert_array_equal(off.gate_weights_[0], 1)
+    assert_allclose(
+        fit(light(gate=np.True_, trust=1.0), tasks).gate_weights_[0],
+        fit(light(trust=1.0), tasks).gate_weights_[0],
+    )
+
+
+def test_a_discriminator_with_a_column_for_each_source(tasks):
+    class Judges(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(8 + 3, 6), nn.BatchNorm1d(6), nn.Linear(6, 2))
+
+        def forward(self, features, labels):
+            return self.layers(torch.cat([features, labels], dim=1))
+
+    clf = fit(network(gate="online", discriminator=Judges, trust=[0.0, 1.0]), tasks)
+    assert_array_equal(clf.gate_weights_[0], 1)
+    assert clf.gate_weights_[1].std() > 0
+    with pytest.raises(ValueError, match="returns 2 columns, and there are 1 sources"):
+        network(gate="online", discriminator=Judges).fit(
+            tasks.X_target, tasks.y_target, sources=[tasks.sources["far"]]
+        )
+
+
+def test_pipelines_that_weigh_sources(tasks):
+    pipeline = make_transfer_pipeline(StandardScaler(), UOWQClassifier())
+    clf = fit(light(estimator=pipeline), tasks)
+    assert_array_equal(clf.trust_, clf.estimator_[-1].source_weights_)
+
+
+def test_weights_count_rows(tasks):
+    """Rows of next to no weight are next to not there, for the online gate as well."""
+    X, y = tasks.sources["half wrong"]
+    far = X + 5
+    both, weight = (np.vstack([X, far]), np.tile(y, 2)), np.repeat([1.0, 1e-6], 300)
+    for clf in (light(trust=1.0), network(gate="online", max_epochs=20)):
+        alone = clone(clf).fit(tasks.X_target, tasks.y_target, sources=[(X, y)])
+        beside = clone(clf).fit(tasks.X_target, tasks.y_target, sources=[(*both, weight)])
+        ratio = beside.gate_weights_[0][:300].mean() / alone.gate_weights_[0].mean()
+        assert 0.6 < ratio < 1.6
+
+
+def test_adda_that_ends_before_it_aligns_warns(tasks):
+    with pytest.warns(UserWarning, match="adda aligns nothing before half of its epochs"):
+        fit(network("adda", max_epochs=1), tasks)
+
+
+def test_inputs_in_half_precision(tasks):
+    half = light(trust=1.0).fit(
+        (300 * tasks.X_target).astype(np.float16),
+        tasks.y_target,
+        sources=[((300 * X).astype(np.float16), y) for X, y in tasks.sources.values()],
+    )
+    full = fit(light(trust=1.0), tasks)
+    assert_allclose(half.gate_weights_[0], full.gate_weights_[0], rtol=0.2, atol=0.05)
+
+
+def test_checkpoints_know_the_data_and_modules_by_content(tasks, tmp_path):
+    features = nn.Sequential(nn.Linear(5, 6), nn.ReLU())
+    clf = network(module=features, max_epochs=2, checkpoint=tmp_path)
+    first = fit(clone(clf), tasks, X_unlabeled=tasks.X_test[:50]).predict_proba(tasks.X_test)
+    again = fit(clone(clf), tasks, X_unlabeled=tasks.X_test[:50]).predict_proba(tasks.X_test)
+    assert_array_equal(again, first)
+    assert len(list(tmp_path.iterdir())) == 1
+    other = fit(clone(clf), tasks, X_unlabeled=tasks.X_test[50:100] + 1)
+    assert not np.array_equal(other.predict_proba(tasks.X_test), first)
+
+
+def test_scores_of_the_training_are_those_of_target_rows(tasks):
+    from skorch.callbacks import EpochScoring
+
+    scored = EpochScoring("accuracy", on_train=True, name="train_acc", lower_is_better=False)
+    clf = fit(network(callbacks=[scored]), tasks, X_unlabeled=tasks.X_test[:50])
+    assert clf.history_[-1]["train_acc"] > 0.6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"module": "mlp"}, "module is 'mlp': pass a torch module"),
+        ({"hidden_layer_sizes": (8.0,)}, "hidden_layer_sizes is"),
+        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes is"),
+        ({"trust": [np.inf, 1.0]}, "trust is"),
+    ],
+)
+def test_bad_options_of_networks(tasks, options, message):
+    with pytest.raises(ValueError, match=message):
+        fit(network(**options), tasks)

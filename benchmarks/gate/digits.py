@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from sklearn.metrics import log_loss
 
 from skuowq import DiscriminatorGateClassifier
@@ -98,6 +99,7 @@ def draw(eps, labelled, cap, seed):
 
 
 def measure(split, name, options, seed):
+    torch.set_num_threads(1)
     sources = split.sources
     if name == "oracle":
         clean = ~(split.perturbed_x | split.perturbed_y)
@@ -117,20 +119,25 @@ def measure(split, name, options, seed):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     done = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for seed in range(arguments.seeds):
         for _, eps, labelled, cap, variants in cells():
-            split = None
-            for name, options in variants.items():
-                key = " | ".join(map(str, (eps, labelled, cap, name, seed)))
-                if key not in done:
-                    split = split or draw(eps, labelled, cap, seed)
-                    done[key] = measure(split, name, options, seed)
-            if split is not None:
-                RESULTS.parent.mkdir(exist_ok=True)
-                RESULTS.write_text(json.dumps(done))
+            keys = {
+                name: " | ".join(map(str, (eps, labelled, cap, name, seed))) for name in variants
+            }
+            missing = [name for name in variants if keys[name] not in done]
+            if not missing:
+                continue
+            split = draw(eps, labelled, cap, seed)
+            found = Parallel(arguments.jobs)(
+                delayed(measure)(split, name, variants[name], seed) for name in missing
+            )
+            done |= zip((keys[name] for name in missing), found, strict=True)
+            RESULTS.parent.mkdir(exist_ok=True)
+            RESULTS.write_text(json.dumps(done))
     report(done)
 
 

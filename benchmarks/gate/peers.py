@@ -29,7 +29,7 @@ from skuowq import DiscriminatorGateClassifier, UOWQClassifier
 
 PEERS = RESULTS.with_name("gate_peers.json")
 CELLS = ((0.7, 0.1), (0.7, 0.3), (0.0, 0.1))
-N_SEEDS = 10
+N_SEEDS = 5
 MAX_EPOCHS = 60
 
 

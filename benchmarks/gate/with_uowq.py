@@ -81,7 +81,7 @@ def cells():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     done = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}

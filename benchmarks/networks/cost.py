@@ -147,7 +147,18 @@ def training(n_rows):
     show(f"training through the estimator, {n_rows:,} rows, over bare", ratios[1:], 1.3)
 
 
-def peak(module, connection):
+ROADS = {
+    "all parameters": {
+        "parameters": "all",
+        "discrepancy": "plugin",
+        "update_every": 1,
+        "n_updates": 1,
+    },
+    "the default": {},
+}
+
+
+def peak(module, options, connection):
     """Peak memory in MB of a process that fits, in a process of its own."""
     torch.set_num_threads(1)
     rng = np.random.RandomState(0)
@@ -160,9 +171,7 @@ def peak(module, connection):
         max_epochs=2,
         train_split=None,
     )
-    clf = UOWQClassifier(
-        net, parameters="all", discrepancy="plugin", update_every=1, n_updates=1, random_state=0
-    )
+    clf = UOWQClassifier(net, random_state=0, **options)
     X, y = draw(40)
     sources = [draw(200) for _ in range(5)]
     clf.fit(X, y, sources=sources)
@@ -171,17 +180,19 @@ def peak(module, connection):
     connection.send(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
 
 
-def memory():
+def memory(road):
     found = []
     for module in (Tiny, Large):  # The first takes what the libraries take.
         ours, theirs = multiprocessing.get_context("spawn").Pipe()
-        process = multiprocessing.get_context("spawn").Process(target=peak, args=(module, theirs))
+        process = multiprocessing.get_context("spawn").Process(
+            target=peak, args=(module, ROADS[road], theirs)
+        )
         process.start()
         found.append(ours.recv())
         process.join()
     copy = sum(p.numel() for p in Large().parameters()) * 4 / 2**20
     print(
-        f"peak memory, all parameters, 5 sources: {found[1]:.0f} MB, {found[0]:.0f} MB of them "
+        f"peak memory, {road}, 5 sources: {found[1]:.0f} MB, {found[0]:.0f} MB of them "
         f"libraries: {(found[1] - found[0]) / copy:.1f} copies of the parameters   bound 12"
     )
 
@@ -191,4 +202,5 @@ if __name__ == "__main__":
     projection()
     training(2000)
     training(20_000)
-    memory()
+    for road in ROADS:
+        memory(road)

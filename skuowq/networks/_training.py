@@ -96,6 +96,10 @@ def train(
             stacklevel=2,
         )
     trained.verbose = net.verbose
+    if not final:
+        # Only its predictions are wanted: the optimiser's memory is three times the network.
+        trained.optimizer_.state.clear()
+        trained.optimizer_.zero_grad(set_to_none=True)
     return trained
 
 

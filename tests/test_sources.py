@@ -157,3 +157,21 @@ def test_bound_sources_survive_clone_and_can_be_unbound():
     twin = clone(estimator)
     assert twin._bound_sources.n_sources == 1
     assert clone(estimator.bind_sources(None)).fit(X, y).n_sources_ == 0
+
+
+def test_unlabelled_rows_travel_along():
+    pairs, free = [(np.zeros((4, 2)), np.arange(4) % 2)] * 3, np.ones((5, 2))
+    sources = Sources(pairs, X_unlabeled=free)
+    assert "5 unlabelled target rows" in repr(sources)
+    assert "5 unlabelled target rows" in sources._repr_html_()
+    for copy in (pickle.loads(pickle.dumps(sources)), clone(sources, safe=False), Sources(sources)):
+        assert_array_equal(copy.X_unlabeled, free)
+    assert not sources.X_unlabeled.flags.writeable
+    moved = sources.map_features(lambda X, label: X + (label == "X_unlabeled"))
+    assert_array_equal(moved.X_unlabeled, free + 1)
+    assert_array_equal(next(iter(moved))[0], 0)
+    assert Sources(pairs).X_unlabeled is None
+    with pytest.raises(ValueError, match="X_unlabeled is empty"):
+        Sources(pairs, X_unlabeled=np.zeros((0, 2)))
+    with pytest.raises(TypeError, match="X_unlabeled is a ndarray of shape"):
+        Sources(pairs, X_unlabeled=np.zeros(3))

@@ -1,49 +1,34 @@
 """DiscriminatorGateClassifier: source rows weighed by how likely they are in the target."""
 
-import itertools
 import warnings
 from copy import copy
 from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
-from scipy import sparse
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    clone,
 )
-from sklearn.dummy import DummyClassifier
-from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter, validate_data
 
-from ._trust import Trust, choose_trust
+from ._gated_fit import GatedFit, aligned_columns
 from ._utils._base_estimator import AnyClassifierMixin, array_checks, sample_weight_name
 from ._utils._bind_sources import BindSourcesMixin
-from ._utils._domains import check_domains, check_unlabeled, concatenate_rows, is_frame, take_rows
+from ._utils._domains import check_domains, check_unlabeled, is_frame
 from ._utils._sklearn import (
     HasMethods,
     Interval,
     StrOptions,
     _fit_context,
-    _safe_indexing,
-    _set_random_states,
 )
-from ._utils._softmax_features import make_design
-from ._utils._sources import Sources, as_sources
-from .weights._density_ratio import SourceGate
+from ._utils._sources import as_sources
 
 METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
 _GATES = ("plausibility", "interactions", "boosted", "online")
-# Factors that cross-validation chooses from; a network is trained anew for each.
-_GRID = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
-_NETWORK_GRID = (0.0, 1.0)
-_N_FOLDS = 5
-_N_NETWORK_FOLDS = 3
 # What networks take: arrays of any number of axes.
 _NETWORK_CHECKS = {
     "accept_sparse": False,
@@ -346,7 +331,7 @@ class DiscriminatorGateClassifier(
         X_unlabeled = check_unlabeled(
             X_unlabeled, target.X, n_rows, sources, keep_frames=keep_frames, check=checks
         )
-        fit = _Fit(self, target, domains, classes, X_unlabeled, sources)
+        fit = GatedFit(self, target, domains, classes, X_unlabeled, sources)
         trust = fit.trust()
         model = fit.model(trust)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -463,7 +448,7 @@ class DiscriminatorGateClassifier(
         check_is_fitted(self)
         X = self._check_rows(X)
         if self.method is None:
-            return _aligned_columns(self.estimator_, X, self.classes_)
+            return aligned_columns(self.estimator_, X, self.classes_)
         from .networks import predict_proba
 
         return predict_proba(self.net_, X)
@@ -510,299 +495,3 @@ class DiscriminatorGateClassifier(
 for _name in ("transform", "fit_transform"):
     _method = getattr(DiscriminatorGateClassifier, _name)
     setattr(DiscriminatorGateClassifier, _name, available_if(_has_network)(_method))
-
-
-class _Fit:
-    """One call of ``fit``: the data, the gates, and models for any rows and trust."""
-
-    def __init__(self, clf, target, domains, classes, X_unlabeled, sources):
-        self.clf, self.target, self.domains, self.classes = clf, target, domains, classes
-        self.X_unlabeled, self.sources = X_unlabeled, sources
-        self.seed = check_random_state(clf.random_state).randint(2**31 - 1)
-        self.gated = bool(domains) and not (isinstance(clf.gate, (bool, np.bool_)) and not clf.gate)
-        self.crossfit = self.gated and clf.gate != "online"
-        self.gates = self._gates() if self.crossfit else []
-        self.known_odds = {}
-        if self.gated and clf.gate_labels:
-            self._warn_of_missing_classes()
-
-    def _gates(self):
-        """A gate for each source, on standardised columns of all rows."""
-        parts = [self.target, *self.domains]
-        Z, _, _, _ = make_design(
-            [_flat(part.X) for part in parts], inverse_penalty=1.0, standardise=True
-        )
-        cuts = np.cumsum([len(part.y) for part in parts])[:-1]
-        self.Z, *designs = _split_rows(Z[:, :-1], cuts)
-        clf = self.clf
-        kind = clf.gate if isinstance(clf.gate, str) or hasattr(clf.gate, "fit") else "plausibility"
-        return Parallel(clf.n_jobs)(
-            delayed(SourceGate)(
-                Z_i,
-                domain.y,
-                domain.sample_weight,
-                len(self.classes),
-                discriminator=kind,
-                labels=clf.gate_labels,
-                n_folds=_N_FOLDS,
-                seed=self.seed,
-            )
-            for Z_i, domain in zip(designs, self.domains, strict=True)
-        )
-
-    def _warn_of_missing_classes(self):
-        seen = np.unique(self.target.y)
-        lacking = np.setdiff1d(np.arange(len(self.classes)), seen)
-        if len(lacking):
-            warnings.warn(
-                f"classes {self.classes[lacking].tolist()} have no labelled row in the target, so "
-                "the gate takes all of their source rows for wrong: label a row of each, or pass "
-                "gate_labels=False",
-                UserWarning,
-                stacklevel=5,  # _Fit, fit and its wrapper stand between here and the user
-            )
-
-    def trust(self):
-        clf, n_sources = self.clf, len(self.domains)
-        if n_sources == 0 or (clf._weighs_sources() and not self.gated):
-            return Trust(np.ones(n_sources), float(self.gated), {})
-        if not isinstance(clf.trust, str):
-            factors = np.asarray(clf.trust, dtype=float)
-            factors = np.full(n_sources, factors) if factors.ndim == 0 else factors
-            if factors.shape != (n_sources,):
-                raise ValueError(
-                    f"trust has shape {factors.shape}, and there are {n_sources} sources: pass a "
-                    "number, or one of at least 0 for each source"
-                )
-            if not np.all(np.isfinite(factors) & (factors >= 0)):
-                raise ValueError(
-                    f"trust is {factors.tolist()}: pass numbers of at least 0, finite ones"
-                )
-            return Trust(factors, float(self.gated), {})
-        light = clf.method is None
-        if light and not hasattr(clf._base_estimator(), "predict_proba"):
-            raise ValueError(
-                f"trust='cv' compares probabilities, and {type(clf._base_estimator()).__name__} "
-                "has no predict_proba: pass trust=1.0, or a classifier that has"
-            )
-        found = choose_trust(
-            self._held_out_model,
-            self.target,
-            n_sources,
-            self._grid(),
-            gate=self.gated,
-            n_folds=_N_FOLDS if light else _N_NETWORK_FOLDS,
-            # Threads share the odds of a fold; networks have random states of their own process.
-            parallel=Parallel(clf.n_jobs, prefer="threads" if light else "processes"),
-            seed=self.seed,
-        )
-        if clf.verbose:
-            print(
-                f"[gate] trust {np.array2string(found.factors, precision=3, threshold=8)}, "
-                f"{found.gate_share:.0%} of it by the gate",
-                flush=True,
-            )
-        return found
-
-    def _grid(self):
-        if self.clf._weighs_sources():
-            return (1.0,)  # With the gate or without it: the rest is the estimator's.
-        if self.clf.method is not None:
-            return _NETWORK_GRID
-        # Up to sources whose rows weigh as the target's.
-        most = sum(domain.n_samples for domain in self.domains) / self.target.n_samples
-        return tuple(factor for factor in _GRID if factor <= max(1.0, most))
-
-    def _held_out_model(self, rows, factors, gate_share):
-        target = take_rows(self.target, rows)
-        odds = self._row_odds(rows, gate_share)
-        model = self._train(target, odds, factors, gate_share, quiet=True)
-
-        def probabilities(held):
-            X = _safe_indexing(self.target.X, held)
-            if self.clf.method is None:
-                return _aligned_columns(model, X, self.classes)
-            from .networks import predict_proba
-
-            return predict_proba(model, X)
-
-        return probabilities
-
-    def model(self, trust):
-        """The final model, on all rows."""
-        self.odds = self._row_odds(np.arange(len(self.target.y)), trust.gate_share)
-        return self._train(self.target, self.odds, trust.factors, trust.gate_share, quiet=False)
-
-    def row_weights(self, model, trust):
-        """Weights of all rows that the sources were given with, and what these are worth."""
-        if not self.domains:
-            return [], np.zeros(0)
-        found = self.odds
-        if trust.gate_share > 0 and not self.crossfit:
-            from .networks import online_odds
-
-            # Of a source that took no part the discriminator knows nothing.
-            found = [
-                online_odds(model, domain.X, domain.y, i) if factor > 0 else np.ones(len(domain.y))
-                for i, (domain, factor) in enumerate(zip(self.domains, trust.factors, strict=True))
-            ]
-        weights = []
-        for i, (_, y, weight) in enumerate(self.sources._triples):
-            kept = np.isin(np.asarray(y).ravel(), self.classes)
-            if weight is not None:
-                kept &= weight > 0
-            full = np.zeros(len(kept))
-            full[kept] = found[i]
-            weights.append(full)
-        parts = zip(found, self.domains, strict=True)
-        return weights, np.array([effective_size(w, part.sample_weight) for w, part in parts])
-
-    def _row_odds(self, rows, gate_share):
-        """Weights of every source's rows, by some rows of the target."""
-        if gate_share == 0 or not self.crossfit:
-            return [np.ones(len(domain.y)) for domain in self.domains]
-        return [gate_share * odds + (1 - gate_share) for odds in self._odds(rows)]
-
-    def _odds(self, rows):
-        key = rows.tobytes()
-        if key not in self.known_odds:  # A fold is asked for as often as there are factors.
-            self.known_odds[key] = self._odds_for(rows)
-        return self.known_odds[key]
-
-    def _odds_for(self, rows):
-        y, weight = self.target.y[rows], self.target.sample_weight[rows]
-        clip, n_target = self.clf.clip, weight.sum()
-        if self.clf.balanced:
-            return [gate.odds(self.Z[rows], y, weight, clip) for gate in self.gates]
-        return [
-            np.minimum(
-                gate.odds(self.Z[rows], y, weight, np.inf) * (n_target / domain.n_samples), clip
-            )
-            for gate, domain in zip(self.gates, self.domains, strict=True)
-        ]
-
-    def _train(self, target, odds, factors, gate_share, *, quiet):
-        if self.clf._weighs_sources():
-            return self._fit_with_sources(target, odds)
-        if self.clf.method is None:
-            return self._fit_estimator(target, odds, factors)
-        return self._fit_network(target, odds, factors, gate_share, quiet)
-
-    def _fit_estimator(self, target, odds, factors):
-        """The estimator on rows of the target and weighted rows of the sources."""
-        base = self.clf._base_estimator()
-        parts = [(target.X, target.y, np.ones(len(target.y)), target.sample_weight)]
-        total = sum(domain.n_samples for domain in self.domains)
-        for domain, w, factor in zip(self.domains, odds, factors, strict=True):
-            if factor > 0:
-                weight = factor * w * (target.n_samples / total)
-                parts.append((domain.X, domain.y, weight, domain.sample_weight))
-        X, y, weight, counts = zip(*parts, strict=True)
-        X, y = concatenate_rows(X), np.concatenate(y)
-        weight, counts = np.concatenate(weight), np.concatenate(counts)
-        # For penalties: a hundred source rows that weigh as three target rows do are worth more
-        # than three. The target alone is worth its rows.
-        weight *= counts * effective_size(weight, counts) / (counts @ weight)
-        if len(np.unique(y)) < 2 <= len(self.classes):
-            return DummyClassifier().fit(X, self.classes[y])  # Of a fold of one class.
-        estimator = clone(base)
-        if self.clf.random_state is not None:
-            _set_random_states(estimator, check_random_state(self.seed))
-        return estimator.fit(X, self.classes[y], **{sample_weight_name(base): weight})
-
-    def _fit_with_sources(self, target, odds):
-        """Sources with weighted rows, each as large as its effective sample size."""
-        estimator = clone(self.clf.estimator)
-        if self.clf.random_state is not None:
-            _set_random_states(estimator, check_random_state(self.seed))
-        sources = None
-        if self.domains:
-            triples = []
-            for domain, w in zip(self.domains, odds, strict=True):
-                counts = domain.sample_weight
-                weight = w * counts * effective_size(w, counts) / (w @ counts)
-                triples.append((domain.X, self.classes[domain.y], weight))
-            sources = Sources(triples, names=self.sources.names)
-        y = self.classes[target.y]
-        name = {sample_weight_name(self.clf.estimator): target.sample_weight}
-        return estimator.fit(target.X, y, sources=sources, **name)
-
-    def _fit_network(self, target, odds, factors, gate_share, quiet):
-        from .networks import train_aligned
-
-        used = any(factor > 0 for factor in factors)
-        online = 0.0 if self.crossfit or not used else gate_share
-        return train_aligned(
-            self._net(online),
-            target,
-            self.domains,
-            odds,
-            factors,
-            self.X_unlabeled,
-            seed=self.seed,
-            verbose=0 if quiet else self.clf.verbose,
-            checkpoint=self.clf.checkpoint,
-            final=not quiet,
-        )
-
-    def _net(self, online):
-        import torch
-        from skorch import NeuralNetClassifier
-
-        from .networks import TransferNetwork
-
-        clf = self.clf
-        module = {
-            "method": clf.method,
-            "features": clf.module,
-            "discriminator": clf.discriminator,
-            "sample": self.target.X[:2],
-            "n_classes": len(self.classes),
-            "n_sources": max(len(self.domains), 1),
-            "hidden_layer_sizes": tuple(int(size) for size in clf.hidden_layer_sizes),
-            "discriminator_size": clf.discriminator_size,
-            "label_conditioning": clf.label_conditioning,
-            "gate_labels": clf.gate_labels,
-            "online": online,
-            "balanced": clf.balanced,
-            "clip": clf.clip,
-            "alignment_weight": clf.alignment_weight,
-        }
-        return NeuralNetClassifier(
-            TransferNetwork,
-            criterion=torch.nn.CrossEntropyLoss,
-            optimizer=clf.optimizer or torch.optim.Adam,
-            lr=clf.lr,
-            max_epochs=clf.max_epochs,
-            batch_size=clf.batch_size,
-            train_split=clf.train_split,
-            callbacks=clf.callbacks,
-            device=clf.device,
-            **{f"module__{name}": value for name, value in module.items()},
-        )
-
-
-def effective_size(weights, counts):
-    """Rows of weight 1 that tell as much as these: ``(sum w)^2 / sum w^2``, rows counted."""
-    total = counts @ weights
-    return float(total**2 / (counts @ weights**2)) if total > 0 else 0.0
-
-
-def _aligned_columns(estimator, X, classes):
-    """Probabilities in the columns of all classes, 0 where the estimator knows a class not."""
-    found = estimator.predict_proba(X)
-    if len(estimator.classes_) == len(classes):
-        return found
-    aligned = np.zeros((len(found), len(classes)))
-    aligned[:, np.searchsorted(classes, estimator.classes_)] = found
-    return aligned
-
-
-def _flat(X):
-    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim > 2 else X
-
-
-def _split_rows(Z, cuts):
-    bounds = [0, *cuts, Z.shape[0]]
-    Z = Z.tocsr() if sparse.issparse(Z) else Z
-    return [Z[a:b] for a, b in itertools.pairwise(bounds)]

@@ -1,6 +1,6 @@
 """Multi-source transfer learning for scikit-learn: how much is each source worth?"""
 
-from . import datasets, fisher, metrics, plotting, theory, weights
+from . import datasets, fisher, metrics, plotting, theory, transport, weights
 from ._discriminator_gate import DiscriminatorGateClassifier
 from ._multi_task import MultiTaskUOWQClassifier
 from ._uowq import UOWQClassifier
@@ -21,5 +21,6 @@ __all__ = [
     "metrics",
     "plotting",
     "theory",
+    "transport",
     "weights",
 ]

@@ -1,0 +1,15 @@
+"""Optimal transport between classes and data sets; the transport itself is POT's."""
+
+from ._class_distances import class_distances
+from ._dataset_distance import dataset_distance, pairwise_dataset_distances
+from ._rank_sources import SourceRanking, rank_sources
+from ._select_rows import select_target_rows
+
+__all__ = [
+    "SourceRanking",
+    "class_distances",
+    "dataset_distance",
+    "pairwise_dataset_distances",
+    "rank_sources",
+    "select_target_rows",
+]

@@ -1,0 +1,199 @@
+"""How far the classes of one data set are from those of another."""
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+METHODS = ("gaussian", "exact", "sinkhorn", "mmd")
+# Bandwidths of the kernels, in median squared distances.
+_BANDWIDTHS = (0.125, 0.25, 0.5, 1.0, 2.0)
+# Rows that the median is taken over.
+_MEDIAN_ROWS = 1000
+
+
+def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=None):
+    """Distances between the classes of a source and those of a target.
+
+    Parameters
+    ----------
+    X_s, X_t : array-like of shapes (n_source, n_features) and (n_target, n_features)
+        In one feature space.
+    y_s, y_t : array-like of shapes (n_source,) and (n_target,)
+        The label spaces may differ.
+    method : {"gaussian", "exact", "sinkhorn", "mmd"}, default="gaussian"
+        - "gaussian": 2-Wasserstein distance of Gaussians with the classes' means and covariances
+          (Bures), a lower bound of the exact one;
+        - "exact": 2-Wasserstein distance of the rows;
+        - "sinkhorn": root of the Sinkhorn divergence, the entropic transport cost less half of what
+          each class has to itself;
+        - "mmd": squared maximum mean discrepancy under the mean of five Gaussian kernels, unbiased,
+          so that it may be slightly below 0.
+    reg : float, default=0.05
+        For "sinkhorn": weight of the entropy, in largest squared distances between the two classes.
+    n_jobs : int, default=None
+        Workers over pairs of classes.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_source_classes, n_target_classes)
+        Classes in sorted order.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, data that do not fit together, or a class with one row where two are
+        needed ("gaussian", "mmd").
+
+    Notes
+    -----
+    Between Gaussians ``W^2 = |m - m'|^2 + tr(C + C' - 2 (C^1/2 C' C^1/2)^1/2)``. Covariances of few
+    rows in many dimensions are noise: the distance then grows with it.
+
+    References
+    ----------
+    Alvarez-Melis and Fusi, "Geometric dataset distances via optimal transport", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skuowq.transport import class_distances
+    >>> X, y = np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([0, 0, 1, 1])
+    >>> class_distances(X, y, X + 1, y).round(1)
+    array([[ 1., 11.],
+           [ 9.,  1.]])
+    """
+    ours, theirs = check_pair(X_s, y_s, X_t, y_t)
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}: pass one of {', '.join(METHODS)}")
+    if not reg > 0:
+        raise ValueError(f"reg is {reg!r}: pass a number above 0")
+    (first, first_names), (second, second_names) = by_class(*ours), by_class(*theirs)
+    if method in ("gaussian", "mmd"):
+        check_two_rows(first, first_names, "the source", method)
+        check_two_rows(second, second_names, "the target", method)
+    if method == "gaussian":
+        first, second = ([_moments(part) for part in parts] for parts in (first, second))
+    scale = _median_squared(ours[0], theirs[0]) if method == "mmd" else None
+    found = Parallel(n_jobs)(
+        delayed(_distance)(method, a, b, reg, scale) for a in first for b in second
+    )
+    return np.array(found).reshape(len(first), len(second))
+
+
+def check_pair(X_s, y_s, X_t, y_t):
+    """Both data sets as arrays with as many columns."""
+    parts = []
+    for X, y, name in ((X_s, y_s, "the source"), (X_t, y_t, "the target")):
+        X, y = check_array(X, dtype=np.float64, input_name=f"X of {name}"), column_or_1d(y)
+        check_consistent_length(X, y)
+        parts.append((X, y))
+    widths = [X.shape[1] for X, _ in parts]
+    if widths[0] != widths[1]:
+        raise ValueError(
+            f"the source has {widths[0]} features, the target has {widths[1]}: bring both into one "
+            "feature space"
+        )
+    return parts
+
+
+def by_class(X, y):
+    """Rows of every class, and the classes, sorted."""
+    classes = np.unique(y)
+    return [X[y == label] for label in classes], classes
+
+
+def check_two_rows(parts, classes, whose, method):
+    for part, label in zip(parts, classes.tolist(), strict=True):
+        if len(part) < 2:
+            raise ValueError(
+                f"class {label!r} of {whose} has one row, and method={method!r} needs two: leave "
+                "the class out, or pass method='exact'"
+            )
+
+
+def _distance(method, first, second, reg, scale):
+    if method == "gaussian":
+        return gaussian_distance(first, second)
+    if method == "mmd":
+        return _squared_mmd(first, second, scale)
+    cost = euclidean_distances(first, second, squared=True)
+    if method == "exact":
+        return np.sqrt(max(transport_cost(cost), 0.0))
+    eps = reg * cost.max()
+    own = [euclidean_distances(part, squared=True) for part in (first, second)]
+    return np.sqrt(sinkhorn_divergence(cost, *own, eps))
+
+
+def _moments(X):
+    return X.mean(axis=0), np.atleast_2d(np.cov(X.T))
+
+
+def gaussian_distance(first, second):
+    """2-Wasserstein distance of two Gaussians, each a mean and a covariance."""
+    import ot
+
+    (m_s, C_s), (m_t, C_t) = first, second
+    if np.array_equal(m_s, m_t) and np.array_equal(C_s, C_t):
+        return 0.0  # Roots of matrices leave 1e-8 of it.
+    return float(np.real(ot.gaussian.bures_wasserstein_distance(m_s, m_t, C_s, C_t)))
+
+
+def transport_cost(cost, a=None, b=None):
+    """Least cost of moving one distribution to another; uniform ones by default."""
+    import ot
+
+    n, m = cost.shape
+    a = np.full(n, 1 / n) if a is None else a
+    b = np.full(m, 1 / m) if b is None else b
+    return float(ot.emd2(a, b, np.ascontiguousarray(cost), numItermax=10_000_000))
+
+
+def sinkhorn_divergence(cost, own_first, own_second, eps):
+    """Entropic cost less half of each one's to itself; 0 for equal ones, and never below."""
+    if eps == 0:
+        return 0.0  # All rows are one.
+    value = _entropic_cost(cost, eps)
+    value -= (_entropic_cost(own_first, eps) + _entropic_cost(own_second, eps)) / 2
+    return max(value, 0.0)
+
+
+def _entropic_cost(cost, eps):
+    import ot
+
+    # In the log domain: exp(-cost / eps) is 0 for most rows of a far class.
+    plan = ot.sinkhorn(
+        np.full(len(cost), 1 / len(cost)),
+        np.full(cost.shape[1], 1 / cost.shape[1]),
+        cost,
+        eps,
+        method="sinkhorn_log",
+        numItermax=2000,
+        stopThr=1e-7,
+        warn=False,
+    )
+    uniform = 1 / plan.size
+    positive = plan > 0
+    entropy = np.sum(plan[positive] * np.log(plan[positive] / uniform))
+    return float(np.sum(plan * cost) + eps * entropy)
+
+
+def _median_squared(first, second):
+    """Median squared distance of different rows, over at most a thousand of each."""
+    rng = np.random.RandomState(0)
+    rows = np.vstack([part[rng.permutation(len(part))[:_MEDIAN_ROWS]] for part in (first, second)])
+    squared = euclidean_distances(rows, squared=True)[np.triu_indices(len(rows), 1)]
+    median = np.median(squared)
+    return median if median > 0 else 1.0
+
+
+def _squared_mmd(first, second, scale):
+    def kernel(a, b):
+        squared = euclidean_distances(a, b, squared=True) / scale
+        return sum(np.exp(-squared / width) for width in _BANDWIDTHS) / len(_BANDWIDTHS)
+
+    def within(part):
+        n = len(part)
+        return (kernel(part, part).sum() - n) / (n * (n - 1))
+
+    return within(first) + within(second) - 2 * kernel(first, second).mean()

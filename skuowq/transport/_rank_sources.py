@@ -1,0 +1,81 @@
+"""Sources in the order of their distance from the target."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from skuowq._utils._sources import Sources
+
+from ._dataset_distance import dataset_distance
+
+
+@dataclass(frozen=True)
+class SourceRanking:
+    """Sources and their distances, the nearest first; prints as a table.
+
+    Attributes
+    ----------
+    names : tuple of str
+    distances : ndarray of shape (n_sources,)
+    order : ndarray of int of shape (n_sources,)
+        Number of each source among those given.
+    """
+
+    names: tuple
+    distances: np.ndarray
+    order: np.ndarray
+
+    def __str__(self):
+        width = max(len("source"), *(len(name) for name in self.names))
+        lines = [f"{'source':{width}s}  distance"]
+        lines += [
+            f"{name:{width}s}  {distance:8.4g}"
+            for name, distance in zip(self.names, self.distances, strict=True)
+        ]
+        return "\n".join(lines)
+
+
+def rank_sources(sources, X, y, *, method="gaussian", reg=0.05, n_jobs=None):
+    """Rank sources by their dataset distance from a target.
+
+    Cheap screening before a fit: it sees features and classes, and neither the relation between
+    them within a class nor what a source is worth, as the weights of ``UOWQClassifier`` do.
+
+    Parameters
+    ----------
+    sources : list of (X, y), dict or Sources
+        Sample weights are not used.
+    X : array-like of shape (n_samples, n_features)
+        The target.
+    y : array-like of shape (n_samples,)
+    method, reg
+        As in :func:`dataset_distance`.
+    n_jobs : int, default=None
+        Workers over sources.
+
+    Returns
+    -------
+    ranking : SourceRanking
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skuowq.transport import rank_sources
+    >>> X, y = load_iris(return_X_y=True)
+    >>> print(rank_sources({"far": (X + 2, y), "near": (X + 0.1, y)}, X, y))
+    source  distance
+    near      0.2828
+    far        5.657
+    """
+    sources = Sources(sources)
+    found = Parallel(n_jobs)(
+        delayed(dataset_distance)(X_i, y_i, X, y, method, reg=reg)
+        for X_i, y_i, _ in sources._triples
+    )
+    order = np.argsort(found, kind="stable")
+    return SourceRanking(
+        names=tuple(sources.names[i] for i in order),
+        distances=np.array(found)[order],
+        order=order,
+    )

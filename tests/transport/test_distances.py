@@ -1,0 +1,159 @@
+"""Distances of classes and data sets: closed forms, assignments, invariances, limits."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from reference import transport as reference
+from scipy.stats import ortho_group
+from sklearn.datasets import load_iris
+
+from skuowq import Sources
+from skuowq.transport import (
+    class_distances,
+    dataset_distance,
+    pairwise_dataset_distances,
+    rank_sources,
+)
+
+METHODS = ("gaussian", "exact", "sinkhorn", "mmd")
+
+
+def draw(seed, n=12, n_classes=3, d=2, shift=0.0):
+    rng = np.random.RandomState(seed)
+    y = np.repeat(np.arange(n_classes), n)
+    return rng.normal(size=(len(y), d)) + 2 * y[:, None] + shift, y
+
+
+def parts(X, y):
+    return [X[y == label] for label in np.unique(y)]
+
+
+def test_exact_distances_are_those_of_the_best_assignment():
+    one, other = draw(0), draw(1)
+    expected = [[reference.assignment_distance(a, b) for b in parts(*other)] for a in parts(*one)]
+    assert_allclose(class_distances(*one, *other, method="exact"), expected, rtol=1e-9)
+
+
+def test_gaussian_distances_are_the_closed_form():
+    one, other = draw(0, d=3), draw(1, d=3, n_classes=2)
+    expected = [
+        [
+            reference.gaussian_distance(a.mean(axis=0), np.cov(a.T), b.mean(axis=0), np.cov(b.T))
+            for b in parts(*other)
+        ]
+        for a in parts(*one)
+    ]
+    assert_allclose(class_distances(*one, *other), expected, rtol=1e-6)
+    # In one dimension: means and standard deviations.
+    a, b = draw(2, d=1, n_classes=1)[0], draw(3, d=1, n_classes=1)[0]
+    zeros = np.zeros(12, dtype=int)
+    expected = np.hypot(a.mean() - b.mean(), a.std(ddof=1) - b.std(ddof=1))
+    assert_allclose(class_distances(a, zeros, b, zeros), [[expected]], rtol=1e-9)
+
+
+def test_gaussian_distances_tend_to_the_exact_ones_of_gaussian_rows():
+    one, other = draw(0, n=700, n_classes=1), draw(1, n=700, n_classes=1, shift=1.5)
+    exact = class_distances(*one, *other, method="exact")
+    assert_allclose(class_distances(*one, *other), exact, rtol=0.03)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_invariances(method):
+    one, other = draw(0, d=3), draw(1, d=3)
+    found = class_distances(*one, *other, method=method)
+    turn = ortho_group.rvs(3, random_state=0)
+    moved = [(X @ turn + 5, y) for X, y in (one, other)]
+    assert_allclose(class_distances(*moved[0], *moved[1], method=method), found, atol=1e-6)
+    assert_allclose(class_distances(*other, *one, method=method), found.T, atol=1e-6)
+    order = np.random.RandomState(0).permutation(36)
+    mixed = class_distances(one[0][order], one[1][order], *other, method=method)
+    assert_allclose(mixed, found, atol=1e-6)
+    names = np.array(["a", "b", "c"])
+    assert_allclose(class_distances(one[0], names[one[1]], *other, method=method), found)
+
+
+@pytest.mark.parametrize("method", ["gaussian", "exact", "sinkhorn"])
+def test_a_class_is_at_0_from_itself(method):
+    one = draw(0)
+    found = class_distances(*one, *one, method=method)
+    assert_allclose(np.diag(found), 0, atol=1e-6)
+    assert (found[~np.eye(3, dtype=bool)] > 0.5).all()
+
+
+def test_sinkhorn_tends_to_the_exact_and_to_the_means():
+    one, other = draw(0, n=8), draw(1, n=8)
+    exact = class_distances(*one, *other, method="exact")
+    near = class_distances(*one, *other, method="sinkhorn", reg=2e-3)
+    assert_allclose(near, exact, rtol=0.05)
+    # With entropy alone only the means are compared.
+    far = class_distances(*one, *other, method="sinkhorn", reg=1e4)
+    means = [[np.linalg.norm(a.mean(0) - b.mean(0)) for b in parts(*other)] for a in parts(*one)]
+    assert_allclose(far, means, rtol=1e-3)
+
+
+def test_kernel_discrepancies_are_unbiased():
+    values = []
+    for seed in range(200):
+        one, other = draw(seed, n_classes=1), draw(1000 + seed, n_classes=1)
+        values.append(class_distances(*one, *other, method="mmd")[0, 0])
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(200)
+    assert min(values) < 0
+
+
+@pytest.mark.parametrize("method", ["gaussian", "exact", "sinkhorn"])
+def test_a_data_set_is_at_0_from_itself_and_labels_have_no_names(method):
+    one, other = draw(0), draw(1, shift=0.7)
+    # Roots of sums of 1e-16.
+    assert dataset_distance(*one, *one, method) < 2e-6
+    found = dataset_distance(*one, *other, method)
+    assert found > 0.5
+    renamed = np.array([7, 3, 5])[other[1]]
+    assert_allclose(dataset_distance(*one, other[0], renamed, method), found, rtol=1e-6)
+    assert_allclose(dataset_distance(*other, *one, method), found, rtol=1e-6)
+
+
+def test_the_exact_dataset_distance_is_the_best_assignment():
+    one, other = draw(0, n=5), draw(1, n=5)
+    between = class_distances(*one, *other) ** 2
+    cost = ((one[0][:, None] - other[0][None]) ** 2).sum(axis=2)
+    cost += between[np.ix_(one[1], other[1])]
+    expected = np.sqrt(reference.assignment_cost(cost))
+    assert_allclose(dataset_distance(*one, *other, "exact"), expected, rtol=1e-9)
+
+
+def test_moving_whole_classes_costs_more_for_gaussians():
+    # The source's classes lie along one line, the target's along another.
+    one, other = draw(0, n=300), draw(1, n=300)
+    other = (other[0] * [1, -1] + [0, 4], other[1])
+    assert dataset_distance(*one, *other) > dataset_distance(*one, *other, "exact")
+
+
+def test_pairwise_and_ranking():
+    sets = [draw(0), draw(1), draw(2, shift=3.0)]
+    found = pairwise_dataset_distances(sets)
+    assert_allclose(found, found.T)
+    assert_allclose(found[0, 2], dataset_distance(*sets[0], *sets[2]))
+    assert_allclose(np.diag(found), 0)
+    sources = Sources({"far": sets[2], "near": sets[1]})
+    ranking = rank_sources(sources, *sets[0], n_jobs=2)
+    assert ranking.names == ("near", "far")
+    assert_allclose(ranking.distances, [found[0, 1], found[0, 2]])
+    assert list(ranking.order) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda X, y: class_distances(X, y, X[:, :1], y), "the source has 2 features, the target"),
+        (lambda X, y: class_distances(X, y, X, y, "emd"), "method is 'emd': pass one of gaussian"),
+        (lambda X, y: class_distances(X, y, X, y, reg=0), "reg is 0"),
+        (lambda X, y: class_distances(X[:13], y[:13], X, y), "class 1 of the source has one row"),
+        (lambda X, y: dataset_distance(X, y, X[:13], y[:13]), "class 1 of the target has one row"),
+        (lambda X, y: dataset_distance(X, y, X, y, "mmd"), "method is 'mmd'"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(*draw(0))
+    X, y = load_iris(return_X_y=True)
+    assert np.isfinite(class_distances(X[:1], y[:1], X, y, "exact")).all()

@@ -141,8 +141,7 @@ def skada_dann(split, seed):
 
     def predict_proba(X):
         X = X.astype(np.float32)
-        logits = net.predict_proba(X, sample_domain=np.full(len(X), -2), allow_source=True)
-        return torch.softmax(torch.tensor(logits), dim=1).numpy()
+        return net.predict_proba(X, sample_domain=np.full(len(X), -2), allow_source=True)
 
     return predict_proba
 

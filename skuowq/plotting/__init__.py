@@ -1,6 +1,7 @@
 """Displays, one a file: computed data first, then `plot` draws them with matplotlib."""
 
 from skuowq.plotting._bias_variance import BiasVarianceDisplay
+from skuowq.plotting._class_distances import ClassDistancesDisplay
 from skuowq.plotting._gate_weights import GateWeightsDisplay
 from skuowq.plotting._negative_transfer import NegativeTransferDisplay
 from skuowq.plotting._source_weights import SourceWeightsDisplay
@@ -11,6 +12,7 @@ from skuowq.plotting._weight_history import WeightHistoryDisplay
 
 __all__ = [
     "BiasVarianceDisplay",
+    "ClassDistancesDisplay",
     "GateWeightsDisplay",
     "NegativeTransferDisplay",
     "SourceWeightsDisplay",

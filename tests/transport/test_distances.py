@@ -51,6 +51,21 @@ def test_gaussian_distances_are_the_closed_form():
     assert_allclose(class_distances(a, zeros, b, zeros), [[expected]], rtol=1e-9)
 
 
+def test_classes_of_fewer_rows_than_features():
+    """Covariances without full rank, and constant columns, as images have."""
+    one, other = draw(0, n=6, d=20), draw(1, n=6, d=20)
+    one[0][:, :3] = other[0][:, :3] = 1.0
+    found = class_distances(*one, *other)
+    assert np.isfinite(found).all()
+    # Turned into one coordinate system of the rows' span, nothing changes.
+    rows = np.vstack([one[0], other[0]])
+    _, _, axes = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=True)
+    assert_allclose(
+        class_distances(one[0] @ axes.T, one[1], other[0] @ axes.T, other[1]), found, rtol=1e-6
+    )
+    assert dataset_distance(*one, *one) == 0
+
+
 def test_gaussian_distances_tend_to_the_exact_ones_of_gaussian_rows():
     one, other = draw(0, n=700, n_classes=1), draw(1, n=700, n_classes=1, shift=1.5)
     exact = class_distances(*one, *other, method="exact")

@@ -1,0 +1,125 @@
+"""ClassDistancesDisplay: how far the classes of two data sets are, as a heat map with names."""
+
+import numpy as np
+
+from skuowq.plotting._matplotlib import import_pyplot
+
+_MAX_WRITTEN = 15  # classes on the longer side up to which the numbers are written
+
+
+class ClassDistancesDisplay:
+    """A heat map of the distances between source classes (rows) and target classes (columns).
+
+    Near is dark. The nearest source class of each target class is framed.
+
+    Parameters
+    ----------
+    distances : array-like of shape (n_source_classes, n_target_classes)
+    source_classes, target_classes : list, default=None
+        Their names. None numbers them.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on, after `plot`.
+    figure_ : matplotlib Figure
+        Its figure, after `plot`.
+
+    Examples
+    --------
+    >>> from skuowq.plotting import ClassDistancesDisplay
+    >>> display = ClassDistancesDisplay(distances=[[0.1, 2.0], [1.5, 0.3]]).plot()
+    >>> [text.get_text() for text in display.ax_.texts]
+    ['0.1', '2', '1.5', '0.3']
+    """
+
+    def __init__(self, *, distances, source_classes=None, target_classes=None):
+        self.distances = distances
+        self.source_classes = source_classes
+        self.target_classes = target_classes
+
+    @classmethod
+    def from_data(cls, X_s, y_s, X_t, y_t, *, method="gaussian", ax=None):
+        """Compute the distances and draw them.
+
+        Parameters
+        ----------
+        X_s, y_s, X_t, y_t, method
+            As in :func:`skuowq.transport.class_distances`.
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : ClassDistancesDisplay
+            Already drawn.
+        """
+        from skuowq.transport import class_distances
+
+        display = cls(
+            distances=class_distances(X_s, y_s, X_t, y_t, method),
+            source_classes=np.unique(y_s).tolist(),
+            target_classes=np.unique(y_t).tolist(),
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw. None makes a figure.
+
+        Returns
+        -------
+        display : ClassDistancesDisplay
+            Itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ValueError
+            If the names are not as many as the classes.
+        ImportError
+            If matplotlib is missing.
+        """
+        distances = np.asarray(self.distances, dtype=float)
+        names = []
+        for given, n, what in zip(
+            (self.source_classes, self.target_classes),
+            distances.shape,
+            ("source", "target"),
+            strict=True,
+        ):
+            given = list(range(n)) if given is None else list(given)
+            if len(given) != n:
+                raise ValueError(
+                    f"{what}_classes has {len(given)} names, and distances has {n} {what} classes"
+                )
+            names.append([str(name) for name in given])
+        if ax is None:
+            n_rows, n_columns = distances.shape
+            size = (2.5 + 0.5 * min(n_columns, 30), 1.5 + 0.4 * min(n_rows, 30))
+            _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        image = ax.imshow(distances, cmap="viridis", aspect="auto")
+        self.figure_.colorbar(image, ax=ax, label="distance")
+        ax.set_xticks(range(len(names[1])), names[1])
+        ax.set_yticks(range(len(names[0])), names[0])
+        ax.set_xlabel("target class")
+        ax.set_ylabel("source class")
+        for column, row in enumerate(distances.argmin(axis=0)):
+            frame = import_pyplot().Rectangle(
+                (column - 0.48, row - 0.48), 0.96, 0.96, fill=False, edgecolor="white", linewidth=2
+            )
+            ax.add_patch(frame)
+        if max(distances.shape) <= _MAX_WRITTEN:
+            self._write(distances)
+        return self
+
+    def _write(self, distances):
+        middle = (distances.min() + distances.max()) / 2
+        for (row, column), value in np.ndenumerate(distances):
+            colour = "black" if value > middle else "white"
+            style = {"ha": "center", "va": "center", "fontsize": "small", "color": colour}
+            self.ax_.text(column, row, f"{value:.2g}", **style)

@@ -10,11 +10,11 @@ A gate weighs every source row by how likely it is in the target, given its labe
 compares it with leaving the sources out, with taking them as they are, and with weights for whole
 sources, alone and together with the gate.
 
-**Claim.** Weights of rows find most of the wrong labels, which weights of sources cannot; weights
-of sources by theory on top of the gate cost nothing here and need no cross-validation.
+**Claim.** Weights of rows count wrong labels down, at the price of some right ones; the log loss
+gains much, which weights of whole sources cannot give. Theory on top of the gate is level with it.
 
-**Limitation.** One draw is one draw: see ``benchmarks/gate``. The gate believes the target's few
-labels; where a source is clean it costs a little, unless cross-validation sees it and does without.
+**Limitation.** One draw is one draw: see ``benchmarks/gate``. Accuracy hardly gains here, and may
+lose. The gate believes the target's few labels, and where a source is clean it costs a little.
 """
 
 import time

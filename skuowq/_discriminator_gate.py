@@ -73,10 +73,12 @@ class DiscriminatorGateClassifier(
         features given labels ("joint"), or both. dan, dcoral and gta align features in any case.
         None aligns nothing.
     trust : "cv", float or array-like of shape (n_sources,), default="cv"
-        Factor of each source's mean loss; 1 is the paper's. "cv" asks rows of the target that are
+        Factor of each source's mean loss: at 1, the paper's, all sources together weigh as much as
+        the target, and as many times as much at other values. "cv" asks rows of the target that are
         held out, and takes the mean of several factors, 0 and doing without the gate among them,
         by the evidence for each. For networks that takes ten trainings, and three more for each of
         several sources; pass 1.0 for one training. With fewer than three labelled rows it is 1.
+        An estimator that weighs sources itself takes "cv" only.
     estimator : classifier, default=None
         For ``method=None``: any classifier whose ``fit`` takes ``sample_weight``; None is
         :class:`~sklearn.linear_model.LogisticRegression`. A :class:`~skuowq.UOWQClassifier` gets
@@ -134,7 +136,8 @@ class DiscriminatorGateClassifier(
         nearer to 1 the less "cv" found the gate to help. 0 for rows that were left out: of weight
         0, or of classes not learnt.
     trust_ : ndarray of shape (n_sources,)
-        Factor of each source; with ``estimator=UOWQClassifier()`` its source weights.
+        Factor of each source's mean loss; with ``estimator=UOWQClassifier()`` the weight of one of
+        its rows, as in ``source_weights_`` there.
     effective_sample_size_ : ndarray of shape (n_sources,)
         ``(sum w)^2 / sum w^2`` of each source's row weights, rows counted by their sample weights.
     trust_losses_ : dict of (float, bool) to float
@@ -166,7 +169,9 @@ class DiscriminatorGateClassifier(
         mean_target l + sum_k trust_k (N_k / N_S) mean_k [w l],   w = D(x, y) / (1 - D(x, y)),
 
     two means and not one sum, which alone keeps a thousand source rows from drowning twenty target
-    rows; 1 stands for the target. With it the features of the adversarial methods descend minus
+    rows; for the discriminator the target is class 1. With ``method=None`` all weights are scaled
+    to sum to the rows that they are worth, ``(sum v)^2 / sum v^2``: a penalty such as ``C`` means
+    what it means with so many rows. With it the features of the adversarial methods descend minus
     `alignment_weight` times the discriminator's objective.
 
     Where this departs from the paper. The paper's odds are those of the discriminator that the
@@ -328,6 +333,12 @@ class DiscriminatorGateClassifier(
             check=checks,
             classes=self.classes,
         )
+        if light and (X_unlabeled is not None or getattr(sources, "X_unlabeled", None) is not None):
+            warnings.warn(
+                "X_unlabeled is for networks, and method=None does not use it",
+                UserWarning,
+                stacklevel=3,
+            )
         X_unlabeled = check_unlabeled(
             X_unlabeled, target.X, n_rows, sources, keep_frames=keep_frames, check=checks
         )

@@ -5,12 +5,14 @@ and then. So candidates are averaged by their evidence: the row weights that are
 the mean of theirs. Only half of the evidence is believed, as the same few rows are all of it.
 """
 
+import warnings
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 from joblib import delayed
 from scipy.special import softmax
+from sklearn.exceptions import ConvergenceWarning
 
 from ._utils._folds import folds_of
 
@@ -110,7 +112,10 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, parallel, seed)
 
 
 def _fold_losses(fit, target, rows, held, factors, gate_share):
-    probability = fit(rows, factors, gate_share)(held)[np.arange(len(held)), target.y[held]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # The final fit says it once.
+        model = fit(rows, factors, gate_share)
+    probability = model(held)[np.arange(len(held)), target.y[held]]
     return -np.log(np.maximum(probability, _LEAST_PROBABILITY))
 
 

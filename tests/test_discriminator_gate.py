@@ -484,3 +484,13 @@ def test_scores_of_the_training_are_those_of_target_rows(tasks):
 def test_bad_options_of_networks(tasks, options, message):
     with pytest.raises(ValueError, match=message):
         fit(network(**options), tasks)
+
+
+def test_unlabelled_rows_without_a_network_warn(tasks):
+    for more in (
+        {"sources": tasks.sources, "X_unlabeled": tasks.X_test[:50]},
+        {"sources": Sources(tasks.sources, X_unlabeled=tasks.X_test[:50])},
+    ):
+        with pytest.warns(UserWarning, match="X_unlabeled is for networks") as caught:
+            light(trust=1.0).fit(tasks.X_target, tasks.y_target, **more)
+        assert caught[0].filename == __file__

@@ -135,7 +135,7 @@ class GateWeightsDisplay:
         names = zip(self.names, self.trust, strict=True)
         ax.set_yticks(levels, [f"{name}\ntrust {factor:.2g}" for name, factor in names])
         ax.tick_params(axis="y", length=0)
-        ax.set_xlabel("weight of a source row (a target row = 1)")
+        ax.set_xlabel("gate's weight of a source row (1 = as without a gate)")
         if known:
             ax.set_title(
                 "rows above each line: clean; below: perturbed; triangle: mean", loc="left"

@@ -48,7 +48,8 @@ def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=N
     Notes
     -----
     Between Gaussians ``W^2 = |m - m'|^2 + tr(C + C' - 2 (C^1/2 C' C^1/2)^1/2)``. Covariances of few
-    rows in many dimensions are noise: the distance then grows with it.
+    rows in many dimensions are noise, and the
+    distance counts it: compare classes of like sizes.
 
     References
     ----------
@@ -70,8 +71,9 @@ def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=N
         raise ValueError(f"reg is {reg!r}: pass a number above 0")
     (first, first_names), (second, second_names) = by_class(*ours), by_class(*theirs)
     if method in ("gaussian", "mmd"):
-        check_two_rows(first, first_names, "the source", method)
-        check_two_rows(second, second_names, "the target", method)
+        remedy = "leave the class out, or pass method='exact'"
+        check_two_rows(first, first_names, "the source", remedy)
+        check_two_rows(second, second_names, "the target", remedy)
     if method == "gaussian":
         first, second = ([_moments(part) for part in parts] for parts in (first, second))
     scale = _median_squared(ours[0], theirs[0]) if method == "mmd" else None
@@ -103,12 +105,12 @@ def by_class(X, y):
     return [X[y == label] for label in classes], classes
 
 
-def check_two_rows(parts, classes, whose, method):
+def check_two_rows(parts, classes, whose, remedy):
+    """Refuse classes of one row, which have no covariance."""
     for part, label in zip(parts, classes.tolist(), strict=True):
         if len(part) < 2:
             raise ValueError(
-                f"class {label!r} of {whose} has one row, and method={method!r} needs two: leave "
-                "the class out, or pass method='exact'"
+                f"class {label!r} of {whose} has one row, and its spread needs two: {remedy}"
             )
 
 

@@ -1,6 +1,7 @@
 """How far one labelled data set is from another: the optimal transport dataset distance (OTDD)."""
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -63,7 +64,7 @@ def dataset_distance(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05):
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: pass one of {', '.join(METHODS)}")
     for (X, y), whose in ((ours, "the source"), (theirs, "the target")):
-        check_two_rows(*by_class(X, y), whose, "gaussian")
+        check_two_rows(*by_class(X, y), whose, "leave the class out")
     between = class_distances(*ours, *theirs) ** 2
     if method == "gaussian":
         shares = [np.unique(y, return_counts=True)[1] / len(y) for _, y in (ours, theirs)]
@@ -80,7 +81,7 @@ def pairwise_dataset_distances(datasets, method="gaussian", *, reg=0.05, n_jobs=
 
     Parameters
     ----------
-    datasets : list of (X, y)
+    datasets : list or dict of (X, y)
     method, reg
         As in :func:`dataset_distance`.
     n_jobs : int, default=None
@@ -91,6 +92,8 @@ def pairwise_dataset_distances(datasets, method="gaussian", *, reg=0.05, n_jobs=
     distances : ndarray of shape (n_datasets, n_datasets)
         Symmetric, with zeros on the diagonal.
     """
+    if isinstance(datasets, Mapping):
+        datasets = list(datasets.values())
     pairs = list(itertools.combinations(range(len(datasets)), 2))
     found = Parallel(n_jobs)(
         delayed(dataset_distance)(*datasets[i], *datasets[j], method, reg=reg) for i, j in pairs

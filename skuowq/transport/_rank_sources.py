@@ -39,8 +39,9 @@ class SourceRanking:
 def rank_sources(sources, X, y, *, method="gaussian", reg=0.05, n_jobs=None):
     """Rank sources by their dataset distance from a target.
 
-    Cheap screening before a fit: it sees features and classes, and neither the relation between
-    them within a class nor what a source is worth, as the weights of ``UOWQClassifier`` do.
+    Cheap screening before a fit. It sees where classes lie, not what they are called: a source with
+    all labels exchanged is as near as before, and noise may be near. What a source is worth the
+    weights of ``UOWQClassifier`` say. Standardise the columns first.
 
     Parameters
     ----------

@@ -162,7 +162,10 @@ def test_pairwise_and_ranking():
         (lambda X, y: class_distances(X, y, X[:, :1], y), "the source has 2 features, the target"),
         (lambda X, y: class_distances(X, y, X, y, "emd"), "method is 'emd': pass one of gaussian"),
         (lambda X, y: class_distances(X, y, X, y, reg=0), "reg is 0"),
-        (lambda X, y: class_distances(X[:13], y[:13], X, y), "class 1 of the source has one row"),
+        (
+            lambda X, y: class_distances(X[:13], y[:13], X, y),
+            "class 1 of the source has one row",
+        ),
         (lambda X, y: dataset_distance(X, y, X[:13], y[:13]), "class 1 of the target has one row"),
         (lambda X, y: dataset_distance(X, y, X, y, "mmd"), "method is 'mmd'"),
     ],

@@ -15,8 +15,13 @@ from sklearn.base import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter, validate_data
 
-from ._gated_fit import GatedFit, aligned_columns
-from ._utils._base_estimator import AnyClassifierMixin, array_checks, sample_weight_name
+from ._gated_fit import GatedFit
+from ._utils._base_estimator import (
+    AnyClassifierMixin,
+    aligned_columns,
+    array_checks,
+    sample_weight_name,
+)
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._domains import check_domains, check_unlabeled, is_frame
 from ._utils._sklearn import (
@@ -345,11 +350,7 @@ class DiscriminatorGateClassifier(
         fit = GatedFit(self, target, domains, classes, X_unlabeled, sources)
         trust = fit.trust()
         model = fit.model(trust)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(checked, name):
-                setattr(self, name, getattr(checked, name))
-            elif hasattr(self, name):
-                delattr(self, name)
+        self._take_columns(checked)
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
         self._keep(model, trust, fit, sources)
@@ -376,15 +377,8 @@ class DiscriminatorGateClassifier(
                 f"estimator={self.estimator!r} is for method=None, and method={self.method!r} "
                 "trains a network: pass method=None, or module= for another network"
             )
-        if (
-            self.method
-            and self.checkpoint is not None
-            and not isinstance(self.random_state, Integral)
-        ):
-            raise ValueError(
-                f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
-                "integer only: pass random_state=0, say"
-            )
+        if self.method is not None:
+            self._check_checkpoint()
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
         if sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes.min() < 1:
             raise ValueError(
@@ -459,7 +453,8 @@ class DiscriminatorGateClassifier(
         check_is_fitted(self)
         X = self._check_rows(X)
         if self.method is None:
-            return aligned_columns(self.estimator_, X, self.classes_)
+            found = self.estimator_.predict_proba(X)
+            return aligned_columns(found, self.estimator_.classes_, self.classes_)
         from .networks import predict_proba
 
         return predict_proba(self.net_, X)

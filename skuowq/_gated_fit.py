@@ -11,7 +11,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.utils import check_random_state
 
 from ._trust import Trust, choose_trust
-from ._utils._base_estimator import sample_weight_name
+from ._utils._base_estimator import aligned_columns, sample_weight_name
 from ._utils._domains import concatenate_rows, take_rows
 from ._utils._sklearn import _safe_indexing, _set_random_states
 from ._utils._softmax_features import make_design
@@ -45,7 +45,8 @@ class GatedFit:
         self.clf, self.target, self.domains, self.classes = clf, target, domains, classes
         self.X_unlabeled, self.sources = X_unlabeled, sources
         self.seed = check_random_state(clf.random_state).randint(2**31 - 1)
-        self.gated = bool(domains) and not (isinstance(clf.gate, (bool, np.bool_)) and not clf.gate)
+        switch = isinstance(clf.gate, (bool, np.bool_))
+        self.gated = bool(domains) and not (switch and not clf.gate)
         self.crossfit = self.gated and clf.gate != "online"
         self.gates = self._gates() if self.crossfit else []
         self.known_odds = {}
@@ -61,7 +62,7 @@ class GatedFit:
         cuts = np.cumsum([len(part.y) for part in parts])[:-1]
         self.Z, *designs = _split_rows(Z[:, :-1], cuts)
         clf = self.clf
-        kind = clf.gate if isinstance(clf.gate, str) or hasattr(clf.gate, "fit") else "plausibility"
+        kind = "plausibility" if isinstance(clf.gate, (bool, np.bool_)) else clf.gate
         return Parallel(clf.n_jobs)(
             delayed(SourceGate)(
                 Z_i,
@@ -147,7 +148,7 @@ class GatedFit:
         def probabilities(held):
             X = _safe_indexing(self.target.X, held)
             if self.clf.method is None:
-                return aligned_columns(model, X, self.classes)
+                return aligned_columns(model.predict_proba(X), model.classes_, self.classes)
             from .networks import predict_proba
 
             return predict_proba(model, X)
@@ -312,16 +313,6 @@ def effective_size(weights, counts):
     """Rows of weight 1 that tell as much as these: ``(sum w)^2 / sum w^2``, rows counted."""
     total = counts @ weights
     return float(total**2 / (counts @ weights**2)) if total > 0 else 0.0
-
-
-def aligned_columns(estimator, X, classes):
-    """Probabilities in the columns of all classes, 0 where the estimator knows a class not."""
-    found = estimator.predict_proba(X)
-    if len(estimator.classes_) == len(classes):
-        return found
-    aligned = np.zeros((len(found), len(classes)))
-    aligned[:, np.searchsorted(classes, estimator.classes_)] = found
-    return aligned
 
 
 def _flat(X):

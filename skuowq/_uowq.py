@@ -23,7 +23,13 @@ from ._network_pool import NetworkPool, halves
 from ._own_intercepts import class_share_ratios
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._source_report import SourceReport
-from ._utils._base_estimator import AnyClassifierMixin, array_checks, is_network, sample_weight_name
+from ._utils._base_estimator import (
+    AnyClassifierMixin,
+    aligned_columns,
+    array_checks,
+    is_network,
+    sample_weight_name,
+)
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
 from ._utils._domains import check_domains, concatenate_rows, is_frame, take_rows
@@ -326,11 +332,8 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
         n_samples = np.array([domain.n_samples for domain in domains])
         seed = check_random_state(self.random_state).randint(2**31 - 1) if network else None
         pool = None
-        if network and self.checkpoint is not None and not isinstance(self.random_state, Integral):
-            raise ValueError(
-                f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
-                "integer only: pass random_state=0, say"
-            )
+        if network:
+            self._check_checkpoint()
         if network and domains and isinstance(self.discrepancy, str) and self.parameters == "all":
             estimator, result = self._fit_by_all_parameters(base, target, domains, seed)
         elif network:
@@ -342,11 +345,7 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
             if not is_logistic(base):
                 result = _for_row_counters(result, target, domains, len(classes))
             estimator = self._fit_estimator(base, weight_name, target, domains, classes, result)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(checked, name):
-                setattr(self, name, getattr(checked, name))
-            elif hasattr(self, name):
-                delattr(self, name)
+        self._take_columns(checked)
         self.estimator_ = estimator
         self._pool = pool
         self.target_estimator_ = None if pool is None else pool.net
@@ -622,12 +621,7 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
         return self._align(scores, -np.inf)
 
     def _align(self, columns, fill):
-        """Columns of the base estimator's classes put where ``classes_`` has them."""
-        if len(self.estimator_.classes_) == len(self.classes_):
-            return columns
-        aligned = np.full((len(columns), len(self.classes_)), fill, dtype=columns.dtype)
-        aligned[:, np.searchsorted(self.classes_, self.estimator_.classes_)] = columns
-        return aligned
+        return aligned_columns(columns, self.estimator_.classes_, self.classes_, fill)
 
     def _check_rows(self, X):
         if self._fitted_on_frames:

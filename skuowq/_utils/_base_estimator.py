@@ -1,6 +1,7 @@
 """What an estimator that a user hands over can do."""
 
 import inspect
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import is_regressor
@@ -87,3 +88,27 @@ class AnyClassifierMixin:
         tags.input_tags.sparse = base.sparse
         tags.input_tags.allow_nan = base.allow_nan
         return tags
+
+    def _take_columns(self, checked):
+        """What a check of X learnt on a copy of this estimator; a fit that fails learns nothing."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(checked, name):
+                setattr(self, name, getattr(checked, name))
+            elif hasattr(self, name):
+                delattr(self, name)
+
+    def _check_checkpoint(self):
+        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
+                "integer only: pass random_state=0, say"
+            )
+
+
+def aligned_columns(columns, known, classes, fill=0.0):
+    """Columns of the classes that an estimator knows, put where all classes have them."""
+    if len(known) == len(classes):
+        return columns
+    aligned = np.full((len(columns), len(classes)), fill, dtype=columns.dtype)
+    aligned[:, np.searchsorted(classes, known)] = columns
+    return aligned

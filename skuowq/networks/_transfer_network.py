@@ -132,7 +132,7 @@ class TransferNetwork(nn.Module):
         matches = label_conditioning is not None
         self.match_features = label_conditioning in ("both", "marginal")
         self.match_labels = label_conditioning in ("both", "joint")
-        self.alignment = ALIGNMENTS[method](sizes, matches, self.match_labels)
+        self.alignment = ALIGNMENTS[method](sizes, matches)
         if method == "adda":
             self.alignment.prepare(self.features)
         self.gate_labels, self.online = gate_labels, online

@@ -25,8 +25,8 @@ class Adda(Dann):
     Then a copy of it keeps encoding the source, and the target's encoder moves towards it.
     """
 
-    def __init__(self, sizes, match_features, match_labels):
-        super().__init__(sizes, match_features, match_labels)
+    def __init__(self, sizes, matches):
+        super().__init__(sizes, matches)
         self.frozen = None
         self.register_buffer("apart", torch.tensor(False))
 
@@ -52,8 +52,8 @@ class Pada(Dann):
     """Classes that the target lacks weigh less: Cao et al., "Partial adversarial domain
     adaptation", ECCV 2018."""
 
-    def __init__(self, sizes, match_features, match_labels):
-        super().__init__(sizes, match_features, match_labels)
+    def __init__(self, sizes, matches):
+        super().__init__(sizes, matches)
         self.register_buffer("class_weight", torch.ones(sizes.n_classes))
 
     def begin_epoch(self, network, X_target, progress):

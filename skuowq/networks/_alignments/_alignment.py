@@ -11,18 +11,17 @@ class Alignment(nn.Module):
     ----------
     sizes : Sizes
         Of inputs, features, classes and sources.
-    match_features, match_labels : bool
-        Whether the features are drawn together as they are, and together with the labels.
+    matches : bool
+        Whether anything is aligned.
     """
 
     # Whether the features also learn from the discriminator that may be the gate.
     adversarial = False
 
-    def __init__(self, sizes, match_features, match_labels):
+    def __init__(self, sizes, matches):
         super().__init__()
         self.sizes = sizes
-        self.match_features = match_features
-        self.match_labels = match_labels
+        self.matches = matches
 
     def begin_epoch(self, network, X_target, progress):
         """Before an epoch; `progress` is the share of the training that is done."""

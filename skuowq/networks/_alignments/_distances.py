@@ -16,7 +16,7 @@ class KernelAlignment(Alignment):
     """
 
     def forward(self, network, batch):
-        if not self.match_features or len(batch.source) < 2 or len(batch.unlabeled) < 2:
+        if not self.matches or len(batch.source) < 2 or len(batch.unlabeled) < 2:
             return super().forward(network, batch)
         return batch.strength * squared_mmd(batch.source, batch.unlabeled)
 
@@ -26,7 +26,7 @@ class CorrelationAlignment(Alignment):
     over ``4 d^2`` for ``d`` features."""
 
     def forward(self, network, batch):
-        if not self.match_features or len(batch.source) < 2 or len(batch.unlabeled) < 2:
+        if not self.matches or len(batch.source) < 2 or len(batch.unlabeled) < 2:
             return super().forward(network, batch)
         difference = torch.cov(batch.source.T) - torch.cov(batch.unlabeled.T)
         n_features = batch.source.shape[1]

@@ -22,8 +22,8 @@ class GenerateToAdapt(Alignment):
     for the source's.
     """
 
-    def __init__(self, sizes, match_features, match_labels):
-        super().__init__(sizes, match_features, match_labels)
+    def __init__(self, sizes, matches):
+        super().__init__(sizes, matches)
         conditions = sizes.n_features + sizes.n_classes + 1 + _N_NOISE
         self.generator = nn.Sequential(
             nn.Linear(conditions, _N_HIDDEN),
@@ -37,7 +37,7 @@ class GenerateToAdapt(Alignment):
         )
 
     def forward(self, network, batch):
-        if not self.match_features:
+        if not self.matches:
             return super().forward(network, batch)
         unknown = torch.full_like(batch.y_source[:1], self.sizes.n_classes)
         real = batch.X_source.flatten(1).to(batch.source)

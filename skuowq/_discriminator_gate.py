@@ -17,6 +17,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_para
 
 from ._gated_fit import GatedFit
 from ._utils._base_estimator import (
+    NETWORK_CHECKS,
     AnyClassifierMixin,
     aligned_columns,
     array_checks,
@@ -34,13 +35,6 @@ from ._utils._sources import as_sources
 
 METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
 _GATES = ("plausibility", "interactions", "boosted", "online")
-# What networks take: arrays of any number of axes.
-_NETWORK_CHECKS = {
-    "accept_sparse": False,
-    "ensure_all_finite": True,
-    "dtype": "numeric",
-    "allow_nd": True,
-}
 
 
 def _has_network(self):
@@ -326,7 +320,7 @@ class DiscriminatorGateClassifier(
         sources = as_sources(self._fit_sources(sources), n_rows)
         light = self.method is None
         keep_frames = light and self.estimator is not None and is_frame(X)
-        checks = array_checks(self._base_estimator()) if light else _NETWORK_CHECKS
+        checks = array_checks(self._base_estimator()) if light else NETWORK_CHECKS
         checked = copy(self)
         target, domains, classes = check_domains(
             checked,
@@ -377,7 +371,7 @@ class DiscriminatorGateClassifier(
                 f"estimator={self.estimator!r} is for method=None, and method={self.method!r} "
                 "trains a network: pass method=None, or module= for another network"
             )
-        if self.method is not None:
+        else:
             self._check_checkpoint()
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
         if sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes.min() < 1:
@@ -480,7 +474,7 @@ class DiscriminatorGateClassifier(
             validate_data(self, X, reset=False, skip_check_array=True)
             return X
         light = self.method is None
-        checks = array_checks(self.estimator_) if light else _NETWORK_CHECKS
+        checks = array_checks(self.estimator_) if light else NETWORK_CHECKS
         return validate_data(self, X, reset=False, **checks)
 
     def __sklearn_tags__(self):

@@ -232,16 +232,17 @@ class GatedFit:
         weight *= counts * effective_size(weight, counts) / (counts @ weight)
         if len(np.unique(y)) < 2 <= len(self.classes):
             return DummyClassifier().fit(X, self.classes[y])  # Of a fold of one class.
+        name = {sample_weight_name(base): weight}
+        return self._seeded(base).fit(X, self.classes[y], **name)
+
+    def _seeded(self, base):
         estimator = clone(base)
         if self.clf.random_state is not None:
             _set_random_states(estimator, check_random_state(self.seed))
-        return estimator.fit(X, self.classes[y], **{sample_weight_name(base): weight})
+        return estimator
 
     def _fit_with_sources(self, target, odds):
         """Sources with weighted rows, each as large as its effective sample size."""
-        estimator = clone(self.clf.estimator)
-        if self.clf.random_state is not None:
-            _set_random_states(estimator, check_random_state(self.seed))
         sources = None
         if self.domains:
             triples = []
@@ -252,7 +253,7 @@ class GatedFit:
             sources = Sources(triples, names=self.sources.names)
         y = self.classes[target.y]
         name = {sample_weight_name(self.clf.estimator): target.sample_weight}
-        return estimator.fit(target.X, y, sources=sources, **name)
+        return self._seeded(self.clf.estimator).fit(target.X, y, sources=sources, **name)
 
     def _fit_network(self, target, odds, factors, gate_share, quiet):
         from .networks import train_aligned

@@ -11,6 +11,14 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ._sklearn import _routing_enabled
 
+# Of `check_array`, for networks: arrays of any number of axes, integers where they look them up.
+NETWORK_CHECKS = {
+    "accept_sparse": False,
+    "ensure_all_finite": True,
+    "dtype": "numeric",
+    "allow_nd": True,
+}
+
 
 def sample_weight_name(estimator):
     """The name under which ``fit`` takes row weights: through a pipeline, ``step__sample_weight``.
@@ -60,12 +68,7 @@ def array_checks(estimator):
     take arrays of any number of axes, and integers where they look them up.
     """
     if is_network(estimator):
-        return {
-            "accept_sparse": False,
-            "ensure_all_finite": True,
-            "dtype": "numeric",
-            "allow_nd": True,
-        }
+        return NETWORK_CHECKS
     tags = get_tags(estimator).input_tags
     parts = estimator.get_params(deep=True).values()
     composite = any(hasattr(part, "fit") and not isinstance(part, type) for part in parts)

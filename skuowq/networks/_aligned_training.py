@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ._domain_batches import WeightedRows
+from ._domain_batches import WeightedRows, cycle
 from ._training import OwnRowsMixin, as_inputs, merge_duplicates, train
 
 # Of an epoch: twenty target rows alone would be done with a single step.
@@ -132,10 +132,9 @@ class AlignedRows(WeightedRows):
         if self.copied:
             kept = chosen[chosen < self.n_target]
             chosen = torch.cat([kept, kept + self.n_target])
-        rows = super().of(chosen)
-        some = AlignedRows.__new__(AlignedRows)
-        mine = {"counts": self.counts[chosen], "copied": self.copied, "unlabeled": self.unlabeled}
-        some.__dict__.update(rows.__dict__, **mine)
+        some = super().of(chosen)
+        some.counts, some.copied = self.counts[chosen], self.copied
+        some.unlabeled = self.unlabeled
         return some
 
 
@@ -158,10 +157,12 @@ class AlignedBatches:
     def __iter__(self):
         rows, n = self.rows, self.rows.n_target
         unlabeled = rows.unlabeled
-        n_unlabeled = 0 if unlabeled is None else min(self.batch_size, len(unlabeled))
-        ours = _cycle(n, min(self.batch_size, n), len(self))
-        theirs = _cycle(self.n_source, min(self.batch_size, self.n_source), len(self)) + n
-        free = _cycle(n_unlabeled and len(unlabeled), n_unlabeled, len(self))
+        n_free = 0 if unlabeled is None else len(unlabeled)
+        n_unlabeled = min(self.batch_size, n_free)
+        n_theirs = min(self.batch_size, self.n_source)
+        ours = cycle(torch.arange(n), min(self.batch_size, n), len(self))
+        theirs = cycle(torch.arange(n, n + self.n_source), n_theirs, len(self))
+        free = cycle(torch.arange(n_free), n_unlabeled, len(self))
         counts = rows.counts
         shares = torch.bincount(rows.domain, counts, minlength=len(rows.source_weights))[1:]
         n_rows = float(shares.sum())
@@ -262,11 +263,3 @@ def _on(parts, device):
         for name, value in vars(parts).items()
     }
     return BatchParts(**moved)
-
-
-def _cycle(n_rows, size, n_batches):
-    """For every batch, `size` of the rows: in random order, again and again."""
-    needed = n_batches * size
-    passes = [torch.randperm(n_rows) for _ in range(-(-needed // max(n_rows, 1)))]
-    order = torch.cat(passes) if passes else torch.arange(0)
-    return order[:needed].reshape(n_batches, size)

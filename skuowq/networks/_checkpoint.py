@@ -46,11 +46,7 @@ class Checkpoint:
             if name not in _NO_MATTER
         }
         kind = [f"{cls.__module__}.{cls.__qualname__}" for cls in net.own_class.__mro__]
-        state = {
-            name: value.cpu().numpy()
-            for name, value in net.module_.state_dict().items()
-            if not is_lazy(value)
-        }
+        state = _numbers(net.module_)
         data = [rows.X.numpy(), rows.y.numpy(), rows.weight.numpy(), rows.domain.numpy()]
         unlabeled = getattr(rows, "unlabeled", None)
         data.append(None if unlabeled is None else unlabeled.numpy())
@@ -112,11 +108,13 @@ class Checkpoint:
 def _by_content(value):
     if not isinstance(value, torch.nn.Module):
         return value
-    state = {
-        name: part.cpu().numpy() for name, part in value.state_dict().items() if not is_lazy(part)
-    }
     kind = type(value)
-    return [f"{kind.__module__}.{kind.__qualname__}", repr(value), state]
+    return [f"{kind.__module__}.{kind.__qualname__}", repr(value), _numbers(value)]
+
+
+def _numbers(module):
+    state = module.state_dict().items()
+    return {name: value.cpu().numpy() for name, value in state if not is_lazy(value)}
 
 
 def _not_pickled(error):

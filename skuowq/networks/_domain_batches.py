@@ -44,7 +44,7 @@ class WeightedRows:
         """Some of the rows."""
         weights = self.source_weights[1:].tolist()
         X, y, own_weight = self.X[chosen], self.y[chosen], self.own_weight[chosen]
-        return WeightedRows(X, y, own_weight, self.domain[chosen], weights, self.epoch_rows)
+        return type(self)(X, y, own_weight, self.domain[chosen], weights, self.epoch_rows)
 
     def __len__(self):
         return len(self.y)
@@ -92,7 +92,7 @@ class DomainBatches:
         # What a row of a batch stands for, in rows, over the weight of all.
         scale = torch.full((size,), n / (n_ours * total))
         scale[n_ours:] = len(theirs) / (max(size - n_ours, 1) * total)
-        parts = [self._cycle(ours, n_ours), self._cycle(theirs, size - n_ours)]
+        parts = [cycle(ours, n_ours, len(self)), cycle(theirs, size - n_ours, len(self))]
         chosen = torch.cat(parts, dim=1)
         # All processes draw the same batches, as they have the same seed; each takes its part.
         mine = slice(self.process % size, None, self.n_processes)
@@ -103,9 +103,10 @@ class DomainBatches:
             y.row_weight = row_weight
             yield self.rows.X[rows], y
 
-    def _cycle(self, rows, size):
-        """For every batch, `size` of the rows: in random order, again and again."""
-        needed = len(self) * size
-        passes = [rows[torch.randperm(len(rows))] for _ in range(-(-needed // max(len(rows), 1)))]
-        order = torch.cat(passes) if passes else rows
-        return order[:needed].reshape(len(self), size)
+
+def cycle(rows, size, n_batches):
+    """For every batch, `size` of the rows: in random order, again and again."""
+    needed = n_batches * size
+    passes = [rows[torch.randperm(len(rows))] for _ in range(-(-needed // max(len(rows), 1)))]
+    order = torch.cat(passes) if passes else rows
+    return order[:needed].reshape(n_batches, size)

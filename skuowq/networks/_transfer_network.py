@@ -190,8 +190,7 @@ class TransferNetwork(nn.Module):
                 labelled, unlabeled, theirs, y_target, y_source, parts, row_weight, adversary
             )
         if self.online > 0:
-            odds = self._odds(theirs, y_source, parts)
-            row_weight = row_weight * (self.online * odds + (1 - self.online))
+            row_weight = row_weight * self._gate(theirs, y_source, parts.source)
         total = total + (row_weight * losses[n:]).mean()
         batch = Batch(theirs, unlabeled, X[begin:], y_source, strength)
         return total + self.alignment(self, batch), logits
@@ -217,13 +216,9 @@ class TransferNetwork(nn.Module):
 
     def _discrimination(self, ours, y_ours, theirs, y_theirs, parts, row_weight, strength):
         y_is_known = y_ours is not None
-        if not y_is_known:
-            y_ours = y_theirs = torch.tensor(self.sizes.n_classes, device=ours.device)
-            y_ours, y_theirs = y_ours.expand(len(ours)), y_theirs.expand(len(theirs))
         # In one pass: layers that normalise a batch must not normalise each domain for itself.
-        log_odds = self._log_odds(
-            reverse(torch.cat([ours, theirs]), strength), torch.cat([y_ours, y_theirs])
-        )
+        y = torch.cat([y_ours, y_theirs]) if y_is_known else None
+        log_odds = self._log_odds(reverse(torch.cat([ours, theirs]), strength), y)
         shared = log_odds.shape[1] == 1
         log_odds = log_odds.expand(-1, self.sizes.n_sources)
         log_odds, of_source = log_odds[: len(ours)], log_odds[len(ours) :]
@@ -235,7 +230,7 @@ class TransferNetwork(nn.Module):
             # Each source against the target in the sizes that they have.
             columns = parts.size_ratio * (columns if shared else (columns > 0).to(log_odds))
         of_target = F.softplus(-log_odds) @ columns
-        of_source = F.softplus(self._own_column(of_source, parts))
+        of_source = F.softplus(self._own_column(of_source, parts.source))
         return (ours_play * of_target).mean() + (row_weight * plays[n:] * of_source).mean()
 
     def _log_odds(self, features, y):
@@ -252,26 +247,22 @@ class TransferNetwork(nn.Module):
             )
         return log_odds
 
-    def _own_column(self, log_odds, parts):
-        return log_odds.gather(1, parts.source[:, None].to(log_odds.device))[:, 0]
+    def _own_column(self, log_odds, source):
+        return log_odds.gather(1, source[:, None].to(log_odds.device))[:, 0]
 
-    def _odds(self, theirs, y_source, parts):
+    def _gate(self, theirs, y_source, source):
+        """The online gate's weights of source rows, without gradient."""
         with torch.no_grad():
             log_odds = self._log_odds(theirs, y_source if self.gate_labels else None)
             log_odds = log_odds.expand(-1, self.sizes.n_sources)
-            return self._own_column(log_odds, parts).exp().clamp(_LEAST_ODDS, self.clip)
+            odds = self._own_column(log_odds, source).exp().clamp(_LEAST_ODDS, self.clip)
+        return self.online * odds + (1 - self.online)
 
     def odds(self, X, y, source):
         """The online gate's weights of the rows of one source."""
-        parts = _OfOneSource(torch.full((len(y),), source, device=y.device))
         with torch.no_grad():
             features = self.alignment.source_features(self)(X)
-        return self.online * self._odds(features, y, parts) + (1 - self.online)
-
-
-@dataclass(frozen=True)
-class _OfOneSource:
-    source: torch.Tensor
+        return self._gate(features, y, torch.full((len(y),), source, device=y.device))
 
 
 def _module(name, given):

@@ -7,6 +7,7 @@ are 0. So all here is cross-fitted: no source row is judged by a model that has 
 """
 
 from numbers import Integral, Real
+from operator import itemgetter
 
 import numpy as np
 from scipy import sparse
@@ -189,11 +190,8 @@ class SourceGate:
         own, model = self._plausibility(X, y, weight)
         theirs = np.column_stack([own, _log_probability(self.model, X, y)])
         ours = np.column_stack([_log_probability(model, self.X, self.y), self.own])
-        features = np.vstack([theirs, ours])
-        spread = features.std(axis=0)
-        features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-        is_target, balance = _domain_labels(weight, self.weight)
-        fitted = LogisticRegression().fit(features, is_target, sample_weight=balance)
+        domains = _domain_labels(weight, self.weight)
+        fitted, features = _on_few_columns(np.vstack([theirs, ours]), *domains)
         return fitted.decision_function(features[len(y) :])
 
     def _odds_of_rows(self, X, y, weight):
@@ -207,10 +205,11 @@ class SourceGate:
         is_target, balance = _domain_labels(weight, self.weight)
         folds = folds_of(is_target, self.n_folds, self.seed)
         if linear:
-            return min(
-                (self._held_out(LogisticRegression(C=C), features, is_target, balance, folds))
+            found = [
+                self._held_out(LogisticRegression(C=C), features, is_target, balance, folds)
                 for C in _PENALTIES
-            )[1][len(y) :]
+            ]
+            return min(found, key=itemgetter(0))[1][len(y) :]
         model = kind
         if kind == "boosted":
             # Few leaves: a tree finds twenty target rows by heart.
@@ -231,7 +230,7 @@ class SourceGate:
             p = fold.predict_proba(features[held])
             log_odds[held] = np.log(np.maximum(p[:, 1], 1e-12) / np.maximum(p[:, 0], 1e-12))
         loss = np.average(np.logaddexp(0, np.where(is_target, -1, 1) * log_odds), weights=balance)
-        return _Scored((loss, log_odds))
+        return loss, log_odds
 
     def _indicators(self, X, y):
         return _stack_columns([X, np.eye(self.n_classes)[y]]) if self.labels else X
@@ -247,25 +246,23 @@ class SourceGate:
         return _stack_columns([X, indicators, *parts])
 
 
-class _Scored(tuple):
-    """A loss and what comes with it, in the order of the losses."""
-
-    def __lt__(self, other):
-        return self[0] < other[0]
-
-
 def _calibrated(log_odds, is_target, balance):
     """Held-out log odds scaled to be the log odds that they are found to have; never turned round.
 
     Trees that know the few target rows by heart are sure that no row which they have not seen is
     the target's, and held-out target rows tell.
     """
-    spread = log_odds.std()
-    column = ((log_odds - log_odds.mean()) / (spread if spread > 0 else 1.0))[:, None]
-    fitted = LogisticRegression().fit(column, is_target, sample_weight=balance)
+    fitted, column = _on_few_columns(log_odds[:, None], is_target, balance)
     if fitted.coef_[0, 0] < 0:
         return np.zeros(len(log_odds))
     return fitted.decision_function(column)
+
+
+def _on_few_columns(features, is_target, balance):
+    """A logistic regression of the domain on a few columns, standardised, and these."""
+    spread = features.std(axis=0)
+    features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return LogisticRegression().fit(features, is_target, sample_weight=balance), features
 
 
 def _softmax(X, y, weight):

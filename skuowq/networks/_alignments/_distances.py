@@ -8,29 +8,33 @@ from ._alignment import Alignment
 _BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 
 
-class KernelAlignment(Alignment):
+class DistanceAlignment(Alignment):
+    """A distance of source and target features, which the features make small."""
+
+    def forward(self, network, batch):
+        if not self.matches or len(batch.source) < 2 or len(batch.unlabeled) < 2:
+            return super().forward(network, batch)
+        return batch.strength * self.distance(batch.source, batch.unlabeled)
+
+
+class KernelAlignment(DistanceAlignment):
     """DAN: Long et al., "Learning transferable features with deep adaptation networks", ICML 2015.
 
     The squared maximum mean discrepancy of source and target features, under the mean of five
     Gaussian kernels.
     """
 
-    def forward(self, network, batch):
-        if not self.matches or len(batch.source) < 2 or len(batch.unlabeled) < 2:
-            return super().forward(network, batch)
-        return batch.strength * squared_mmd(batch.source, batch.unlabeled)
+    def distance(self, first, second):
+        return squared_mmd(first, second)
 
 
-class CorrelationAlignment(Alignment):
+class CorrelationAlignment(DistanceAlignment):
     """Deep CORAL: Sun and Saenko, ECCV 2016 workshops. The squared distance of the covariances,
     over ``4 d^2`` for ``d`` features."""
 
-    def forward(self, network, batch):
-        if not self.matches or len(batch.source) < 2 or len(batch.unlabeled) < 2:
-            return super().forward(network, batch)
-        difference = torch.cov(batch.source.T) - torch.cov(batch.unlabeled.T)
-        n_features = batch.source.shape[1]
-        return batch.strength * (difference**2).sum() / (4 * n_features**2)
+    def distance(self, first, second):
+        difference = torch.cov(first.T) - torch.cov(second.T)
+        return (difference**2).sum() / (4 * first.shape[1] ** 2)
 
 
 def squared_mmd(first, second):

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter, validate_data
 
 from ._gated_fit import GatedFit
+from ._opinion_pool import pool
 from ._utils._base_estimator import (
     NETWORK_CHECKS,
     AnyClassifierMixin,
@@ -34,6 +35,13 @@ from ._utils._sklearn import (
 from ._utils._sources import as_sources
 
 METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
+_OF_NETWORKS = (
+    "net_",
+    "target_net_",
+    "pool_exponents_",
+    "discriminator_",
+    "history_",
+)
 _GATES = ("plausibility", "interactions", "boosted", "online")
 
 
@@ -75,8 +83,10 @@ class DiscriminatorGateClassifier(
         Factor of each source's mean loss: at 1, the paper's, all sources together weigh as much as
         the target, and as many times as much at other values. "cv" asks rows of the target that are
         held out, and takes the mean of several factors, 0 and doing without the gate among them,
-        by the evidence for each. For networks that takes ten trainings, and three more for each of
-        several sources; pass 1.0 for one training. With fewer than three labelled rows it is 1.
+        by the evidence for each. A network that uses a source uses it at 1, and its predictions
+        are pooled with those of a network of the target alone; that takes eleven trainings, and
+        three more for each of several sources: pass 1.0 for one training. With fewer than three
+        labelled rows it is 1.
         An estimator that weighs sources itself takes "cv" only.
     estimator : classifier, default=None
         For ``method=None``: any classifier whose ``fit`` takes ``sample_weight``; None is
@@ -145,6 +155,10 @@ class DiscriminatorGateClassifier(
         With ``method=None``.
     net_ : skorch.NeuralNetClassifier
         With a method: the trained network.
+    target_net_ : skorch.NeuralNetClassifier or None
+        With a method and "cv": the network of the target alone, which predictions are pooled with.
+    pool_exponents_ : ndarray of shape (2,) or None
+        Exponents of the two networks' probabilities in the pool, at most 1 in sum.
     discriminator_ : torch Module or None
         Its discriminator.
     history_ : skorch.history.History
@@ -343,11 +357,12 @@ class DiscriminatorGateClassifier(
         )
         fit = GatedFit(self, target, domains, classes, X_unlabeled, sources)
         trust = fit.trust()
+        alone = None if trust.exponents is None else fit.target_model()
         model = fit.model(trust)
         self._take_columns(checked)
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
-        self._keep(model, trust, fit, sources)
+        self._keep(model, alone, trust, fit, sources)
         if self.method == "adda" and domains and not model.module_.alignment.apart:
             warnings.warn(
                 f"adda aligns nothing before half of its epochs, and training ended after "
@@ -390,14 +405,16 @@ class DiscriminatorGateClassifier(
         """Whether the estimator takes sources, and so decides about trust."""
         return self.estimator is not None and has_fit_parameter(self.estimator, "sources")
 
-    def _keep(self, model, trust, fit, sources):
-        for name in ("estimator_", "net_", "discriminator_", "history_"):
+    def _keep(self, model, alone, trust, fit, sources):
+        for name in ("estimator_", *_OF_NETWORKS):
             if hasattr(self, name):
                 delattr(self, name)
         if self.method is None:
             self.estimator_ = model
         else:
-            self.net_ = model
+            self.net_, self.target_net_ = model, alone
+            self.pool_exponents_ = trust.exponents
+            self._target_classes = np.unique(fit.target.y)
             self.discriminator_ = model.module_.discriminator
             self.history_ = model.history
         self.trust_ = trust.factors
@@ -451,7 +468,11 @@ class DiscriminatorGateClassifier(
             return aligned_columns(found, self.estimator_.classes_, self.classes_)
         from .networks import predict_proba
 
-        return predict_proba(self.net_, X)
+        found = predict_proba(self.net_, X)
+        if self.target_net_ is None:
+            return found
+        alone = predict_proba(self.target_net_, X)
+        return pool(self.pool_exponents_, found, alone, self._target_classes)
 
     def transform(self, X):
         """The network's features.

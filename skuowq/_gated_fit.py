@@ -118,6 +118,7 @@ class GatedFit:
             n_sources,
             self._grid(),
             gate=self.gated,
+            pool=not light,
             n_folds=_N_FOLDS if light else _N_NETWORK_FOLDS,
             # Threads share the odds of a fold; networks have random states of their own process.
             parallel=Parallel(clf.n_jobs, prefer="threads" if light else "processes"),
@@ -126,7 +127,8 @@ class GatedFit:
         if clf.verbose:
             print(
                 f"[gate] trust {np.array2string(found.factors, precision=3, threshold=8)}, "
-                f"{found.gate_share:.0%} of it by the gate",
+                f"{found.gate_share:.0%} of it by the gate"
+                + ("" if light else f", exponents of the pool {found.exponents.round(2)}"),
                 flush=True,
             )
         return found
@@ -159,6 +161,11 @@ class GatedFit:
         """The final model, on all rows."""
         self.odds = self._row_odds(np.arange(len(self.target.y)), trust.gate_share)
         return self._train(self.target, self.odds, trust.factors, trust.gate_share, quiet=False)
+
+    def target_model(self):
+        """The network of the target alone, for the pool."""
+        ones = [np.ones(len(domain.y)) for domain in self.domains]
+        return self._train(self.target, ones, np.zeros(len(self.domains)), 0.0, quiet=True)
 
     def row_weights(self, model, trust):
         """Weights of all rows that the sources were given with, and what these are worth."""

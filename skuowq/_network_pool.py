@@ -1,27 +1,13 @@
-"""Two networks pooled: one tuned from the sources, one of the target alone.
-
-A network that has separated its few target rows is far too sure of itself, and one that starts at
-what the sources taught may be worse off for it. Which of it is the case, and how much, rows of the
-target that were held out tell: they decide the exponents of
-
-    p(c) ~ p_tuned(c)^a  p_alone(c)^b,
-
-a temperature and a share in one. They add up to at most 1: the pool is never surer than the surer
-network, for few held-out rows that happen to be easy are no reason to be.
-"""
+"""A network tuned from the sources, pooled with one of the target alone."""
 
 from hashlib import blake2b
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import log_softmax
+
+from ._opinion_pool import as_opinions, pool, pool_exponents
 
 # For two exponents. Every half that is held out costs two trainings.
 _ENOUGH_ROWS = 100
-# Before any row is held out: the tuned network as it is, worth less than one row.
-_PRIOR = np.array([1.0, 0.0])
-# Probability 0 in single precision.
-_SMALLEST = np.finfo(np.float32).tiny
 
 
 class NetworkPool:
@@ -54,9 +40,9 @@ class NetworkPool:
                 predict_proba(train(kept), target.X[rows])[:, self.classes]
                 for train in (tuned, alone)
             ]
-            parts.append(_logarithm(p))
+            parts.append(as_opinions(p))
         rows = np.concatenate(judged)
-        self.exponents = _exponents(
+        self.exponents = pool_exponents(
             np.concatenate(parts, axis=1), labels[rows], target.sample_weight[rows]
         )
         self.net = alone(everything)
@@ -77,11 +63,8 @@ class NetworkPool:
         """
         from .networks import predict_proba
 
-        pooled, ours = probabilities.copy(), probabilities[:, self.classes]
-        parts = _logarithm([ours, predict_proba(self.net, X)[:, self.classes]])
-        shares = np.exp(log_softmax(np.tensordot(self.exponents, parts, 1), axis=1))
-        pooled[:, self.classes] = shares * ours.sum(axis=1, keepdims=True)
-        return pooled
+        alone = predict_proba(self.net, X)
+        return pool(self.exponents, probabilities, alone, self.classes)
 
 
 def halves(target):
@@ -112,26 +95,3 @@ def halves(target):
     half = np.array([place[row] % 2 for row in rows])
     first, second = (np.flatnonzero(several[target.y] & (half == k)) for k in (0, 1))
     return [first] if len(first) >= _ENOUGH_ROWS else [first, second]
-
-
-def _logarithm(probabilities):
-    return np.log(np.maximum(probabilities, _SMALLEST))
-
-
-def _exponents(log_probabilities, labels, weight):
-    """Of largest likelihood of the held-out rows, up to 1 in sum; a convex problem."""
-    rows = np.arange(len(labels))
-
-    def objective(exponents):
-        log_pooled = log_softmax(np.tensordot(exponents, log_probabilities, 1), axis=1)
-        residuals = np.exp(log_pooled)
-        residuals[rows, labels] -= 1
-        slope = np.einsum("krc,rc,r->k", log_probabilities, residuals, weight)
-        away = exponents - _PRIOR
-        return away @ away / 2 - weight @ log_pooled[rows, labels], away + slope
-
-    at_most_one = {"type": "ineq", "fun": lambda a: 1 - a.sum(), "jac": lambda a: -np.ones(2)}
-    found = minimize(
-        objective, _PRIOR, jac=True, method="SLSQP", bounds=[(0, 1)] * 2, constraints=at_most_one
-    )
-    return np.clip(found.x, 0, 1)

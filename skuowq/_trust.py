@@ -3,6 +3,9 @@
 Sixty rows cannot tell the best of a few candidates for sure, and to pick one is to be far off now
 and then. So candidates are averaged by their evidence: the row weights that are trained with are
 the mean of theirs. Only half of the evidence is believed, as the same few rows are all of it.
+
+Predictions can be averaged instead, in the same proportion for all rows: a model with the sources
+is then pooled with one of the target alone.
 """
 
 import warnings
@@ -14,6 +17,7 @@ from joblib import delayed
 from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 
+from ._opinion_pool import as_opinions, pool_exponents
 from ._utils._folds import folds_of
 
 # A label's probability counts for no less: one row must not decide.
@@ -32,19 +36,23 @@ class Trust:
         Of the factors, what goes to rows as the gate weighs them; the rest goes to all alike.
     losses : dict of (float, bool) to float
         Held-out log loss of every common factor, with the gate and without.
+    exponents : ndarray of shape (2,) or None
+        With ``pool``: of the model with these factors, and of the model of the target alone.
     """
 
     factors: np.ndarray
     gate_share: float
     losses: dict
+    exponents: np.ndarray | None = None
 
 
-def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, parallel, seed):
+def choose_trust(fit, target, n_sources, grid, *, gate, pool, n_folds, parallel, seed):
     """Find the sources' factors, and how much to gate, by cross-validation on the target's rows.
 
     First one factor for all sources, the mean of those in a grid by their evidence; then each
     source in turn keeps it, or is shut off or used in full where the held-out loss of the best
-    candidate falls by more than its standard error.
+    candidate falls by more than its standard error. With `pool`, factor 0 takes no part in the
+    mean, but in the predictions.
 
     Parameters
     ----------
@@ -57,6 +65,8 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, parallel, seed)
         Factors to try. Without 0 among them sources are not looked at one by one.
     gate : bool
         Whether there is a gate to use. Not to use it is tried as well.
+    pool : bool
+        Whether predictions will be pooled with those of factor 0, which is in the grid.
     n_folds, seed : int
     parallel : joblib.Parallel
 
@@ -66,16 +76,20 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, parallel, seed)
     """
     folds = folds_of(target.y, n_folds, seed) if len(target.y) > 2 else []
 
-    def losses(factors, gated):
-        """Held-out log loss of every row of the target."""
+    def held_out(factors, gated):
+        """Probabilities of every row of the target, by models that have not seen it."""
         parts = parallel(
-            delayed(_fold_losses)(fit, target, rows, held, factors, float(gated))
+            delayed(_fold_probabilities)(fit, target, rows, held, factors, float(gated))
             for rows, held in folds
         )
-        found = np.empty(len(target.y))
+        found = np.empty((len(target.y), parts[0].shape[1]))
         for (_, held), part in zip(folds, parts, strict=True):
             found[held] = part
         return found
+
+    def losses(probabilities):
+        ours = probabilities[np.arange(len(target.y)), target.y]
+        return -np.log(np.maximum(ours, _LEAST_PROBABILITY))
 
     weight = target.sample_weight
 
@@ -88,35 +102,43 @@ def choose_trust(fit, target, n_sources, grid, *, gate, n_folds, parallel, seed)
     if gate:
         # Without the gate only in full: it is there for sources that need none.
         candidates += [(c, False) for c in grid if c >= 1]
-    tried = {key: losses(np.full(n_sources, key[0]), key[1]) for key in candidates}
-    means = {key: mean(found) for key, found in tried.items()}
-    evidence = -_BELIEVED * weight.sum() * np.array(list(means.values()))
-    belief = dict(zip(means, softmax(evidence), strict=True))
+    tried = {key: held_out(np.full(n_sources, key[0]), key[1]) for key in candidates}
+    means = {key: mean(losses(found)) for key, found in tried.items()}
+    with_sources = {key: loss for key, loss in means.items() if key[0] > 0 or not pool}
+    evidence = -_BELIEVED * weight.sum() * np.array(list(with_sources.values()))
+    belief = dict(zip(with_sources, softmax(evidence), strict=True))
     average = sum(p * factor for (factor, _), p in belief.items())
     by_gate = sum(p * factor for (factor, gated), p in belief.items() if gated)
     gate_share = by_gate / average if average > 0 else float(gate)
     factors = np.full(n_sources, average)
+    common, gated = min(with_sources, key=with_sources.get)
+    best = tried[common, gated]
     if n_sources > 1 and 0.0 in grid:
-        common, gated = min(means, key=means.get)
-        tested, best = np.full(n_sources, common), tried[common, gated]
+        tested = np.full(n_sources, common)
         for source, factor in product(range(n_sources), (0.0, max(1.0, common))):
-            if factor == tested[source]:
-                continue
             changed = tested.copy()
             changed[source] = factor
-            found = losses(changed, gated)
-            if mean(best - found) > _standard_error(best - found, weight):
+            # The target alone is in the pool already.
+            if factor == tested[source] or (pool and not changed.any()):
+                continue
+            found = held_out(changed, gated)
+            gain = losses(best) - losses(found)
+            if mean(gain) > _standard_error(gain, weight):
                 tested, best = changed, found
                 factors[source] = factor
-    return Trust(factors, gate_share, means)
+    if not pool:
+        return Trust(factors, gate_share, means)
+    several = np.bincount(target.y)[target.y] > 1  # Nobody could have learned the others.
+    seen, labels = np.unique(target.y, return_inverse=True)
+    opinions = as_opinions([part[several][:, seen] for part in (best, tried[0.0, gate])])
+    exponents = pool_exponents(opinions, labels[several], weight[several])
+    return Trust(factors, gate_share, means, exponents)
 
 
-def _fold_losses(fit, target, rows, held, factors, gate_share):
+def _fold_probabilities(fit, target, rows, held, factors, gate_share):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # The final fit says it once.
-        model = fit(rows, factors, gate_share)
-    probability = model(held)[np.arange(len(held)), target.y[held]]
-    return -np.log(np.maximum(probability, _LEAST_PROBABILITY))
+        return fit(rows, factors, gate_share)(held)
 
 
 def _standard_error(values, weight):

@@ -8,7 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 
 from skuowq import UOWQClassifier
-from skuowq._network_pool import _exponents, halves
+from skuowq._network_pool import halves
+from skuowq._opinion_pool import pool_exponents
 from skuowq._utils._domains import Domain
 from skuowq.datasets import make_classification_tasks
 from skuowq.networks import predict_proba
@@ -64,15 +65,15 @@ def test_exponents_find_the_better_network_and_its_temperature():
     other, weight = rng.normal(size=(2000, 4)), np.ones(2000)
     for sure in (1.0, 3.0):
         one = log_softmax(sure * logits, axis=1)
-        found = _exponents(np.array([one, log_softmax(other, axis=1)]), labels, weight)
+        found = pool_exponents(np.array([one, log_softmax(other, axis=1)]), labels, weight)
         assert_allclose(found, [1 / sure, 0], atol=0.07)
-        found = _exponents(np.array([log_softmax(other, axis=1), one]), labels, weight)
+        found = pool_exponents(np.array([log_softmax(other, axis=1), one]), labels, weight)
         assert_allclose(found, [0, 1 / sure], atol=0.07)
     # Never surer than the networks.
     timid = np.array([log_softmax(0.3 * logits, axis=1), log_softmax(0.2 * logits, axis=1)])
-    assert _exponents(timid, labels, weight).sum() <= 1 + 1e-6
+    assert pool_exponents(timid, labels, weight).sum() <= 1 + 1e-6
     # Without evidence the tuned network is as it is.
-    assert_allclose(_exponents(timid[:, :0], labels[:0], weight[:0]), [1, 0])
+    assert_allclose(pool_exponents(timid[:, :0], labels[:0], weight[:0]), [1, 0])
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,9 @@
 
 from . import datasets, fisher, metrics, plotting, theory, transport, weights
 from ._discriminator_gate import DiscriminatorGateClassifier
+from ._jtln import JTLNClassifier
 from ._multi_task import MultiTaskUOWQClassifier
+from ._ot3l import OT3LClassifier
 from ._uowq import UOWQClassifier
 from ._utils._sources import Sources
 from .pipeline import TransferPipeline, make_transfer_pipeline
@@ -11,7 +13,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DiscriminatorGateClassifier",
+    "JTLNClassifier",
     "MultiTaskUOWQClassifier",
+    "OT3LClassifier",
     "Sources",
     "TransferPipeline",
     "UOWQClassifier",

@@ -25,6 +25,7 @@ from ._utils._base_estimator import (
     sample_weight_name,
 )
 from ._utils._bind_sources import BindSourcesMixin
+from ._utils._checks import check_hidden_layer_sizes
 from ._utils._domains import check_domains, check_unlabeled, is_frame
 from ._utils._sklearn import (
     HasMethods,
@@ -388,12 +389,7 @@ class DiscriminatorGateClassifier(
             )
         else:
             self._check_checkpoint()
-        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
-        if sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes.min() < 1:
-            raise ValueError(
-                f"hidden_layer_sizes is {self.hidden_layer_sizes!r}: pass integers of at least 1, "
-                "such as (64, 64)"
-            )
+        check_hidden_layer_sizes(self.hidden_layer_sizes)
         if hasattr(self.gate, "fit"):
             sample_weight_name(self.gate)  # Its rows are weighed, to make the domains alike.
         if self._weighs_sources() and not isinstance(self.trust, str):

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from ._trust import Trust, choose_trust
 from ._utils._base_estimator import aligned_columns, sample_weight_name
+from ._utils._checks import check_hidden_layer_sizes
 from ._utils._domains import concatenate_rows, take_rows
 from ._utils._sklearn import _safe_indexing, _set_random_states
 from ._utils._softmax_features import make_design
@@ -281,20 +282,17 @@ class GatedFit:
         )
 
     def _net(self, online):
-        import torch
-        from skorch import NeuralNetClassifier
-
-        from .networks import TransferNetwork
+        from .networks import TransferNetwork, make_net
 
         clf = self.clf
-        module = {
+        options = {
             "method": clf.method,
             "features": clf.module,
             "discriminator": clf.discriminator,
             "sample": self.target.X[:2],
             "n_classes": len(self.classes),
             "n_sources": max(len(self.domains), 1),
-            "hidden_layer_sizes": tuple(int(size) for size in clf.hidden_layer_sizes),
+            "hidden_layer_sizes": check_hidden_layer_sizes(clf.hidden_layer_sizes),
             "discriminator_size": clf.discriminator_size,
             "label_conditioning": clf.label_conditioning,
             "gate_labels": clf.gate_labels,
@@ -303,18 +301,7 @@ class GatedFit:
             "clip": clf.clip,
             "alignment_weight": clf.alignment_weight,
         }
-        return NeuralNetClassifier(
-            TransferNetwork,
-            criterion=torch.nn.CrossEntropyLoss,
-            optimizer=clf.optimizer or torch.optim.Adam,
-            lr=clf.lr,
-            max_epochs=clf.max_epochs,
-            batch_size=clf.batch_size,
-            train_split=clf.train_split,
-            callbacks=clf.callbacks,
-            device=clf.device,
-            **{f"module__{name}": value for name, value in module.items()},
-        )
+        return make_net(clf, TransferNetwork, options)
 
 
 def effective_size(weights, counts):

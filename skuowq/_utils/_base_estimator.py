@@ -79,18 +79,8 @@ def array_checks(estimator):
     }
 
 
-class AnyClassifierMixin:
-    """An estimator around `estimator`, any classifier, a logistic regression where it is None."""
-
-    def _base_estimator(self):
-        return LogisticRegression() if self.estimator is None else self.estimator
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        base = get_tags(self._base_estimator()).input_tags
-        tags.input_tags.sparse = base.sparse
-        tags.input_tags.allow_nan = base.allow_nan
-        return tags
+class CarefulFitMixin:
+    """What a ``fit`` checks, and what it takes over when all of it went well."""
 
     def _take_columns(self, checked):
         """What a check of X learnt on a copy of this estimator; a fit that fails learns nothing."""
@@ -106,6 +96,20 @@ class AnyClassifierMixin:
                 f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
                 "integer only: pass random_state=0, say"
             )
+
+
+class AnyClassifierMixin(CarefulFitMixin):
+    """An estimator around `estimator`, any classifier, a logistic regression where it is None."""
+
+    def _base_estimator(self):
+        return LogisticRegression() if self.estimator is None else self.estimator
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        base = get_tags(self._base_estimator()).input_tags
+        tags.input_tags.sparse = base.sparse
+        tags.input_tags.allow_nan = base.allow_nan
+        return tags
 
 
 def aligned_columns(columns, known, classes, fill=0.0):

@@ -1,4 +1,4 @@
-"""Checks of sizes and discrepancies, shared by the functions on arrays."""
+"""Checks of sizes and discrepancies that several modules share."""
 
 import numpy as np
 
@@ -51,3 +51,13 @@ def check_discrepancy(discrepancy, n_sources, name="discrepancy"):
             f"{smallest:.3g}. Project it onto the cone, or pass its diagonal alone."
         )
     return G
+
+
+def check_hidden_layer_sizes(sizes):
+    """Tuple of integers, at least 1."""
+    given = np.atleast_1d(np.asarray(sizes))
+    if given.size == 0 or given.dtype.kind not in "iu" or given.min() < 1:
+        raise ValueError(
+            f"hidden_layer_sizes is {sizes!r}: pass integers of at least 1, such as (64, 64)"
+        )
+    return tuple(given.tolist())

@@ -60,6 +60,48 @@ def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check
     sources : list of Domain
     classes_ : ndarray of shape (n_classes,)
     """
+    raw, labels = _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check)
+    classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
+    if sources is not None and len(classes_) < 2:
+        raise ValueError(
+            f"The target has the single class {classes_.tolist()[0]!r}, and classes='target' "
+            "leaves the sources' others out: pass classes='union'."
+        )
+    domains = []
+    for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
+        kept = np.isin(y_i, classes_)
+        if not kept.all():
+            rows = np.flatnonzero(kept)
+            X_i, y_i, weight_i = _safe_indexing(X_i, rows), y_i[rows], weight_i[rows]
+        if label != "the target" and len(np.unique(y_i)) < 2:
+            raise ValueError(_one_class_message(label, y_i, classes))
+        domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i))
+    return domains[0], domains[1:], classes_
+
+
+def check_separate_domains(estimator, X, y, sample_weight, sources, *, check):
+    """As `check_domains`, for sources whose labels are their own.
+
+    Returns
+    -------
+    target : Domain
+    sources : list of Domain
+    classes : list of ndarray
+        Of the target and of every source; `y` of a domain holds indices into its own.
+    """
+    raw, labels = _check_rows(estimator, X, y, sample_weight, sources, False, check)
+    domains, classes = [], []
+    for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
+        own, indices = np.unique(y_i, return_inverse=True)
+        if len(own) < 2 and (label != "the target" or sources is not None):
+            raise ValueError(_one_class_message(label, y_i, "union"))
+        domains.append(Domain(X_i, indices, weight_i))
+        classes.append(own)
+    return domains[0], domains[1:], classes
+
+
+def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check):
+    """Rows, labels and weights of the target and every source, and what messages call these."""
     columns = list(X.columns) if is_frame(X) else None
     allow_nan = check["ensure_all_finite"] == "allow-nan"
     if keep_frames:
@@ -89,22 +131,7 @@ def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check
         weight_i = np.ones(len(y_i)) if weight_i is None else weight_i
         raw.append(_drop_zero_weight(X_i, y_i, weight_i))
     _check_target_classes(raw[0][1], sources)
-    classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
-    if sources is not None and len(classes_) < 2:
-        raise ValueError(
-            f"The target has the single class {classes_.tolist()[0]!r}, and classes='target' "
-            "leaves the sources' others out: pass classes='union'."
-        )
-    domains = []
-    for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
-        kept = np.isin(y_i, classes_)
-        if not kept.all():
-            rows = np.flatnonzero(kept)
-            X_i, y_i, weight_i = _safe_indexing(X_i, rows), y_i[rows], weight_i[rows]
-        if label != "the target" and len(np.unique(y_i)) < 2:
-            raise ValueError(_one_class_message(label, y_i, classes))
-        domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i))
-    return domains[0], domains[1:], classes_
+    return raw, labels
 
 
 def check_unlabeled(X_unlabeled, X, n_rows, sources, *, keep_frames, check):

@@ -29,7 +29,7 @@ def train_aligned(
     checkpoint=None,
     final=True,
 ):
-    """Train a copy of a net whose module is a `TransferNetwork`.
+    """Train a copy of a net whose module has a `loss` on batches of target and sources.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ class _AlignedMixin(OwnRowsMixin):
             free = rows.X[: rows.n_target] if rows.unlabeled is None else rows.unlabeled
             device = next(self.module_.parameters()).device
             try:
-                self.module_.alignment.begin_epoch(self.module_, free.to(device), done)
+                self.module_.begin_epoch(free.to(device), done)
             except KeyboardInterrupt:
                 self.interrupted = True
                 raise

@@ -83,6 +83,40 @@ def state_with_head(net, X, outputs, coef, intercept):
     return state
 
 
+def state_with_outputs(net, X, unknown, n_outputs):
+    """The module's state, with outputs that nothing is known of, and others ruled out.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+        Initialised.
+    X : Tensor
+        Some inputs of the network.
+    unknown : ndarray of int
+        Outputs that start with weights of 0 and an average bias.
+    n_outputs : int
+        Outputs from here on are ruled out by their bias, where the head has one.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+    """
+    state = {name: value.clone() for name, value in net.module_.state_dict().items()}
+    name = _head_name(net, X[:2])
+    prefix = f"{name}." if name else ""
+    weight, bias = state[f"{prefix}weight"], state.get(f"{prefix}bias")
+    if len(weight) == 1:
+        return state  # The logit of the second of two classes.
+    known = torch.ones(n_outputs, dtype=torch.bool)
+    known[unknown] = False
+    weight[:n_outputs][~known] = 0.0
+    if bias is not None:
+        usual = bias[:n_outputs][known].mean() if known.any() else 0.0
+        bias[:n_outputs][~known] = usual
+        bias[n_outputs:] = bias[:n_outputs].min() - _RULED_OUT
+    return state
+
+
 def _head_name(net, X):
     """Name of the linear layer run last; its output must be the network's, but for a softmax."""
     module, order = net.module_, []
@@ -107,6 +141,6 @@ def _head_name(net, X):
             return name
     raise ValueError(
         f"{type(module).__name__} does not end in a linear layer, whose inputs would be the "
-        "features that sources are compared on: end it in torch.nn.Linear, or pass "
-        "parameters='all' with discrepancy='plugin'"
+        "features that sources are compared on: end it in torch.nn.Linear (UOWQClassifier also "
+        "takes it with parameters='all' and discrepancy='plugin')"
     )

@@ -35,7 +35,7 @@ def predict_proba(net, X):
 
 
 def predict_features(net, X):
-    """Features of a fitted `TransferNetwork`, in double precision on the CPU.
+    """Features of a fitted net whose module has a part ``features``, in double precision.
 
     Parameters
     ----------
@@ -46,7 +46,23 @@ def predict_features(net, X):
     -------
     features : ndarray of shape (n_rows, n_features)
     """
-    module = deepcopy(net.module_.features).cpu().eval()
+    return module_features(net.module_.features, X)
+
+
+def module_features(module, X):
+    """What a module makes of inputs, in double precision on the CPU.
+
+    Parameters
+    ----------
+    module : Module
+        Not changed.
+    X : ndarray of shape (n_rows, ...)
+
+    Returns
+    -------
+    features : ndarray of shape (n_rows, n_features)
+    """
+    module = deepcopy(module).cpu().eval()
     try:
         return _in_batches(deepcopy(module).double(), X)
     except RuntimeError:  # A module that makes tensors of its own precision takes no other.

@@ -33,6 +33,7 @@ def train(
     rule=None,
     checkpoint=None,
     final=True,
+    frozen=(),
 ):
     """Train a copy of a net.
 
@@ -44,7 +45,7 @@ def train(
         Rows to train on, a `WeightedRows`, for the initialised net.
     methods : type
         Subclass of `OwnRowsMixin`: what the net does in the training that it does not do else.
-    seed, verbose, start, rule, checkpoint, final
+    seed, verbose, start, rule, checkpoint, final, frozen
         As in `train_weighted`.
 
     Returns
@@ -64,7 +65,7 @@ def train(
             file = None
             if checkpoint is not None:
                 numbers = start and {name: value.cpu().numpy() for name, value in start.items()}
-                origin = (numbers, rows.epoch_rows, getattr(rule, "key", None))
+                origin = (numbers, rows.epoch_rows, getattr(rule, "key", None), tuple(frozen))
                 file = Checkpoint(checkpoint, trained, rows, seed, origin)
             saved = None if file is None else file.load()
             if saved is not None:
@@ -73,7 +74,7 @@ def train(
                 if rule is not None:
                     rule.progress = saved["rule"]
                 rows.set_source_weights(saved["source_weights"])
-            trained.prepare(rows, start if saved is None else None, rule, file)
+            trained.prepare(rows, start if saved is None else None, rule, file, frozen)
             if saved is None:
                 trained.partial_fit(rows.X, rows.y)
             elif not saved["finished"]:
@@ -83,6 +84,7 @@ def train(
             if file is not None and not interrupted:
                 trained.save(finished=True)
         finally:
+            trained.thaw()
             trained.__class__ = own_class
             for name in methods.training_attributes:
                 trained.__dict__.pop(name, None)
@@ -141,11 +143,34 @@ def module_inputs(module, X):
 class OwnRowsMixin:
     """Methods of a net that trains on rows of several domains, and its attributes for that time."""
 
-    training_attributes = ("rows", "begin_at", "rule", "file", "own_class", "interrupted", "trains")
+    training_attributes = (
+        "rows",
+        "begin_at",
+        "rule",
+        "file",
+        "frozen",
+        "own_class",
+        "interrupted",
+        "trains",
+    )
+    frozen = ()
 
-    def prepare(self, rows, begin_at, rule, file):
+    def prepare(self, rows, begin_at, rule, file, frozen):
         self.rows, self.begin_at, self.rule, self.file = rows, begin_at, rule, file
-        self.interrupted, self.trains = False, rows
+        self.interrupted, self.trains, self.frozen = False, rows, tuple(frozen)
+
+    def frozen_layers(self):
+        return [self.module_.get_submodule(name) for name in self.frozen]
+
+    def thaw(self):
+        for layer in self.frozen_layers():
+            layer.requires_grad_(True)
+
+    def _set_training(self, training=True):
+        super()._set_training(training)
+        # A frozen layer that normalises batches would learn all the same.
+        for layer in self.frozen_layers():
+            layer.eval()
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         # Here, and not before: callbacks may fit the module's shape to the data as training begins.
@@ -154,8 +179,13 @@ class OwnRowsMixin:
             wrapped = self.module_
             module = wrapped if accelerator is None else accelerator.unwrap_model(wrapped)
             module.load_state_dict(self.begin_at)
-        check_outputs(self, self.rows)
+        for layer in self.frozen_layers():
+            layer.requires_grad_(False)
+        self.check_module()
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
+
+    def check_module(self):
+        """Before the training: refuse what it cannot use."""
 
     def go_on(self, X, y):
         """The epochs that are left, of a training that has begun."""

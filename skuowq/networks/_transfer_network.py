@@ -1,6 +1,5 @@
 """Features, a classifier on them, a discriminator of domains, and what aligns the features."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +8,7 @@ from torch import nn
 
 from ._alignments import ALIGNMENTS
 from ._alignments._alignment import reverse
-from ._training import module_inputs
+from ._features import make_features, make_module
 
 # Odds of the online gate are kept in these bounds.
 _LEAST_ODDS = 1e-4
@@ -114,19 +113,8 @@ class TransferNetwork(nn.Module):
         alignment_weight,
     ):
         super().__init__()
-        n_inputs = sample[0].size
-        self.features = _module("module", features) or _perceptron(n_inputs, hidden_layer_sizes)
-        with torch.no_grad():
-            self.features.eval()
-            produced = self.features(module_inputs(self.features, sample))
-            self.features.train()
-        shape = tuple(getattr(produced, "shape", ()))
-        if len(shape) != 2 or len(produced) != len(sample):
-            raise ValueError(
-                f"module turns {len(sample)} inputs into a {type(produced).__name__} of shape "
-                f"{shape}: it must return a row of features for each"
-            )
-        sizes = Sizes(n_inputs, produced.shape[1], n_classes, n_sources)
+        self.features, n_features = make_features(features, sample, hidden_layer_sizes)
+        sizes = Sizes(sample[0].size, n_features, n_classes, n_sources)
         self.sizes = sizes
         self.classifier = nn.Linear(sizes.n_features, n_classes)
         matches = label_conditioning is not None
@@ -140,7 +128,7 @@ class TransferNetwork(nn.Module):
         self.alignment_weight = alignment_weight
         self.discriminator = None
         if online > 0 or (self.alignment.adversarial and matches):
-            self.discriminator = _module("discriminator", discriminator) or Discriminator(
+            self.discriminator = make_module("discriminator", discriminator) or Discriminator(
                 sizes.n_features, n_classes, n_sources, discriminator_size
             )
 
@@ -151,6 +139,10 @@ class TransferNetwork(nn.Module):
     def reads_inputs(self):
         """The part that decides which dtype inputs have."""
         return self.features
+
+    def begin_epoch(self, X_target, progress):
+        """Before an epoch; `progress` is the share of the training that is done."""
+        self.alignment.begin_epoch(self, X_target, progress)
 
     def loss(self, X, y, parts):
         """The objective on a batch, and the logits of its labelled rows.
@@ -263,23 +255,3 @@ class TransferNetwork(nn.Module):
         with torch.no_grad():
             features = self.alignment.source_features(self)(X)
         return self._gate(features, y, torch.full((len(y),), source, device=y.device))
-
-
-def _module(name, given):
-    """A module of its own from an instance or a class; None from None."""
-    if given is None:
-        return None
-    made = deepcopy(given) if isinstance(given, nn.Module) else given() if callable(given) else None
-    if not isinstance(made, nn.Module):
-        raise ValueError(
-            f"{name} is {given!r}: pass a torch module, or its class where that takes no arguments"
-        )
-    return made
-
-
-def _perceptron(n_inputs, sizes):
-    layers, width = [nn.Flatten()], n_inputs
-    for size in sizes:
-        layers += [nn.Linear(width, size), nn.ReLU()]
-        width = size
-    return nn.Sequential(*layers)

@@ -5,7 +5,7 @@ import torch
 from skorch.classifier import NeuralNetBinaryClassifier
 
 from ._domain_batches import DomainBatches, WeightedRows
-from ._training import OwnRowsMixin, as_inputs, merge_duplicates, train
+from ._training import OwnRowsMixin, as_inputs, check_outputs, merge_duplicates, train
 
 
 def train_weighted(
@@ -21,6 +21,7 @@ def train_weighted(
     rule=None,
     checkpoint=None,
     final=True,
+    frozen=(),
 ):
     """Train a copy of a net on all rows, with a weight for each source.
 
@@ -49,6 +50,8 @@ def train_weighted(
         that is finished is taken as it is.
     final : bool, default=True
         Whether an interrupted training is worth having. If not, the interruption is passed on.
+    frozen : sequence of str, default=()
+        Names of layers that learn nothing.
 
     Returns
     -------
@@ -69,6 +72,7 @@ def train_weighted(
         rule=rule,
         checkpoint=checkpoint,
         final=final,
+        frozen=frozen,
     )
 
 
@@ -87,6 +91,9 @@ def stacked_rows(net, target, sources, source_weights, seed, epoch_rows):
 
 
 class _WeightedRowsMixin(OwnRowsMixin):
+    def check_module(self):
+        check_outputs(self, self.rows)
+
     def get_iterator(self, dataset, training=False):
         if not training:
             return super().get_iterator(dataset, training=training)

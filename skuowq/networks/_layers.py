@@ -1,0 +1,37 @@
+"""The layers of a network in the order in which they run."""
+
+import torch
+from skorch.utils import to_device
+
+
+def layers_in_order(net, X):
+    """Names of the modules that hold parameters themselves, each where it runs last.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+        Initialised.
+    X : Tensor
+        Some inputs.
+
+    Returns
+    -------
+    names : list of str
+    """
+    module, order = net.module_, []
+    handles = [
+        layer.register_forward_hook(lambda _, __, ___, name=name: order.append(name))
+        for name, layer in module.named_modules()
+        if next(layer.parameters(recurse=False), None) is not None
+    ]
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            module(to_device(X, net.device))
+    finally:
+        for handle in handles:
+            handle.remove()
+        module.train(was_training)
+    latest = {name: place for place, name in enumerate(order)}
+    return sorted(latest, key=latest.get)

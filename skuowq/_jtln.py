@@ -47,7 +47,7 @@ class JTLNClassifier(
         Of the perceptron; the last is the number of features.
     source_loss_weight : float, default=1.0
         Factor of the sources' own classification, against 1 for the target's.
-    transport_weight : float, default=0.1
+    transport_weight : float, default=1.0
         Factor of the transport. 0 is plain joint training.
     cost : {"mmd", "gaussian", "exact", "sinkhorn"}, array-like or list of array-like, \
             default="mmd"
@@ -165,7 +165,7 @@ class JTLNClassifier(
         *,
         hidden_layer_sizes=(64, 64),
         source_loss_weight=1.0,
-        transport_weight=0.1,
+        transport_weight=1.0,
         cost="mmd",
         reg=0.1,
         transport_to="predictions",

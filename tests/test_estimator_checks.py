@@ -15,6 +15,8 @@ from sklearn.utils.estimator_checks import (
 
 from skuowq import (
     DiscriminatorGateClassifier,
+    JTLNClassifier,
+    OT3LClassifier,
     TransferPipeline,
     UOWQClassifier,
     make_transfer_pipeline,
@@ -32,6 +34,9 @@ CONSTRUCTIONS = [
     DiscriminatorGateClassifier("gta", gate="online", max_epochs=15, trust=1.0, random_state=0),
     DiscriminatorGateClassifier(method=None),
     DiscriminatorGateClassifier(method=None, estimator=UOWQClassifier(DecisionTreeClassifier())),
+    JTLNClassifier(max_epochs=30, random_state=0),
+    OT3LClassifier(random_state=0),
+    OT3LClassifier(make_net(max_epochs=40), random_state=0),
 ]
 
 
@@ -44,6 +49,8 @@ def test_parameter_validation():
     check_param_validation("UOWQClassifier", UOWQClassifier())
     gate = DiscriminatorGateClassifier()
     check_param_validation("DiscriminatorGateClassifier", gate)
+    check_param_validation("JTLNClassifier", JTLNClassifier())
+    check_param_validation("OT3LClassifier", OT3LClassifier())
 
 
 def failures(estimator):

@@ -8,6 +8,7 @@ from ._make_net import make_net
 from ._predict import module_features, predict_features, predict_proba
 from ._training import as_inputs
 from ._transfer_network import TransferNetwork
+from ._transport_loss import transport_loss
 from ._weighted_training import train_weighted
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "state_with_outputs",
     "train_aligned",
     "train_weighted",
+    "transport_loss",
 ]

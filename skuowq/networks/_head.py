@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from skorch.utils import to_device, to_tensor
 
+from ._training import too_few_outputs
+
 _BATCH = 1024
 # Logits below all others: probabilities under 1e-8.
 _RULED_OUT = 20.0
@@ -105,6 +107,8 @@ def state_with_outputs(net, X, unknown, n_outputs):
     name = _head_name(net, X[:2])
     prefix = f"{name}." if name else ""
     weight, bias = state[f"{prefix}weight"], state.get(f"{prefix}bias")
+    if 1 < len(weight) < n_outputs:
+        raise too_few_outputs(net.module_, len(weight), n_outputs)
     if len(weight) == 1:
         return state  # The logit of the second of two classes.
     known = torch.ones(n_outputs, dtype=torch.bool)

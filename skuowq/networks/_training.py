@@ -277,10 +277,15 @@ def check_outputs(net, rows):
     binary = isinstance(net, NeuralNetBinaryClassifier)
     n_outputs = 2 if binary else output.shape[-1]
     if n_outputs < n_classes:
-        raise ValueError(
-            f"{type(net.module_).__name__} has {n_outputs} outputs, and there are {n_classes} "
-            "classes: give it one output for each class"
-        )
+        raise too_few_outputs(net.module_, n_outputs, n_classes)
+
+
+def too_few_outputs(module, n_outputs, n_classes):
+    """The error of a network without an output for each class."""
+    return ValueError(
+        f"{type(module).__name__} has {n_outputs} outputs, and there are {n_classes} "
+        "classes: give it one output for each class"
+    )
 
 
 def _device(net):

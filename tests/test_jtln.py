@@ -1,0 +1,236 @@
+"""JTLNClassifier as its users see it."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from nets import Stop
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import ValidSplit
+from torch import nn
+
+from skuowq import JTLNClassifier, Sources, make_transfer_pipeline
+from skuowq.transport import class_distances
+
+
+def jtln(**options):
+    options = {"max_epochs": 6, "hidden_layer_sizes": (12, 8), "lr": 0.01} | options
+    return JTLNClassifier(random_state=0, **options)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Two classes of a target, sources of three and four classes along the same axis."""
+    rng = np.random.RandomState(0)
+
+    def draw(n, n_classes, names=None):
+        y = np.arange(n) % n_classes
+        X = rng.normal(size=(n, 3))
+        X[:, 0] += 3.0 * y * (1 / (n_classes - 1))
+        return X, y if names is None else np.array(names)[y]
+
+    return {
+        "target": draw(30, 2, ["low", "high"]),
+        "test": draw(300, 2, ["low", "high"]),
+        "sources": {"three": draw(120, 3), "four": draw(80, 4)},
+    }
+
+
+def test_sources_with_labels_of_their_own(data):
+    clf = jtln().fit(*data["target"], sources=data["sources"])
+    assert clf.score(*data["test"]) > 0.85
+    assert_array_equal(clf.classes_, ["high", "low"])
+    assert [list(own) for own in clf.source_classes_] == [[0, 1, 2], [0, 1, 2, 3]]
+    assert [cost.shape for cost in clf.transport_cost_] == [(3, 2), (4, 2)]
+    assert max(cost.max() for cost in clf.transport_cost_) == 1
+    p = clf.predict_proba(data["test"][0])
+    assert p.shape == (300, 2)
+    assert_allclose(p.sum(axis=1), 1)
+    assert clf.transform(data["test"][0]).shape == (300, 8)
+    assert len(clf.history_) == 6
+    assert clf.source_names_ == ["three", "four"]
+    again = clone(clf).fit(*data["target"], sources=data["sources"])
+    assert_array_equal(again.predict_proba(data["test"][0]), p)
+    copy = pickle.loads(pickle.dumps(clf))
+    assert_array_equal(copy.predict_proba(data["test"][0]), p)
+
+
+def test_costs_are_distances_on_the_inputs_or_the_features_given(data):
+    X, y = data["target"]
+    three = data["sources"]["three"]
+    for method in ("mmd", "gaussian", "exact"):
+        clf = jtln(cost=method, max_epochs=1).fit(X, y, sources=[three])
+        expected = np.maximum(class_distances(*three, X, y, method), 0)
+        assert_allclose(clf.transport_cost_[0], expected / expected.max())
+    module = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+    clf = jtln(module=module, max_epochs=1).fit(X, y, sources=[three])
+    from skuowq.networks import module_features
+
+    expected = class_distances(
+        module_features(module, three[0]), three[1], module_features(module, X), y, "mmd"
+    )
+    expected = np.maximum(expected, 0)
+    assert_allclose(clf.transport_cost_[0], expected / expected.max())
+    assert clf.transform(X).shape == (30, 4)
+
+
+def test_costs_may_be_given(data):
+    three, four = np.arange(6.0).reshape(3, 2), np.arange(8.0).reshape(4, 2)
+    clf = jtln(cost=[three, four], max_epochs=1).fit(*data["target"], sources=data["sources"])
+    assert_allclose(clf.transport_cost_[0], three / 7)
+    assert_allclose(clf.transport_cost_[1], four / 7)
+    source = data["sources"]["three"]
+    for cost in (three, three.tolist()):
+        clf = jtln(cost=cost, max_epochs=1).fit(*data["target"], sources=[source, source])
+        assert_allclose(clf.transport_cost_, [three / 5] * 2)
+    clf = jtln(cost=np.zeros((3, 2)), max_epochs=1).fit(*data["target"], sources=[source])
+    assert_array_equal(clf.transport_cost_[0], np.zeros((3, 2)))
+
+
+def test_the_transport_pulls_predictions_along_the_costs(data):
+    """A head that must carry all its mass to the target's labels for nothing learns to."""
+    X, y = data["target"]
+    source = data["sources"]["three"]
+    cost = np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
+    carried = {}
+    for weight in (0.0, 10.0):
+        clf = jtln(cost=cost, transport_weight=weight, transport_to="labels", max_epochs=30)
+        clf.fit(X, y, sources=[source])
+        module = clf.net_.module_
+        import torch
+
+        Z = torch.tensor(clf.transform(X), dtype=torch.float32)
+        p = module.source_heads[0](Z).softmax(dim=1).detach().numpy()
+        indices = np.searchsorted(clf.classes_, y)
+        carried[weight] = np.mean(np.sum(p * cost[:, indices].T, axis=1))
+    assert carried[10.0] < 0.5 * carried[0.0]
+
+
+def test_weights_of_0(data):
+    X, y = data["target"]
+    test = data["test"][0]
+    alone = jtln().fit(X, y)
+    assert alone.transport_cost_ is None
+    assert alone.source_classes_ == []
+    neither = jtln(source_loss_weight=0, transport_weight=0).fit(X, y, sources=data["sources"])
+    assert neither.transport_cost_ is None
+    joint = jtln(transport_weight=0).fit(X, y, sources=data["sources"])
+    full = jtln().fit(X, y, sources=data["sources"])
+    carried = jtln(source_loss_weight=0).fit(X, y, sources=data["sources"])
+    found = [clf.predict_proba(test) for clf in (neither, joint, full, carried)]
+    for i, one in enumerate(found):
+        assert all(not np.allclose(one, other) for other in found[i + 1 :])
+
+
+def test_rows_of_weight_0_and_rows_twice(data):
+    X, y = data["target"]
+    X_s, y_s = data["sources"]["three"]
+    weight = np.ones(120)
+    weight[:30] = 0
+    one = jtln().fit(X, y, sources=[(X_s, y_s, weight)])
+    other = jtln().fit(X, y, sources=[(X_s[30:], y_s[30:])])
+    assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    weight = np.ones(30)
+    weight[:5] = 2
+    one = jtln(cost="gaussian", transport_weight=0).fit(
+        X, y, sources=[(X_s, y_s)], sample_weight=weight
+    )
+    other = jtln(cost="gaussian", transport_weight=0).fit(
+        np.concatenate([X, X[:5]]), np.concatenate([y, y[:5]]), sources=[(X_s, y_s)]
+    )
+    assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
+def test_inputs_of_any_kind(data):
+    X, y = data["target"]
+    plain = jtln().fit(X, y, sources=data["sources"])
+    frames = {
+        name: (pd.DataFrame(X_k).rename(columns=str), y_k)
+        for name, (X_k, y_k) in data["sources"].items()
+    }
+    framed = jtln().fit(pd.DataFrame(X).rename(columns=str), y, sources=frames)
+    test = pd.DataFrame(data["test"][0]).rename(columns=str)
+    assert_array_equal(framed.predict_proba(test), plain.predict_proba(data["test"][0]))
+    assert_array_equal(framed.feature_names_in_, ["0", "1", "2"])
+    images = [
+        (X_k[:, :1, None] * np.ones((1, 4, 4)), y_k)
+        for X_k, y_k in [data["target"], data["sources"]["three"]]
+    ]
+    convolved = nn.Sequential(nn.Unflatten(1, (1, 4)), nn.Conv2d(1, 2, 3), nn.Flatten())
+    clf = jtln(module=convolved, max_epochs=30).fit(*images[0], sources=images[1:])
+    assert clf.score(*images[0]) > 0.8
+
+
+def test_early_stopping_and_resuming(data, tmp_path):
+    X, y = data["target"]
+    early = jtln(
+        max_epochs=60,
+        train_split=ValidSplit(3, stratified=True),
+        callbacks=[EarlyStopping(patience=2, sink=lambda text: None)],
+    ).fit(X, y, sources=data["sources"])
+    assert len(early.history_) < 60
+
+    def make(**options):
+        return jtln(callbacks=[Stop()], **options)
+
+    Stop.after(None, None)
+    whole = make().fit(X, y, sources=data["sources"])
+    Stop.after(4, RuntimeError("stopped"))
+    with pytest.raises(RuntimeError, match="stopped"):
+        make(checkpoint=tmp_path).fit(X, y, sources=data["sources"])
+    resumed = make(checkpoint=tmp_path).fit(X, y, sources=data["sources"])
+    assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
+    with pytest.raises(ValueError, match="random_state is None"):
+        JTLNClassifier(checkpoint=tmp_path).fit(X, y)
+
+
+def test_through_scikit_learn(data):
+    X, y = data["target"]
+    sources = Sources(data["sources"])
+    assert np.isfinite(cross_val_score(jtln(), X, y, params={"sources": sources}, cv=3)).all()
+    search = GridSearchCV(jtln(), {"transport_weight": [0, 1], "hidden_layer_sizes": [(4,)]}, cv=2)
+    search.fit(X, y, sources=sources)
+    assert search.best_estimator_.net_.module_.n_features == 4
+    pipeline = make_transfer_pipeline(StandardScaler(), jtln()).set_output(transform="pandas")
+    frame = pipeline.fit(X, y, sources=sources).transform(X)
+    assert next(iter(frame.columns)) == "jtlnclassifier0"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cost": np.ones((2, 2))}, r"cost for source 'three' has shape \(2, 2\), and it has 3"),
+        ({"cost": [np.ones((3, 2))] * 3}, "cost has 3 matrices, and there are 1 sources"),
+        ({"cost": -np.ones((3, 2))}, "all must be at least 0"),
+        ({"cost": np.full((3, 2), np.nan)}, "below 0 or not finite"),
+        ({"cost": "earth"}, "'cost' parameter"),
+        ({"transport_weight": -1}, "'transport_weight' parameter"),
+        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes is"),
+        ({"module": nn.Conv2d(1, 2, 3)}, "module|Expected"),
+    ],
+)
+def test_bad_parameters_are_named(data, options, message):
+    with pytest.raises((ValueError, RuntimeError), match=message):
+        jtln(**options).fit(*data["target"], sources={"three": data["sources"]["three"]})
+
+
+def test_bad_data_are_named(data):
+    X, y = data["target"]
+    X_s, y_s = data["sources"]["three"]
+    with pytest.raises(ValueError, match="source 'a' has 2 features, the target has 3"):
+        jtln().fit(X, y, sources={"a": (X_s[:, :2], y_s)})
+    with pytest.raises(ValueError, match="source 'a' has the single class 1"):
+        jtln().fit(X, y, sources={"a": (X_s, np.ones(120))})
+    lonely = np.r_[y_s[:-1], 7]
+    with pytest.raises(ValueError, match=r"class 7 of source 'a' has one row.*cost='exact'"):
+        jtln().fit(X, y, sources={"a": (X_s, lonely)})
+    jtln(cost="exact", max_epochs=1).fit(X, y, sources={"a": (X_s, lonely)})
+    jtln(transport_weight=0, max_epochs=1).fit(X, y, sources={"a": (X_s, lonely)})
+    rare = np.r_[["mid"], y[1:]]
+    with pytest.raises(ValueError, match="class 'mid' of the target has one row"):
+        jtln().fit(X, rare, sources={"a": (X_s, y_s)})

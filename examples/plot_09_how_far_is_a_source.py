@@ -14,7 +14,7 @@ draws the distances between the classes of one source and the target.
 whose labels are all shifted by one is the nearest. The weights shut it off, for they ask what a fit
 on the source does to the target's labels. Where no labels are wrong both find the order.
 
-**Limitation.** Distances compare marginal shapes too, which a classifier may not care about; weights
+**Limitation.** Distances compare shapes too, which a classifier may not care about; weights
 are of one model. A ranking is a screening: fit with what is left.
 """
 

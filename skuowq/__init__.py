@@ -6,6 +6,7 @@ from ._jtln import JTLNClassifier
 from ._multi_task import MultiTaskUOWQClassifier
 from ._ot3l import OT3LClassifier
 from ._uowq import UOWQClassifier
+from ._uowq_regressor import UOWQRegressor
 from ._utils._sources import Sources
 from .pipeline import TransferPipeline, make_transfer_pipeline
 
@@ -19,6 +20,7 @@ __all__ = [
     "Sources",
     "TransferPipeline",
     "UOWQClassifier",
+    "UOWQRegressor",
     "datasets",
     "fisher",
     "make_transfer_pipeline",

@@ -28,6 +28,8 @@ class SourceReport:
         Rows of the target.
     expected_error, target_only_error : float
         Asymptotic errors with the sources and without.
+    model : str
+        What they are the errors of.
     """
 
     names: list
@@ -39,6 +41,7 @@ class SourceReport:
     n_target: float
     expected_error: float
     target_only_error: float
+    model: str = "softmax"
 
     @property
     def rows_worth(self):
@@ -65,7 +68,7 @@ class SourceReport:
         promise = self.expected_error / self.target_only_error
         return (
             f"{self.n_target:g} target rows; the sources are worth {self.rows_worth.sum():.4g} "
-            f"more; expected KL error of the softmax model {promise:.2g} times target-only's"
+            f"more; expected KL error of the {self.model} model {promise:.2g} times target-only's"
         )
 
     def _cells(self):

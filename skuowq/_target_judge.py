@@ -63,18 +63,34 @@ def supported_weights(problem, source_weights, theta, curvature):
             return _folds(problem, weight, rows), theta
         return _leave_one_out(problem, weight, rows, theta, curvature)
 
-    candidates = [source_weights, np.zeros_like(source_weights)]
-    (everything, theta_of_all), (nothing, _) = map(judge, candidates)
-    if _BELIEF * (nothing - everything) > _CLEAR_EVIDENCE:
+    candidates = candidate_weights(source_weights, problem.domain_sizes()[1])
+    (everything, theta_of_all), (nothing, _) = map(judge, candidates[:2])
+    if stands(everything, nothing):
         return source_weights, theta_of_all
-    others = [share * source_weights for share in _SMALLER_SHARES]
+    losses = [everything, nothing, *(judge(weights)[0] for weights in candidates[2:])]
+    return posterior_mean(candidates, losses), theta_of_all
+
+
+def candidate_weights(source_weights, n_samples):
+    """Weights as they are, none, less of them, and as much in total but alike for all sources."""
+    shares = [1.0, 0.0, *_SMALLER_SHARES]
+    candidates = [share * source_weights for share in shares]
     if len(source_weights) > 1:
-        _, n_samples = problem.domain_sizes()
-        others.append(np.full_like(source_weights, source_weights @ n_samples / n_samples.sum()))
-    losses = np.array([everything, nothing, *(judge(weights)[0] for weights in others)])
-    odds = np.array([_ODDS_ON_ALL, _ODDS_ON_NOTHING, *np.ones(len(others))])
-    posterior = softmax(np.log(odds) - _BELIEF * losses)
-    return posterior @ np.array(candidates + others), theta_of_all
+        alike = source_weights @ n_samples / n_samples.sum()
+        candidates.append(np.full_like(source_weights, alike))
+    return candidates
+
+
+def stands(everything, nothing):
+    """Whether losses with the weights and without sources leave no doubt."""
+    return _BELIEF * (nothing - everything) > _CLEAR_EVIDENCE
+
+
+def posterior_mean(candidates, losses):
+    """Mean of `candidate_weights` by their held-out losses, in nats over all rows."""
+    odds = np.array([_ODDS_ON_ALL, _ODDS_ON_NOTHING, *np.ones(len(candidates) - 2)])
+    posterior = softmax(np.log(odds) - _BELIEF * np.array(losses))
+    return posterior @ np.array(candidates)
 
 
 def _leave_one_out(problem, weight, rows, theta, curvature):

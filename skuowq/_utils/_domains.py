@@ -60,7 +60,9 @@ def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check
     sources : list of Domain
     classes_ : ndarray of shape (n_classes,)
     """
-    raw, labels = _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check)
+    raw, labels = _check_rows(
+        estimator, X, y, sample_weight, sources, keep_frames, check, _check_labels
+    )
     classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
     if sources is not None and len(classes_) < 2:
         raise ValueError(
@@ -89,7 +91,7 @@ def check_separate_domains(estimator, X, y, sample_weight, sources, *, check):
     classes : list of ndarray
         Of the target and of every source; `y` of a domain holds indices into its own.
     """
-    raw, labels = _check_rows(estimator, X, y, sample_weight, sources, False, check)
+    raw, labels = _check_rows(estimator, X, y, sample_weight, sources, False, check, _check_labels)
     domains, classes = [], []
     for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
         own, indices = np.unique(y_i, return_inverse=True)
@@ -100,7 +102,22 @@ def check_separate_domains(estimator, X, y, sample_weight, sources, *, check):
     return domains[0], domains[1:], classes
 
 
-def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check):
+def check_numeric_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check):
+    """As `check_domains`, for a response that is a number.
+
+    Returns
+    -------
+    target : Domain
+    sources : list of Domain
+    """
+    raw, _ = _check_rows(
+        estimator, X, y, sample_weight, sources, keep_frames, check, _check_numbers
+    )
+    target, *domains = (Domain(*part) for part in raw)
+    return target, domains
+
+
+def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check, check_y):
     """Rows, labels and weights of the target and every source, and what messages call these."""
     columns = list(X.columns) if is_frame(X) else None
     allow_nan = check["ensure_all_finite"] == "allow-nan"
@@ -112,7 +129,7 @@ def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check):
         _check_frame(X, allow_nan, "the target")
     else:
         X, y = validate_data(estimator, X, y, multi_output=True, **check)
-    y = _check_labels(y, "the target")
+    y = check_y(y, "the target")
     # The dtype is the weights'; integer X must not round them.
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not np.any(weight > 0):  # scikit-learn 1.7 lets it pass.
@@ -127,7 +144,7 @@ def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check):
             _check_source_frame(X_i, X, allow_nan, label)
         else:
             X_i = _check_source_array(X_i, X, check, label)
-        y_i = _check_labels(y_i, label)
+        y_i = check_y(y_i, label)
         weight_i = np.ones(len(y_i)) if weight_i is None else weight_i
         raw.append(_drop_zero_weight(X_i, y_i, weight_i))
     _check_target_classes(raw[0][1], sources)
@@ -304,6 +321,24 @@ def _check_labels(y, label):
         raise ValueError(f"{label}: {error}") from error
     if y.dtype.kind == "O" and all(isinstance(value, str) for value in y):
         y = y.astype(str)
+    return y
+
+
+def _check_numbers(y, label):
+    try:
+        y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "iubf":
+            try:
+                y = y.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"y contains {error}: a regression needs numbers") from error
+        y = y.astype(np.float64)
+        if not np.all(np.isfinite(y)):
+            raise ValueError("y contains NaN or infinity.")
+    except ValueError as error:
+        if label == "the target":
+            raise
+        raise ValueError(f"{label}: {error}") from error
     return y
 
 

@@ -1,0 +1,295 @@
+"""Source weights from a Gaussian linear model on the rows of target and sources.
+
+As `_softmax_weights`, with closed forms in place of fits. Every domain has a noise variance of its
+own, and a level of its own, normal around the common one with variance ``v``. A row of source i
+carries ``sigma_0^2 / sigma_i^2`` of a target row's information, so with ``n_i`` rows it counts as
+``N_i = n_i sigma_0^2 / sigma_i^2`` of them, and a row of weight ``w_i`` in the theory weighs
+``w_i sigma_0^2 / sigma_i^2`` in the fit. At the current weighted fit with residuals r, in units of
+the target's noise, the mean scores of the effects and the information of a row are those within
+domains, so that levels are no distance:
+
+    g_i = mean_i (x - m_i) r,    H = weighted mean_i of cov_i x,
+
+and contrasts, noise and discrepancy follow as for softmax regression.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from ._noise_variance import drawn_together, own_ridge
+from ._target_judge import candidate_weights, posterior_mean, stands
+from .fisher import penalised_gram
+from .weights import SourceWeights, solve_source_weights
+from .weights._discrepancy import weights_and_discrepancy
+from .weights._program import weights_record
+
+# Updates end early once no weight moves by more than this.
+_SETTLED = 3e-2
+_EM_STEPS = 10
+# Of the levels, before they are seen: in noise variances, worth one domain.
+_PRIOR_LEVELS = 0.3
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """Stacked rows of target and sources, the target's first.
+
+    Attributes
+    ----------
+    matrix : {ndarray, CSR matrix} of shape (n_rows, n_columns)
+        The last column is constant.
+    y, row_weight : ndarray of shape (n_rows,)
+    sizes : list of int
+        Rows of the target and of every source.
+    penalty : ndarray of shape (n_columns,)
+    own_levels : bool
+    """
+
+    matrix: object
+    y: np.ndarray
+    row_weight: np.ndarray
+    sizes: list
+    penalty: np.ndarray
+    own_levels: bool
+
+    @property
+    def domains(self):
+        edges = np.cumsum([0, *self.sizes])
+        return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+    def domain_sums(self, values):
+        """Weighted sums over each domain's rows."""
+        weighted = (values.T * self.row_weight).T
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        return np.add.reduceat(weighted, starts, axis=0)
+
+    def domain_products(self, values):
+        """``Z_k' diag(row weights) values_k`` of each domain, a row each."""
+        weighted = self.row_weight * values
+        return np.array([self.matrix[rows].T @ weighted[rows] for rows in self.domains])
+
+
+@dataclass(frozen=True)
+class LinearWeights:
+    """Weights, and how they came about.
+
+    Attributes
+    ----------
+    weights : SourceWeights
+        Of source rows, a target row being 1.
+    discrepancy : ndarray of shape (n_sources, n_sources)
+    n_parameters : float
+    history : ndarray of shape (n_steps, n_sources)
+    noise_variance : ndarray of shape (1 + n_sources,)
+        Of every domain, the target's first.
+    level_variance : float
+    levels : ndarray of shape (1 + n_sources,)
+        Every domain's own level, the target's first.
+    """
+
+    weights: SourceWeights
+    discrepancy: np.ndarray
+    n_parameters: float
+    history: np.ndarray
+    noise_variance: np.ndarray
+    level_variance: float = 0.0
+    levels: np.ndarray | None = None
+
+
+def linear_source_weights(problem, *, method, n_updates, solver, report):
+    """Weights by REML in score form, or by the paper's plug-in.
+
+    Parameters
+    ----------
+    problem : LinearProblem
+    method : {"reml", "debiased", "plugin"} or ndarray of shape (n_sources, n_sources)
+        An array is the discrepancy itself.
+    n_updates, solver, report
+        As in `softmax_source_weights`.
+
+    Returns
+    -------
+    result : LinearWeights
+    """
+    fit = _WeightedFit(problem)
+    n_target, n_samples = fit.information[0], fit.information[1:]
+    unit = fit.relative[1:]
+    d = float(len(problem.penalty) - problem.own_levels)
+    known = not isinstance(method, str)
+    name = "given" if known else method
+    if name in ("given", "debiased"):
+        n_updates = 0
+    # All sources together weigh as much as the target; the plug-in starts without them.
+    current = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
+    if name in ("plugin", "debiased"):
+        current = np.zeros(len(n_samples))
+    history, swings, previous = [], False, current
+    for update in range(n_updates + 1):
+        fit.solve(current)
+        if name == "reml":
+            gram, d = fit.score_contrasts(current)
+        elif not known:
+            gram = fit.fitted_contrasts(d)
+        if known:
+            discrepancy = method
+            result = solve_source_weights(n_samples, discrepancy, solver=solver)
+        else:
+            result, discrepancy = weights_and_discrepancy(
+                gram, n_target, n_samples, d, method=method, max_weight=None, solver=solver
+            )
+        found = result.source_weights
+        settled = np.abs(found - current).max() <= _SETTLED
+        back = update > 1 and name == "reml" and (found - current) @ (current - previous) < 0
+        swings = swings or back
+        # Weights that look too low from above and too high from below: half steps from now on.
+        previous, current = current, (found + current) / 2 if swings and not settled else found
+        history.append(current * unit)
+        report(update, weights_record(history[-1], n_samples / unit, result.gap))
+        if settled:
+            break
+    if name == "reml":
+        current = fit.supported(current)
+        history.append(current * unit)
+    fit.solve(current)
+    return LinearWeights(
+        weights_record(current * unit, n_samples / unit, result.gap),
+        np.asarray(discrepancy),
+        float(d),
+        np.array(history),
+        fit.noise,
+        fit.level_variance,
+        fit.levels,
+    )
+
+
+class _WeightedFit:
+    """The ridge regression on all rows with weights, levels profiled out, and what it shows.
+
+    Attributes
+    ----------
+    noise : ndarray of shape (n_domains,)
+    relative : ndarray of shape (n_domains,)
+        A row's information, in rows of the target.
+    information : ndarray of shape (n_domains,)
+        All rows of a domain, in rows of the target.
+    level_variance : float
+    levels : ndarray of shape (n_domains,)
+    """
+
+    def __init__(self, problem):
+        self.problem = problem
+        effects, ridge = problem.matrix[:, :-1], problem.penalty[:-1]
+        own = [
+            own_ridge(effects[rows], problem.y[rows], problem.row_weight[rows], ridge)
+            for rows in problem.domains
+        ]
+        self.coef = np.array([coef for coef, _, _ in own])
+        squares, df = (np.array([part[k] for part in own]) for k in (1, 2))
+        self.noise = drawn_together(squares, df)
+        self.relative = self.noise[0] / self.noise
+        self.counts = np.array([problem.row_weight[rows].sum() for rows in problem.domains])
+        self.information = self.counts * self.relative
+        self.means = problem.domain_products(np.ones(len(problem.y))) / self.counts[:, None]
+        self.y_means = problem.domain_sums(problem.y) / self.counts
+        self.level_variance = _PRIOR_LEVELS * self.noise[0] if problem.own_levels else 0.0
+
+    def solve(self, weights):
+        """Fit with the theory's weights of the sources; levels and their variance follow."""
+        steps = _EM_STEPS if self.problem.own_levels else 1
+        for _ in range(2):
+            shrink = self._shrinkage()
+            A, b = self._normal_equations(np.append(1.0, weights), shrink)
+            self.theta = cho_solve(cho_factor(A + np.diag(self.problem.penalty)), b)
+            self.residuals = self.problem.y - self.problem.matrix @ self.theta
+            mean = self.problem.domain_sums(self.residuals) / self.counts
+            if not self.problem.own_levels:
+                self.levels = np.zeros(len(mean))
+                return
+            prior = _PRIOR_LEVELS * self.noise[0]
+            for _ in range(steps):
+                shrink = self._shrinkage()
+                squares = (shrink * mean) ** 2 + self.level_variance * (1 - shrink)
+                self.level_variance = (squares.sum() + prior) / (len(mean) + 1)
+            self.levels = self._shrinkage() * mean
+
+    def score_contrasts(self, weights):
+        """``S`` and ``d`` from the domains' mean scores of the effects."""
+        problem, scale = self.problem, np.sqrt(self.noise[0])
+        omega = np.append(1.0, weights)
+        mean = problem.domain_sums(self.residuals) / self.counts
+        full = np.ones(len(mean)) if problem.own_levels else np.zeros(len(mean))
+        scores = problem.domain_products(self.residuals / scale)
+        scores -= (full * self.counts * mean / scale)[:, None] * self.means
+        scores /= self.counts[:, None]
+        total = omega @ self.information
+        H = self._normal_equations(omega, full)[0] / total
+        ridge = problem.penalty / total
+        if problem.own_levels:
+            H, ridge, scores = H[:-1, :-1], ridge[:-1], scores[:, :-1]
+        return penalised_gram(H, ridge, (scores[1:] - scores[:1]).T)
+
+    def fitted_contrasts(self, d):
+        """``S`` from separate fits and the current one, in the metric of the target's rows."""
+        target = self.problem.domains[0]
+        Z = self.problem.matrix[target][:, :-1]
+        Z = Z.toarray() if hasattr(Z, "toarray") else Z
+        weight = self.problem.row_weight[target]
+        Z = (Z - self.means[0, :-1]) * np.sqrt(weight / weight.sum())[:, None]
+        moved = Z @ (self.coef[1:] - self.theta[:-1]).T
+        return moved.T @ moved / (self.noise[0] * d)
+
+    def supported(self, weights):
+        """Weights as the target's rows, each held out in turn, support them."""
+        candidates = candidate_weights(weights, self.information[1:])
+        losses = [self._held_out_loss(candidate) for candidate in candidates[:2]]
+        if stands(*losses):
+            return weights
+        losses += [self._held_out_loss(candidate) for candidate in candidates[2:]]
+        return posterior_mean(candidates, losses)
+
+    def _held_out_loss(self, weights):
+        """Half of ``n log`` of the mean squared error of the target's rows under fits without."""
+        problem = self.problem
+        own = problem.own_levels
+        shrink = self._shrinkage()
+        shrink[0] = 0.0  # The target's level is a column of its own here.
+        A, b = self._normal_equations(np.append(1.0, weights), shrink)
+        A = A + np.diag(problem.penalty)
+        target = problem.domains[0]
+        Z, y, weight = problem.matrix[target], problem.y[target], problem.row_weight[target]
+        Z = Z.toarray() if hasattr(Z, "toarray") else Z
+        if own:
+            border = weight @ Z
+            ridge = self.noise[0] / self.level_variance
+            A = np.block([[A, border[:, None]], [border[None], weight.sum() + ridge]])
+            b = np.append(b, weight @ y)
+            Z = np.column_stack([Z, np.ones(len(y))])
+        factor = cho_factor(A)
+        # One copy of a row is left out, or what there is of it.
+        leverage = np.minimum(weight, 1) * np.sum(Z * cho_solve(factor, Z.T).T, axis=1)
+        errors = (y - Z @ cho_solve(factor, b)) / np.maximum(1 - leverage, 1e-6)
+        mean = weight @ errors**2 / weight.sum()
+        return weight.sum() / 2 * np.log(max(mean, np.finfo(float).tiny))
+
+    def _shrinkage(self):
+        """Share of a domain's mean residual that is its level."""
+        variance = self.counts * self.level_variance
+        return variance / (variance + self.noise)
+
+    def _normal_equations(self, omega, shrink):
+        """``sum_k omega_k Z_k' V_k^-1 (Z_k, y_k)``, levels integrated out as far as `shrink`."""
+        problem = self.problem
+        factors = omega * self.relative
+        weight = np.repeat(factors, problem.sizes) * problem.row_weight
+        Z = problem.matrix
+        if hasattr(Z, "toarray"):
+            A = (Z.T @ Z.multiply(weight[:, None]).tocsr()).toarray()
+        else:
+            A = Z.T @ (Z * weight[:, None])
+        b = Z.T @ (weight * problem.y)
+        share = factors * shrink * self.counts
+        A = A - (self.means.T * share) @ self.means
+        return A, b - self.means.T @ (share * self.y_means)

@@ -1,0 +1,81 @@
+"""What every estimator that weighs sources tells about them."""
+
+import numpy as np
+
+from ._source_report import SourceReport
+from .theory import asymptotic_error
+from .weights import discrepancy_std_error
+
+
+class WeighedSourcesMixin:
+    """Fitted attributes of the weights, and the line an update prints."""
+
+    def _set_result(self, result, n_target, n_samples, sources, relative=1.0, model="softmax"):
+        """Everything that is known of the sources.
+
+        Parameters
+        ----------
+        result : SoftmaxWeights or LinearWeights
+        n_target : float
+        n_samples : ndarray of shape (n_sources,)
+            Rows, counted by their weights.
+        sources : Sources or None
+        relative : float or ndarray of shape (n_sources,), default=1.0
+            Information of a source row, in target rows.
+        model : str, default="softmax"
+            What the errors are those of.
+        """
+        weights = result.weights
+        self.n_target_ = n_target
+        self.source_n_samples_ = n_samples
+        self.source_names_ = [] if sources is None else list(sources.names)
+        self.n_sources_ = len(n_samples)
+        self.source_weights_ = weights.source_weights
+        self.mixture_weights_ = weights.mixture_weights
+        self.effective_source_size_ = weights.effective_source_size
+        self.optimality_gap_ = weights.gap
+        self.discrepancy_ = result.discrepancy
+        self.n_parameters_ = result.n_parameters
+        self.history_ = result.history
+        self.target_only_error_ = 0.5 * self.n_parameters_ / self.n_target_
+        self.expected_error_ = self.target_only_error_
+        # A discrepancy that the user gives is known.
+        self.discrepancy_std_error_ = np.zeros(self.n_sources_)
+        information = n_samples * relative
+        if self.n_sources_ and isinstance(self.discrepancy, str):
+            self.discrepancy_std_error_ = discrepancy_std_error(
+                self.discrepancy_,
+                self.n_target_,
+                information,
+                self.n_parameters_,
+                method=self.discrepancy,
+            )
+        if self.n_sources_:
+            self.expected_error_ = asymptotic_error(
+                self.n_target_,
+                information,
+                self.source_weights_ / relative,
+                self.discrepancy_,
+                self.n_parameters_,
+            )
+        self.source_report_ = SourceReport(
+            names=self.source_names_,
+            n_samples=self.source_n_samples_,
+            discrepancy=np.diag(self.discrepancy_),
+            discrepancy_std_error=self.discrepancy_std_error_,
+            source_weights=self.source_weights_,
+            mixture_weights=self.mixture_weights_,
+            n_target=self.n_target_,
+            expected_error=self.expected_error_,
+            target_only_error=self.target_only_error_,
+            model=model,
+        )
+
+    def _print_update(self, update, weights):
+        if self.verbose:
+            listed = np.array2string(weights.source_weights, precision=3, threshold=8)
+            print(
+                f"[UOWQ] update {update} of {self.n_updates}: sources worth "
+                f"{weights.effective_source_size:.4g} target rows, weights {listed}",
+                flush=True,
+            )

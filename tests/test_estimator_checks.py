@@ -2,7 +2,7 @@
 
 import pytest
 from nets import make_net
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -19,6 +19,7 @@ from skuowq import (
     OT3LClassifier,
     TransferPipeline,
     UOWQClassifier,
+    UOWQRegressor,
     make_transfer_pipeline,
 )
 
@@ -37,6 +38,9 @@ CONSTRUCTIONS = [
     JTLNClassifier(max_epochs=30, random_state=0),
     OT3LClassifier(random_state=0),
     OT3LClassifier(make_net(max_epochs=40), random_state=0),
+    UOWQRegressor(),
+    UOWQRegressor(discrepancy="plugin", own_levels=False),
+    UOWQRegressor(HistGradientBoostingRegressor(max_iter=5)),
 ]
 
 
@@ -51,6 +55,7 @@ def test_parameter_validation():
     check_param_validation("DiscriminatorGateClassifier", gate)
     check_param_validation("JTLNClassifier", JTLNClassifier())
     check_param_validation("OT3LClassifier", OT3LClassifier())
+    check_param_validation("UOWQRegressor", UOWQRegressor())
 
 
 def failures(estimator):

@@ -38,8 +38,22 @@ def intercepts_and_variance(problem, probabilities, intercepts, variance):
         Newton step from the fit, so not beyond 3 of it.
     variance : float
     """
-    n_domains, n_contrasts = intercepts.shape
     gradient, curvature = _by_domain(problem, probabilities)
+    return intercepts_by_slopes(gradient, curvature, intercepts, variance)
+
+
+def intercepts_by_slopes(gradient, curvature, intercepts, variance):
+    """`intercepts_and_variance` from each domain's gradient and information in its intercepts.
+
+    Parameters
+    ----------
+    gradient : ndarray of shape (n_domains, n_contrasts)
+        Of the log likelihood of all rows at `intercepts`.
+    curvature : ndarray of shape (n_domains, n_contrasts, n_contrasts)
+    intercepts, variance
+        As in `intercepts_and_variance`.
+    """
+    n_domains, n_contrasts = intercepts.shape
     # The unpenalised optimum of each domain is at intercepts + curvature^-1 gradient.
     linear = gradient + np.einsum("kab,kb->ka", curvature, intercepts)
     fitted = intercepts

@@ -21,6 +21,7 @@ from ._logistic_fit import (
 from ._network_contrasts import DynamicRule, NetworkContrasts
 from ._network_pool import NetworkPool, halves
 from ._own_intercepts import class_share_ratios
+from ._record_fit import check_base, fit_records
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
 from ._utils._base_estimator import (
     AnyClassifierMixin,
@@ -148,6 +149,9 @@ class UOWQClassifier(
     history_ : ndarray of shape (n_steps, n_sources)
         Source weights at every update, for "reml" after the target's judgement, and for estimators
         other than logistic regression without negligible sources.
+    record_point_ : ndarray of shape (n_features + 1, n_classes - 1) or None
+        With sources that are models or records: the common parameters, a point for records of a
+        second round.
     intercept_variance_ : float
         How much the domains' intercepts, their log odds at the same features, vary around the
         common ones: the variance of one contrast between classes (half that of the log odds of
@@ -317,6 +321,8 @@ class UOWQClassifier(
         if self.solver is not None:
             check_solver(self.solver)
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
+        if sources is not None and sources.has_models:
+            return self._fit_with_records(base, X, y, sample_weight, sources)
         keep_frames = self.estimator is not None and is_frame(X) and not network
         # What the checks learn stays on a copy: a fit that fails leaves the last one whole.
         checked = copy(self)
@@ -353,6 +359,44 @@ class UOWQClassifier(
         self.pool_exponents_ = None if pool is None else pool.exponents
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
+        self.record_point_ = None
+        self._set_result(result, target.n_samples, n_samples, sources)
+        self.intercept_variance_ = result.intercept_variance
+        return self
+
+    def _fit_with_records(self, base, X, y, sample_weight, sources):
+        """Sources that are models or records: their likelihoods to second order."""
+        check_base(base, self.discrepancy)
+        checked = copy(self)
+        target, _, classes = check_domains(
+            checked,
+            X,
+            y,
+            sample_weight,
+            None,
+            keep_frames=False,
+            check=array_checks(base),
+            classes="union",
+        )
+        discrepancy = None
+        if not isinstance(self.discrepancy, str):
+            discrepancy = check_discrepancy(self.discrepancy, sources.n_sources)
+        estimator, result, n_samples = fit_records(
+            base,
+            target,
+            classes,
+            sources,
+            discrepancy=discrepancy,
+            n_updates=self.n_updates,
+            max_weight=self.max_weight,
+            solver=self.solver,
+            report=self._print_update,
+        )
+        self._take_columns(checked)
+        self.estimator_, self.classes_ = estimator, estimator.classes_
+        self._pool = self.target_estimator_ = self.pool_exponents_ = None
+        self._fitted_on_frames = False
+        self.record_point_ = result.theta[:-1]
         self._set_result(result, target.n_samples, n_samples, sources)
         self.intercept_variance_ = result.intercept_variance
         return self

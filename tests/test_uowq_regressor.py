@@ -48,7 +48,7 @@ def test_it_beats_target_only_pooled_and_equal_mass(base):
     assert error(reg) < 0.5 * min(map(error, others))
     assert reg.source_weights_[2] < 0.02
     assert reg.levels_[2] - reg.levels_[0] == pytest.approx(4, abs=0.8)
-    assert reg.expected_error_ < 0.3 * reg.target_only_error_
+    assert reg.expected_error_ < 0.6 * reg.target_only_error_
     assert "linear model" in str(reg.source_report_)
     assert list(reg.source_names_) == ["near", "higher", "far"]
     assert reg.noise_variance_.shape == (4,)

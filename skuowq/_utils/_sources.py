@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ._sklearn import _safe_indexing
+from ._source_record import as_record_or_model
 
 # joblib memory-maps arrays above this size; smaller ones it pickles again for every task.
 _MEMMAP_BYTES = 1_000_000
@@ -25,7 +26,10 @@ class Sources:
     Parameters
     ----------
     pairs : list, tuple or dict
-        ``(X, y)`` or ``(X, y, sample_weight)`` for every source; a dict maps names to them.
+        ``(X, y)`` or ``(X, y, sample_weight)`` for every source; a dict maps names to them. In
+        place of rows, for :class:`UOWQClassifier` around a logistic regression: ``(model,
+        n_samples)``, a fitted probabilistic classifier and how many rows it was fitted to, or a
+        :class:`skuowq.fisher.SourceRecord`.
     names : list of str, default=None
         A name for every source, for messages, reports and plots. None takes the dict's keys or
         ``"source 0"``, ``"source 1"``, ...
@@ -70,14 +74,14 @@ class Sources:
     Sources(2 sources, 10 rows: north 6, south 4)
     """
 
-    __slots__ = ("_X_unlabeled", "_block", "_names", "_target_classes", "_triples")
+    __slots__ = ("_X_unlabeled", "_block", "_entries", "_names", "_target_classes")
 
     def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None):
         if isinstance(pairs, Sources):
             X_unlabeled = pairs.X_unlabeled if X_unlabeled is None else X_unlabeled
             names = pairs.names if names is None else names
             target_classes = pairs.target_classes if target_classes is None else target_classes
-            pairs = pairs._triples
+            pairs = pairs._entries
         if isinstance(pairs, Mapping):
             names = list(pairs) if names is None else names
             pairs = list(pairs.values())
@@ -90,25 +94,29 @@ class Sources:
         if len(pairs) == 0:
             raise ValueError("sources is empty: pass sources=None to learn from the target alone.")
         names = _check_names(names, len(pairs))
-        triples = tuple(
-            _check_source(pair, label)
+        entries = tuple(
+            as_record_or_model(pair, label) or _check_source(pair, label)
             for pair, label in zip(pairs, map(source_label, names), strict=True)
         )
-        block = _pack(triples)
+        rows_only = all(isinstance(entry, tuple) for entry in entries)
+        block = _pack(entries) if rows_only else None
         if target_classes is not None:
             target_classes = tuple(np.unique(target_classes).tolist())
         if X_unlabeled is not None:
             X_unlabeled = _check_unlabeled(X_unlabeled)
-        triples = triples if block is None else _unpack(*block)
-        self._set(names, target_classes, X_unlabeled, triples, block)
+        entries = entries if block is None else _unpack(*block)
+        self._set(names, target_classes, X_unlabeled, entries, block)
 
-    def _set(self, names, target_classes, X_unlabeled, triples, block):
+    def _set(self, names, target_classes, X_unlabeled, entries, block):
         # A transformer that works in place would otherwise transform the sources again and again.
-        triples = tuple(tuple(map(_read_only, triple)) for triple in triples)
+        entries = tuple(
+            tuple(map(_read_only, entry)) if isinstance(entry, tuple) else entry
+            for entry in entries
+        )
         object.__setattr__(self, "_names", names)
         object.__setattr__(self, "_target_classes", target_classes)
         object.__setattr__(self, "_X_unlabeled", _read_only(X_unlabeled))
-        object.__setattr__(self, "_triples", triples)
+        object.__setattr__(self, "_entries", entries)
         object.__setattr__(self, "_block", block)
 
     @classmethod
@@ -178,11 +186,31 @@ class Sources:
 
     @property
     def n_sources(self):
-        return len(self._triples)
+        return len(self._entries)
 
     @property
     def n_samples(self):
-        return tuple(_n_rows(X) for X, _, _ in self._triples)
+        return tuple(
+            _n_rows(entry[0]) if isinstance(entry, tuple) else entry.n_samples
+            for entry in self._entries
+        )
+
+    @property
+    def has_models(self):
+        """Whether any source is a model or a record, without rows."""
+        return not all(isinstance(entry, tuple) for entry in self._entries)
+
+    @property
+    def _triples(self):
+        """``(X, y, sample_weight)`` of every source, for whoever needs the rows."""
+        for entry, name in zip(self._entries, self._names, strict=True):
+            if not isinstance(entry, tuple):
+                raise TypeError(
+                    f"{source_label(name)} is a {type(entry).__name__} without rows, which are "
+                    "needed here: UOWQClassifier around a LogisticRegression, outside a pipeline, "
+                    "learns from models and records"
+                )
+        return self._entries
 
     @property
     def names(self):
@@ -197,8 +225,11 @@ class Sources:
         return self._X_unlabeled
 
     def __iter__(self):
-        for X, y, sample_weight in self._triples:
-            yield (X, y) if sample_weight is None else (X, y, sample_weight)
+        for entry in self._entries:
+            if isinstance(entry, tuple):
+                X, y, sample_weight = entry
+                entry = (X, y) if sample_weight is None else entry
+            yield entry
 
     def map_features(self, function):
         """New `Sources` with ``function(X, label)`` in place of every X; rows keep their order."""
@@ -219,17 +250,17 @@ class Sources:
 
     def __reduce__(self):
         if self._block is None:
-            return Sources, (self._triples, self._names, self._target_classes, self._X_unlabeled)
+            return Sources, (self._entries, self._names, self._target_classes, self._X_unlabeled)
         return _from_block, (self._names, self._target_classes, self._X_unlabeled, self._block)
 
     def __repr__(self):
         shown = [
-            f"{name} {n:,}" for name, n in zip(self.names[:6], self.n_samples[:6], strict=True)
+            f"{name} {n:,.12g}" for name, n in zip(self.names[:6], self.n_samples[:6], strict=True)
         ]
         more = ["..."] if self.n_sources > 6 else []
         plural = "" if self.n_sources == 1 else "s"
         return (
-            f"Sources({self.n_sources} source{plural}, {sum(self.n_samples):,} rows: "
+            f"Sources({self.n_sources} source{plural}, {sum(self.n_samples):,.12g} rows: "
             f"{', '.join(shown + more)}{self._unlabeled_note()})"
         )
 
@@ -240,7 +271,7 @@ class Sources:
 
     def _repr_html_(self):
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{n:,}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{n:,.12g}</td></tr>"
             for name, n in zip(self.names, self.n_samples, strict=True)
         )
         note = f"<caption>{self._unlabeled_note()[2:]}</caption>" if self._unlabeled_note() else ""

@@ -4,6 +4,8 @@
 matrix of the size of the parameters; :func:`softmax_fisher_information` does.
 """
 
+from skuowq._utils._source_record import SourceRecord
+
 from ._leave_one_out import leave_one_out_loss
 from ._penalised_contrasts import penalised_gram, penalised_gram_by_products
 from ._projected_fisher import projected_fisher
@@ -15,8 +17,10 @@ from ._softmax_regression import (
     softmax_mean_score,
     softmax_probabilities,
 )
+from ._source_record import source_record
 
 __all__ = [
+    "SourceRecord",
     "contrast_basis",
     "fit_softmax",
     "leave_one_out_loss",
@@ -27,4 +31,5 @@ __all__ = [
     "softmax_fisher_product",
     "softmax_mean_score",
     "softmax_probabilities",
+    "source_record",
 ]

@@ -1,0 +1,154 @@
+"""A logistic regression fitted to target rows and sources without rows: records and models."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+
+from ._logistic_fit import inverse_penalty, is_logistic
+from ._record_weights import RecordProblem, record_source_weights
+from ._utils._domains import check_columns
+from ._utils._source_record import SourceModel, SourceRecord
+from ._utils._sources import source_label
+from .fisher import fit_softmax, softmax_fisher_information, source_record
+from .fisher._source_record import record_penalty, theta_of, vectors_of, with_constant
+
+
+def fit_records(base, target, target_classes, sources, *, discrepancy, **options):
+    """Weights, and the fit with them.
+
+    Parameters
+    ----------
+    base : LogisticRegression
+        For its parameters; not changed.
+    target : Domain
+        Labels index `target_classes`.
+    target_classes : ndarray
+    sources : Sources
+        Records, models or rows, mixed.
+    discrepancy : ndarray or None
+    **options
+        Of `record_source_weights`.
+
+    Returns
+    -------
+    estimator : LogisticRegression
+        Fitted.
+    result : SoftmaxWeights
+    n_samples : ndarray of shape (n_sources,)
+    """
+    X = target.X.toarray() if sparse.issparse(target.X) else target.X
+    classes = _all_classes(target_classes, sources)
+    C = inverse_penalty(base)
+    rows = _usual_rows(X, sources.X_unlabeled)
+    records = [
+        _as_record(entry, classes, rows, C, source_label(name), X.shape[1])
+        for entry, name in zip(sources._entries, sources.names, strict=True)
+    ]
+    problem = RecordProblem(
+        matrix=with_constant(X),
+        labels=np.searchsorted(classes, target_classes)[target.y],
+        row_weight=target.sample_weight,
+        records=records,
+        n_classes=len(classes),
+        penalty=record_penalty(X.shape[1], len(classes), C),
+    )
+    result = record_source_weights(problem, discrepancy=discrepancy, **options)
+    theta = result.theta[:-1].copy()
+    theta[-1] += result.theta[-1]
+    estimator = clone(base)
+    estimator.classes_, estimator.n_features_in_ = classes, X.shape[1]
+    estimator.coef_, estimator.intercept_ = vectors_of(theta)
+    estimator.n_iter_ = np.array([len(result.history)])
+    return estimator, result, np.array([record.n_samples for record in records])
+
+
+def check_base(base, discrepancy):
+    """Refuse what records say nothing of."""
+    if not is_logistic(base):
+        raise ValueError(
+            f"estimator is a {type(base).__name__}, and sources without rows are known by their "
+            "effects alone: pass a LogisticRegression, or the sources' rows"
+        )
+    if not base.fit_intercept:
+        raise ValueError(
+            "sources without rows need fit_intercept=True: records hold intercepts of their own"
+        )
+    if isinstance(discrepancy, str) and discrepancy != "reml":
+        raise ValueError(
+            f"discrepancy is {discrepancy!r}, and sources without rows take 'reml' or an array"
+        )
+
+
+def _all_classes(target_classes, sources):
+    found = [target_classes]
+    for entry, name in zip(sources._entries, sources.names, strict=True):
+        own = np.unique(entry[1]) if isinstance(entry, tuple) else entry.classes
+        kinds = ["text" if part.dtype.kind in "USO" else "numbers" for part in (own, found[0])]
+        if kinds[0] != kinds[1]:
+            raise ValueError(
+                f"the labels of {source_label(name)} are {kinds[0]}, those of the target are "
+                f"{kinds[1]}: label both alike"
+            )
+        found.append(own)
+    return np.unique(np.concatenate(found))
+
+
+def _usual_rows(X, X_unlabeled):
+    """Rows on which a model without an information of its own is looked at."""
+    if X_unlabeled is not None:
+        check_columns(X_unlabeled, X.shape[1], None, "X_unlabeled")
+        free = X_unlabeled.toarray() if sparse.issparse(X_unlabeled) else np.asarray(X_unlabeled)
+        X = np.vstack([X, free.astype(float)])
+    return with_constant(X)
+
+
+def _as_record(entry, classes, rows, C, label, n_features):
+    if isinstance(entry, SourceModel):
+        return _record_of_model(entry, classes, rows, C, label, n_features)
+    if isinstance(entry, SourceRecord):
+        if not np.array_equal(entry.classes, classes):
+            raise ValueError(
+                f"{label} is a record of the classes {entry.classes.tolist()}, and target and "
+                f"sources together have {classes.tolist()}: make it with classes={classes.tolist()}"
+            )
+        if entry.n_features != n_features:
+            raise ValueError(
+                f"{label} has {entry.n_features} features, the target has {n_features}: pass the "
+                "same columns in the same order."
+            )
+        return entry
+    X, y, weight = entry
+    check_columns(X, n_features, None, label)
+    return source_record(X, y, classes=classes, C=C, sample_weight=weight)
+
+
+def _record_of_model(entry, classes, rows, C, label, n_features):
+    model, n = entry.model, entry.n_samples
+    known = getattr(model, "n_features_in_", n_features)
+    if known != n_features:
+        raise ValueError(
+            f"{label} is a model of {known} features, the target has {n_features}: pass models of "
+            "the same columns in the same order."
+        )
+    penalty = record_penalty(n_features, len(classes), C)
+    if is_logistic(model) and np.array_equal(model.classes_, classes):
+        theta = theta_of(model.coef_, model.intercept_)
+        own = record_penalty(n_features, len(classes), inverse_penalty(model))
+    else:
+        # What it predicts, as rows: every row once for each class.
+        p = np.zeros((rows.shape[0], len(classes)))
+        p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(rows[:, :-1])
+        labels = np.tile(np.arange(len(classes)), len(rows))
+        weight = p.ravel() * (n / len(rows))
+        theta = fit_softmax(
+            np.repeat(rows, len(classes), axis=0), labels, len(classes), weight, penalty
+        )
+        own = penalty
+    return SourceRecord(
+        classes=classes,
+        n_samples=n,
+        theta=theta,
+        # At the optimum of a penalised likelihood its slope is the penalty's.
+        score=own[:, None] * theta / n,
+        information=softmax_fisher_information(rows, theta),
+    )

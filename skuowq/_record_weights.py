@@ -1,0 +1,239 @@
+"""Source weights where sources are records: the target's rows, and quadratics for the rest.
+
+As `_softmax_weights`, with each source's log likelihood to second order around the point of its
+record, ``n [g'd - d'J d / 2]``, ``d = theta + own intercepts - theta_i``. The weighted fit is then
+a few Newton steps on the target's rows; the first, from the sources' mean, is the
+precision-weighted average of all domains' estimates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from ._own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes
+from ._softmax_weights import SoftmaxWeights
+from ._target_judge import candidate_weights, posterior_mean, stands
+from .fisher import penalised_gram, softmax_fisher_information, softmax_mean_score
+from .fisher._leave_one_out import leave_one_out
+from .weights import solve_source_weights
+from .weights._discrepancy import weights_and_discrepancy
+from .weights._program import weights_record
+
+_SETTLED = 3e-2
+_NEWTON_STEPS = 30
+
+
+@dataclass(frozen=True)
+class RecordProblem:
+    """The target's rows, with a constant last, and the sources' records.
+
+    Attributes
+    ----------
+    matrix : ndarray of shape (n_rows, n_columns)
+    labels, row_weight : ndarray of shape (n_rows,)
+    records : list of SourceRecord
+        Of the same classes and columns.
+    n_classes : int
+    penalty : ndarray of shape (n_columns,)
+    """
+
+    matrix: np.ndarray
+    labels: np.ndarray
+    row_weight: np.ndarray
+    records: list
+    n_classes: int
+    penalty: np.ndarray
+
+
+def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver, report):
+    """Weights by REML in score form, or of a given discrepancy, and the fit with them.
+
+    Parameters
+    ----------
+    problem : RecordProblem
+    discrepancy : ndarray of shape (n_sources, n_sources) or None
+        None estimates it.
+    n_updates, max_weight, solver, report
+        As in `softmax_source_weights`.
+
+    Returns
+    -------
+    result : SoftmaxWeights
+        Its ``theta`` has the common parameters of the last fit and, last, the target's own
+        intercepts.
+    """
+    fit = _RecordFit(problem)
+    n_target, n_samples = fit.sizes[0], fit.sizes[1:]
+    bound = {"max_weight": max_weight, "solver": solver}
+    if discrepancy is not None:
+        result = solve_source_weights(n_samples, discrepancy, n_target=n_target, **bound)
+        current, d = result.source_weights, float(fit.theta.size)
+        fit.solve(current)
+        history = [current]
+    else:
+        current = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
+        history, swings, previous = [], False, current
+        for update in range(n_updates + 1):
+            fit.solve(current)
+            gram, d = fit.score_contrasts(current)
+            result, discrepancy = weights_and_discrepancy(
+                gram, n_target, n_samples, d, method="reml", **bound
+            )
+            found = result.source_weights
+            settled = np.abs(found - current).max() <= _SETTLED
+            swings = swings or (update > 1 and (found - current) @ (current - previous) < 0)
+            # As in `_softmax_weights`: half steps once weights swing.
+            previous, current = current, (found + current) / 2 if swings and not settled else found
+            report(update, weights_record(current, n_samples, result.gap))
+            history.append(current)
+            if settled:
+                break
+        current = fit.supported(current)
+        history.append(current)
+        fit.solve(current)
+    return SoftmaxWeights(
+        weights_record(current, n_samples, result.gap),
+        np.asarray(discrepancy),
+        float(d),
+        np.array(history),
+        fit.variance,
+        fit.own,
+        np.vstack([fit.theta, fit.own[:1]]),
+    )
+
+
+class _RecordFit:
+    """The weighted fit, every domain with intercepts of its own.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_columns, n_contrasts)
+        Common parameters.
+    own : ndarray of shape (1 + n_sources, n_contrasts)
+        Own intercepts, the target's first.
+    variance : float
+        Of these.
+    sizes : ndarray of shape (1 + n_sources,)
+    """
+
+    def __init__(self, problem):
+        self.problem = problem
+        self.sizes = np.array(
+            [problem.row_weight.sum(), *(record.n_samples for record in problem.records)]
+        )
+        self.n_contrasts = problem.n_classes - 1
+        self.variance = PRIOR_VARIANCE
+        self.theta = np.average(
+            [record.theta for record in problem.records], axis=0, weights=self.sizes[1:]
+        )
+        self.own = np.zeros((len(self.sizes), self.n_contrasts))
+        self.ridge = np.repeat(problem.penalty, self.n_contrasts)
+
+    def solve(self, weights):
+        """Newton's method on common parameters and the target's own intercepts."""
+        self._newton(weights)
+        self.own, self.variance = intercepts_by_slopes(*self._own_slopes(), self.own, self.variance)
+        self._newton(weights)
+
+    def _newton(self, weights):
+        q, c = self.theta.size, self.n_contrasts
+        A_sources, b_sources = self._sources(weights)
+        self.A = None
+        for _ in range(_NEWTON_STEPS):
+            score, J = self._target()
+            n = self.sizes[0]
+            A = n * np.block([[J, J[:, q - c :]], [J[q - c :], J[q - c :, q - c :]]])
+            A[:q, :q] += A_sources + np.diag(self.ridge)
+            A[q:, q:] += np.eye(c) / self.variance
+            slope = n * np.append(score, score[q - c :])
+            slope[:q] += (
+                b_sources - A_sources @ self.theta.ravel() - self.ridge * self.theta.ravel()
+            )
+            slope[q:] -= self.own[0] / self.variance
+            step = cho_solve(cho_factor(A), slope)
+            # The target's part is far from quadratic where few rows are separated.
+            step *= min(1.0, 5.0 / np.abs(step).max()) if np.abs(step).max() > 5 else 1.0
+            self.theta = self.theta + step[:q].reshape(self.theta.shape)
+            self.own[0] += step[q:]
+            self.A = A
+            if slope @ step < 1e-8 * q:
+                break
+
+    def _target(self):
+        """Mean score and information of the target's rows, with its own intercepts."""
+        problem, at = self.problem, self.theta.copy()
+        at[-1] += self.own[0]
+        score = softmax_mean_score(problem.matrix, problem.labels, at, problem.row_weight)
+        return score.ravel(), softmax_fisher_information(problem.matrix, at, problem.row_weight)
+
+    def _sources(self, weights):
+        """``sum_k w_k n_k`` of the sources' curvature, and it times where each has its optimum.
+
+        Their own intercepts are profiled out, held by their variance alone.
+        """
+        q, c = self.theta.size, self.n_contrasts
+        A, b = np.zeros((q, q)), np.zeros(q)
+        for record, w in zip(self.problem.records, weights, strict=True):
+            if w == 0:
+                continue
+            J, n = record.information, w * record.n_samples
+            g = record.score.ravel() + J @ record.theta.ravel()
+            held = np.linalg.solve(
+                J[q - c :, q - c :] + np.eye(c) / (self.variance * n), J[q - c :]
+            )
+            A += n * (J - J[:, q - c :] @ held)
+            b += n * (g - held.T @ g[q - c :])
+        return A, b
+
+    def _own_slopes(self):
+        """Gradient and curvature of every domain's likelihood in its own intercepts."""
+        q, c = self.theta.size, self.n_contrasts
+        score, J = self._target()
+        slopes, curvatures = [self.sizes[0] * score[q - c :]], [self.sizes[0] * J[q - c :, q - c :]]
+        for k, record in enumerate(self.problem.records, start=1):
+            score, J, n = self._score(record, self.own[k]), record.information, record.n_samples
+            slopes.append(n * score[q - c :])
+            curvatures.append(n * J[q - c :, q - c :])
+        return np.array(slopes), np.array(curvatures)
+
+    def _score(self, record, own):
+        away = self.theta - record.theta
+        away[-1] += own
+        return record.score.ravel() - record.information @ away.ravel()
+
+    def score_contrasts(self, weights):
+        """``S`` and ``d`` from efficient scores, every domain's intercepts projected out."""
+        q, c = self.theta.size, self.n_contrasts
+        score, J = self._target()
+        parts = [(score, J)]
+        parts += [
+            (self._score(record, own), record.information)
+            for record, own in zip(self.problem.records, self.own[1:], strict=True)
+        ]
+        omega = np.append(1.0, weights) * self.sizes
+        H, efficient = np.zeros((q - c, q - c)), []
+        for (score, J), share in zip(parts, omega / omega.sum(), strict=True):
+            # A class without a row leaves no information on its intercept.
+            held = np.linalg.solve(J[q - c :, q - c :] + np.eye(c) * 1e-9, J[q - c :, : q - c]).T
+            efficient.append(score[: q - c] - held @ score[q - c :])
+            H += share * (J[: q - c, : q - c] - held @ J[q - c :, : q - c])
+        contrasts = np.array(efficient[1:]).T - efficient[0][:, None]
+        return penalised_gram(H, self.ridge[: q - c] / omega.sum(), contrasts)
+
+    def supported(self, weights):
+        """Weights as the target's rows, each held out in turn, support them."""
+        candidates = candidate_weights(weights, self.sizes[1:])
+        losses = [self._held_out_loss(candidate) for candidate in candidates[:2]]
+        if stands(*losses):
+            return weights
+        losses += [self._held_out_loss(candidate) for candidate in candidates[2:]]
+        return posterior_mean(candidates, losses)
+
+    def _held_out_loss(self, weights):
+        self._newton(weights)
+        problem = self.problem
+        rows = np.column_stack([problem.matrix, np.ones(len(problem.labels))])
+        theta = np.vstack([self.theta, self.own[:1]])
+        losses, _ = leave_one_out(rows, problem.labels, theta, self.A, problem.row_weight)
+        return problem.row_weight @ losses

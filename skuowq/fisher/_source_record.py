@@ -1,0 +1,139 @@
+"""What a source computes where its rows are, in place of sending them."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from skuowq._utils._source_record import SourceRecord
+
+from ._softmax_regression import (
+    contrast_basis,
+    fit_softmax,
+    softmax_fisher_information,
+    softmax_mean_score,
+)
+
+_INTERCEPT_PENALTY = 1e-4
+_MOST_PARAMETERS = 5000
+
+
+def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
+    """Statistics of a source's softmax regression, for a fit elsewhere.
+
+    Run it where the rows are and send the result: ``UOWQClassifier`` takes records in place of
+    rows. They hold no row, but sums over rows: of few rows they tell much.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        In the units that all sources and the target agree on.
+    y : array-like of shape (n_samples,)
+        Labels.
+    classes : array-like, default=None
+        All classes of the target and the sources, which must be those of every record. None takes
+        those of `y`.
+    point : ndarray of shape (n_features + 1, n_classes - 1) or SourceRecord, default=None
+        Where to compute them, such as ``estimator.record_point_`` of an earlier fit. None is the
+        source's own ridge regression.
+    C : float, default=1.0
+        Its inverse penalty.
+    sample_weight : array-like of shape (n_samples,), default=None
+
+    Returns
+    -------
+    record : SourceRecord
+        Of ``8 q (q + 2)`` bytes, ``q = (n_features + 1) (n_classes - 1)``, and the classes, however
+        many rows there are.
+
+    Raises
+    ------
+    ValueError
+        For data that do not fit together, or labels that are not among `classes`.
+
+    Notes
+    -----
+    With ``g`` the mean score and ``J`` the information of a row at the point ``theta_i``, the log
+    likelihood of the n rows is ``n [g'd - d'J d / 2]`` to second order, ``d = theta - theta_i``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skuowq.fisher import source_record
+    >>> source_record(*load_iris(return_X_y=True))
+    SourceRecord(150 rows, 4 features, 3 classes, 1,024 bytes)
+    """
+    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    y = column_or_1d(y)
+    check_consistent_length(X, y)
+    classes = np.unique(y) if classes is None else np.unique(classes)
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(f"y has the labels {unknown.tolist()}, which are not among classes")
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has the single class {classes.tolist()[0]!r}: pass all classes as classes="
+        )
+    if not C > 0:
+        raise ValueError(f"C is {C!r}: pass a number above 0")
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    if weight.shape != y.shape or not np.all(np.isfinite(weight) & (weight >= 0)):
+        raise ValueError(
+            f"sample_weight has shape {weight.shape} and y {y.shape}: pass one finite number of at "
+            "least 0 for each row"
+        )
+    rows = with_constant(X)
+    shape = (rows.shape[1], len(classes) - 1)
+    if shape[0] * shape[1] > _MOST_PARAMETERS:
+        raise ValueError(
+            f"a record of {shape[0] - 1} features and {len(classes)} classes holds "
+            f"{shape[0] * shape[1]:,} squared numbers, and {_MOST_PARAMETERS:,} squared are the "
+            "most: reduce the features, or send a fitted model"
+        )
+    labels = np.searchsorted(classes, y)
+    if point is None:
+        penalty = record_penalty(shape[0] - 1, len(classes), C)
+        theta = fit_softmax(rows, labels, len(classes), weight, penalty)
+    else:
+        theta = np.array(getattr(point, "theta", point), dtype=float)
+        if theta.shape != shape:
+            raise ValueError(
+                f"point has shape {theta.shape}, and {shape[0] - 1} features with {len(classes)} "
+                f"classes need {shape}"
+            )
+    return SourceRecord(
+        classes=classes,
+        n_samples=float(weight.sum()),
+        theta=theta,
+        score=softmax_mean_score(rows, labels, theta, weight),
+        information=softmax_fisher_information(rows, theta, weight),
+    )
+
+
+def with_constant(X):
+    """Rows with a last column of ones."""
+    if sparse.issparse(X):
+        return sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
+    return np.column_stack([X, np.ones(len(X))])
+
+
+def record_penalty(n_features, n_classes, C):
+    """Ridge of each row of theta, as scikit-learn's logistic regression has it."""
+    # Two classes have one vector there, sqrt(2) times the contrast.
+    penalty = (2 if n_classes == 2 else 1) / C
+    return np.append(np.full(n_features, penalty), _INTERCEPT_PENALTY)
+
+
+def theta_of(coef, intercept):
+    """Contrasts between classes, from a vector for each class, or one for the second of two."""
+    vectors = np.column_stack([coef, intercept])
+    if len(vectors) == 1:
+        vectors = np.vstack([-vectors, vectors]) / 2
+    return vectors.T @ contrast_basis(len(vectors))
+
+
+def vectors_of(theta):
+    """``coef`` and ``intercept`` as scikit-learn has them, from contrasts."""
+    vectors = contrast_basis(theta.shape[1] + 1) @ theta.T
+    if len(vectors) == 2:
+        vectors = vectors[1:] - vectors[:1]
+    return vectors[:, :-1].copy(), vectors[:, -1].copy()

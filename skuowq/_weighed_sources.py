@@ -3,8 +3,8 @@
 import numpy as np
 
 from ._source_report import SourceReport
-from .theory import asymptotic_error
-from .weights import discrepancy_std_error
+from .theory._error import error_of_rows
+from .weights._discrepancy import std_error_of_checked
 
 
 class WeighedSourcesMixin:
@@ -43,20 +43,19 @@ class WeighedSourcesMixin:
         self.discrepancy_std_error_ = np.zeros(self.n_sources_)
         information = n_samples * relative
         if self.n_sources_ and isinstance(self.discrepancy, str):
-            self.discrepancy_std_error_ = discrepancy_std_error(
+            self.discrepancy_std_error_ = std_error_of_checked(
                 self.discrepancy_,
                 self.n_target_,
                 information,
                 self.n_parameters_,
-                method=self.discrepancy,
+                self.discrepancy,
             )
         if self.n_sources_:
-            self.expected_error_ = asymptotic_error(
-                self.n_target_,
-                information,
-                self.source_weights_ / relative,
-                self.discrepancy_,
-                self.n_parameters_,
+            rows = self.source_weights_ * self.source_n_samples_
+            self.expected_error_ = float(
+                error_of_rows(
+                    self.n_target_, information, rows, self.discrepancy_, self.n_parameters_
+                )
             )
         self.source_report_ = SourceReport(
             names=self.source_names_,

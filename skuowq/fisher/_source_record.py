@@ -60,7 +60,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     >>> from sklearn.datasets import load_iris
     >>> from skuowq.fisher import source_record
     >>> source_record(*load_iris(return_X_y=True))
-    SourceRecord(150 rows, 4 features, 3 classes, 1,024 bytes)
+    SourceRecord(150 rows, 4 features, 3 classes, 992 bytes)
     """
     X = check_array(X, accept_sparse="csr", dtype=np.float64)
     y = column_or_1d(y)

@@ -198,9 +198,8 @@ def transport(**settings):
 
         X, y = some(*pooled_rows(task))
         free = X_test[:MOST_UNLABELED]
-        mover = ot.da.SinkhornLpl1Transport(
-            **{"reg_e": 1.0, "reg_cl": 0.1, "norm": "median"} | options
-        )
+        options = {"reg_e": 1.0, "reg_cl": 0.1, "norm": "median"} | settings
+        mover = ot.da.SinkhornLpl1Transport(**options)
         known = np.append(task.y, np.full(len(free), -1))
         mover.fit(Xs=X, ys=y, Xt=np.concatenate([task.X, free]), yt=known)
         moved = mover.transform(Xs=X)

@@ -5,7 +5,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo examples test test-all lint bench bench-gate bench-gate-peers bench-networks bench-scale bench-transport bench-weights clean
+.PHONY: demo examples test test-all lint bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -46,6 +46,11 @@ bench-networks: .venv/installed
 	$(BIN)/python benchmarks/networks/cost.py
 	$(BIN)/python benchmarks/networks/digits.py
 
+# Half an hour at first; later runs do what is missing. In an environment of its own, with tensorflow.
+bench-rivals: .venv-rivals/installed
+	.venv-rivals/bin/python benchmarks/rivals/run.py
+	.venv-rivals/bin/python benchmarks/rivals/table.py
+
 # Ten minutes, and 6 GB of memory for ten thousand sources.
 bench-scale: .venv/installed
 	$(BIN)/python benchmarks/scale.py
@@ -79,5 +84,11 @@ bench-weights: .venv/installed
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/gate/peers.txt
 	touch $@
 
+.venv-rivals/installed: benchmarks/rivals/requirements.txt benchmarks/weights/data.txt pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-rivals
+	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/rivals/requirements.txt
+	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
+	touch $@
+
 clean:
-	rm -rf .venv .venv-peers .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-peers .venv-rivals .pytest_cache .ruff_cache .import_linter_cache

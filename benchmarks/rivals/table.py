@@ -1,0 +1,149 @@
+"""The rivals' table and picture, from benchmarks/results/rivals.json into the README.
+
+Means over suites of means over their target domains and draws, the standard error over draws and
+domains; the gap's count is that of target domains where a method's log loss is above target only's.
+What stands between the two marks in the README is replaced; nothing there is written by hand.
+
+    .venv/bin/python benchmarks/rivals/table.py
+"""
+
+import json
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "results" / "rivals.json"
+README = HERE.parents[1] / "README.md"
+PICTURE = HERE / "rivals.png"
+MARKS = ("<!-- rivals: begin -->\n", "<!-- rivals: end -->\n")
+OURS = ("UOWQ", "gate")
+
+
+def load():
+    """Cells that every method has: ``cells[suite][target, draw][method]``."""
+    cells, methods = {}, []
+    for key, values in json.loads(RESULTS.read_text()).items():
+        suite, target, draw, method = key.split("|")
+        if method not in methods:
+            methods.append(method)
+        cells.setdefault(suite, {}).setdefault((target, draw), {})[method] = values
+    complete = {
+        suite: {place: cell for place, cell in found.items() if len(cell) == len(methods)}
+        for suite, found in cells.items()
+    }
+    return {suite: found for suite, found in complete.items() if found}, methods
+
+
+def summary(cells, method):
+    """One row of the table: means over suites, medians of seconds, the most memory, failures."""
+    by_suite, errors, harmed, domains, seconds, memory, failed, total = [], [], 0, 0, [], [], 0, 0
+    for found in cells.values():
+        values = np.array([cell[method][:2] for cell in found.values()])
+        alone = np.array([cell["target only"][0] for cell in found.values()])
+        gaps = values[:, 0] - alone
+        by_suite.append([*values.mean(axis=0), gaps.mean()])
+        errors.append(values[:, 1].var(ddof=1) / len(values) if len(values) > 1 else np.nan)
+        targets = [target for target, _ in found]
+        for target in set(targets):
+            ours = np.array([name == target for name in targets])
+            harmed += gaps[ours].mean() > 0
+            domains += 1
+        seconds += [cell[method][2] for cell in found.values()]
+        memory += [cell[method][3] for cell in found.values()]
+        failed += sum(cell[method][4] != "" for cell in found.values())
+        total += len(found)
+    loss, accuracy, gap = np.mean(by_suite, axis=0)
+    error = np.sqrt(np.sum(errors)) / len(errors)
+    return {
+        "loss": loss,
+        "accuracy": accuracy,
+        "error": error,
+        "gap": gap,
+        "harmed": f"{harmed} of {domains}",
+        "seconds": np.median(seconds),
+        "memory": np.max(memory),
+        "failed": f"{failed} of {total}" if failed else "",
+    }
+
+
+def markdown(cells, found):
+    n_domains = sum(len({target for target, _ in places}) for places in cells.values())
+    n_cells = sum(len(places) for places in cells.values())
+    lines = [
+        f"{len(cells)} suites, {n_domains} target domains, {n_cells} draws of ten labelled rows a "
+        "class, at most 300 rows of each source (`make bench-rivals`); means over suites, the",
+        "median of the seconds and the largest memory of a fit; best in bold. Failed fits count as "
+        "target only.",
+        "",
+        "| | accuracy | log loss | gap | harmed | seconds | MB | failed |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    best = {
+        "accuracy": max(row["accuracy"] for row in found.values()),
+        "loss": min(row["loss"] for row in found.values()),
+    }
+    for method, row in found.items():
+        accuracy = f"{row['accuracy']:.3f}"
+        loss = f"{row['loss']:.3f}"
+        accuracy = f"**{accuracy}**" if row["accuracy"] == best["accuracy"] else accuracy
+        loss = f"**{loss}**" if row["loss"] == best["loss"] else loss
+        lines.append(
+            f"| {method} | {accuracy} ({row['error']:.3f}) | {loss} | {row['gap']:+.3f} | "
+            f"{row['harmed']} | {row['seconds']:.2f} | {row['memory']:.0f} | {row['failed']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def winners(cells, methods):
+    """Who has the least log loss on each suite."""
+    lines = ["", "Least log loss by suite: "]
+    parts = []
+    for suite, found in cells.items():
+        means = {m: np.mean([cell[m][0] for cell in found.values()]) for m in methods}
+        best = min(means, key=means.get)
+        rank = sorted(means.values()).index(means["UOWQ"]) + 1
+        parts.append(f"{suite} {best} ({means[best]:.3f}; UOWQ {means['UOWQ']:.3f}, rank {rank})")
+    lines[-1] += "; ".join(parts) + "."
+    return "\n".join(lines) + "\n"
+
+
+def draw(found):
+    figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
+    for method, row in found.items():
+        ours = method.startswith(OURS)
+        ax.scatter(
+            row["seconds"], row["accuracy"], color="C3" if ours else "C0", s=40 if ours else 25
+        )
+        ax.annotate(
+            method,
+            (row["seconds"], row["accuracy"]),
+            xytext=(5, 3),
+            textcoords="offset points",
+            fontsize="x-small",
+            fontweight="bold" if ours else "normal",
+        )
+    ax.set(xscale="log", xlabel="seconds a fit (median)", ylabel="accuracy, mean over suites")
+    ax.margins(x=0.15)
+    ax.grid(alpha=0.3)
+    figure.savefig(PICTURE, dpi=120)
+
+
+def main():
+    cells, methods = load()
+    found = {method: summary(cells, method) for method in methods}
+    draw(found)
+    text = README.read_text()
+    before, rest = text.split(MARKS[0])
+    _, after = rest.split(MARKS[1])
+    table = markdown(cells, found) + winners(cells, methods)
+    README.write_text(before + MARKS[0] + table + MARKS[1] + after)
+    print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -115,6 +115,12 @@ class JTLNClassifier(
     inputs otherwise. Nothing protects against sources that mislead: their rows train the features
     however far they are. For that see :class:`skuowq.UOWQClassifier`.
 
+    Whether the transport helps: it did not, where we measured (digits of three origins, two
+    networks, 2 and 10 rows a class, ten draws; ``benchmarks/transport``). Log loss and accuracy
+    were those of plain joint training, within their errors, whatever the cost, its weight and what
+    it leads to; training on the source first and on the target then was better than either (.917
+    for 1.217 in log loss, .804 for .799 in accuracy).
+
     References
     ----------
     Lu, Chen and Saidi, "Optimal transport for deep joint transfer learning", 2017.

@@ -80,6 +80,8 @@ class OT3LClassifier(
     ----------
     selected_indices_ : ndarray of int of shape (budget,)
         Rows of X that were tuned on, sorted.
+    selected_counts_ : ndarray of int of shape (n_classes,)
+        How many of them each class has.
     class_distances_ : ndarray of shape (n_source_classes, n_target_classes) or None
         None where the strategy asks for none or there is no source.
     net_ : skorch.NeuralNetClassifier
@@ -242,6 +244,7 @@ class OT3LClassifier(
         self.pretrained_, self.class_distances_ = model.pretrained, distances
         weight = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
         self.selected_indices_ = np.flatnonzero(np.ones(_num_samples(X)) * weight)[rows]
+        self.selected_counts_ = np.bincount(target.y[rows], minlength=len(self.classes_))
         self.source_names_ = [] if sources is None else list(sources.names)
         self.n_sources_ = len(domains)
         return self

@@ -66,6 +66,7 @@ def test_rows_are_those_that_the_function_selects(base, strategy):
     random.randint(2**31 - 1)
     expected = select_target_rows(distances, y, 12, strategy=strategy, random_state=random)
     assert_array_equal(clf.selected_indices_, expected)
+    assert_array_equal(clf.selected_counts_, np.bincount(y[expected], minlength=3))
     p = clf.predict_proba(X_TEST)
     assert_allclose(p.sum(axis=1), 1)
     if strategy not in ("far", "near"):

@@ -54,6 +54,8 @@ def _measured(method, features, target, domains, classes, names):
 
 
 def _given(cost, shapes, names):
+    if len(cost) == 0:
+        raise ValueError("cost is empty: pass a matrix for each source, or one for all")
     if np.ndim(cost[0]) < 2:  # One matrix: of the only source, or of all.
         cost = [cost] * len(shapes)
     if len(cost) != len(shapes):

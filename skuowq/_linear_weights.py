@@ -29,6 +29,9 @@ from .weights._program import weights_record
 # Updates end early once no weight moves by more than this.
 _SETTLED = 3e-2
 _EM_STEPS = 10
+# Of a row's own share in its fit: below, what is left of it is rounding.
+_LEAST_LEFT = 1e-4
+_N_FOLDS = 10
 # Of the levels, before they are seen: in noise variances, worth one domain.
 _PRIOR_LEVELS = 0.3
 
@@ -243,6 +246,8 @@ class _WeightedFit:
 
     def supported(self, weights):
         """Weights as the target's rows, each held out in turn, support them."""
+        if self.problem.sizes[0] < 2:
+            return weights  # A row held out leaves nothing.
         candidates = candidate_weights(weights, self.information[1:])
         losses = [self._held_out_loss(candidate) for candidate in candidates[:2]]
         if stands(*losses):
@@ -269,8 +274,12 @@ class _WeightedFit:
             Z = np.column_stack([Z, np.ones(len(y))])
         factor = cho_factor(A)
         # One copy of a row is left out, or what there is of it.
-        leverage = np.minimum(weight, 1) * np.sum(Z * cho_solve(factor, Z.T).T, axis=1)
-        errors = (y - Z @ cho_solve(factor, b)) / np.maximum(1 - leverage, 1e-6)
+        taken = np.minimum(weight, 1)
+        left = 1 - taken * np.sum(Z * cho_solve(factor, Z.T).T, axis=1)
+        if left.min() > _LEAST_LEFT:
+            errors = (y - Z @ cho_solve(factor, b)) / left
+        else:
+            errors = _refitted_errors(A, b, Z, y, taken)
         mean = weight @ errors**2 / weight.sum()
         return weight.sum() / 2 * np.log(max(mean, np.finfo(float).tiny))
 
@@ -293,3 +302,19 @@ class _WeightedFit:
         share = factors * shrink * self.counts
         A = A - (self.means.T * share) @ self.means
         return A, b - self.means.T @ (share * self.y_means)
+
+
+def _refitted_errors(A, b, Z, y, taken):
+    """Errors of rows that decide their own fit, by fits without a tenth of them at a time."""
+    errors = np.empty(len(y))
+    n_folds = min(_N_FOLDS, len(y))
+    for fold in range(n_folds):
+        rows = np.arange(fold, len(y), n_folds)
+        Z_f = Z[rows] * taken[rows, None]
+        without = A - Z[rows].T @ Z_f
+        # What the rows alone knew is left to the smallest of the penalties.
+        values, vectors = np.linalg.eigh(without)
+        values = np.maximum(values, 1e-12 * values[-1])
+        theta = vectors @ ((vectors.T @ (b - Z_f.T @ y[rows])) / values)
+        errors[rows] = y[rows] - Z[rows] @ theta
+    return errors

@@ -17,6 +17,15 @@ def is_logistic(estimator):
     return isinstance(estimator, LogisticRegression) and not cross_validated
 
 
+def is_plain(logistic):
+    """Whether its optimum is that of log loss and ridge alone."""
+    return (
+        logistic.class_weight is None
+        and getattr(logistic, "penalty", "l2") in ("l2", "deprecated", None)
+        and not logistic.l1_ratio
+    )
+
+
 def inverse_penalty(logistic):
     return _MAX_INVERSE_PENALTY if _is_unpenalised(logistic) else logistic.C
 

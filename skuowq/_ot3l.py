@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
-from ._logistic_fit import is_logistic
+from ._logistic_fit import is_logistic, is_plain
 from ._pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels
 from ._utils._base_estimator import NETWORK_CHECKS, AnyClassifierMixin, is_network
 from ._utils._bind_sources import BindSourcesMixin
@@ -211,6 +211,11 @@ class OT3LClassifier(
             raise ValueError(
                 f"estimator is a {type(base).__name__}, which has no layers to tune: pass a skorch "
                 "NeuralNetClassifier or a LogisticRegression"
+            )
+        if not network and not is_plain(base):
+            raise ValueError(
+                f"estimator is {base!r}, and what is tuned is log loss with a ridge: pass a "
+                "LogisticRegression without class_weight and with the default penalty"
             )
         self._check_checkpoint()
         sources = as_sources(self._fit_sources(sources), _num_samples(X))

@@ -3,8 +3,9 @@
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.utils import check_array
 
-from ._logistic_fit import inverse_penalty, is_logistic
+from ._logistic_fit import inverse_penalty, is_logistic, is_plain
 from ._record_weights import RecordProblem, record_source_weights
 from ._utils._domains import check_columns
 from ._utils._source_record import SourceModel, SourceRecord
@@ -13,7 +14,7 @@ from .fisher import fit_softmax, softmax_fisher_information, source_record
 from .fisher._source_record import record_penalty, theta_of, vectors_of, with_constant
 
 
-def fit_records(base, target, target_classes, sources, *, discrepancy, **options):
+def fit_records(base, target, target_classes, sources, columns, *, discrepancy, **options):
     """Weights, and the fit with them.
 
     Parameters
@@ -25,6 +26,8 @@ def fit_records(base, target, target_classes, sources, *, discrepancy, **options
     target_classes : ndarray
     sources : Sources
         Records, models or rows, mixed.
+    columns : list or None
+        Names of the target's columns.
     discrepancy : ndarray or None
     **options
         Of `record_source_weights`.
@@ -39,9 +42,9 @@ def fit_records(base, target, target_classes, sources, *, discrepancy, **options
     X = target.X.toarray() if sparse.issparse(target.X) else target.X
     classes = _all_classes(target_classes, sources)
     C = inverse_penalty(base)
-    rows = _usual_rows(X, sources.X_unlabeled)
+    rows = _usual_rows(X, sources.X_unlabeled, columns)
     records = [
-        _as_record(entry, classes, rows, C, source_label(name), X.shape[1])
+        _as_record(entry, classes, rows, C, source_label(name), X.shape[1], columns)
         for entry, name in zip(sources._entries, sources.names, strict=True)
     ]
     problem = RecordProblem(
@@ -69,9 +72,10 @@ def check_base(base, discrepancy):
             f"estimator is a {type(base).__name__}, and sources without rows are known by their "
             "effects alone: pass a LogisticRegression, or the sources' rows"
         )
-    if not base.fit_intercept:
+    if not (is_plain(base) and base.fit_intercept):
         raise ValueError(
-            "sources without rows need fit_intercept=True: records hold intercepts of their own"
+            f"estimator is {base!r}, and sources without rows, which hold plain likelihoods, need "
+            "fit_intercept=True, the default penalty and no class_weight"
         )
     if isinstance(discrepancy, str) and discrepancy != "reml":
         raise ValueError(
@@ -93,18 +97,18 @@ def _all_classes(target_classes, sources):
     return np.unique(np.concatenate(found))
 
 
-def _usual_rows(X, X_unlabeled):
+def _usual_rows(X, X_unlabeled, columns):
     """Rows on which a model without an information of its own is looked at."""
     if X_unlabeled is not None:
-        check_columns(X_unlabeled, X.shape[1], None, "X_unlabeled")
-        free = X_unlabeled.toarray() if sparse.issparse(X_unlabeled) else np.asarray(X_unlabeled)
-        X = np.vstack([X, free.astype(float)])
+        check_columns(X_unlabeled, X.shape[1], columns, "X_unlabeled")
+        free = X_unlabeled.toarray() if sparse.issparse(X_unlabeled) else X_unlabeled
+        X = np.vstack([X, check_array(free, dtype=np.float64, input_name="X_unlabeled")])
     return with_constant(X)
 
 
-def _as_record(entry, classes, rows, C, label, n_features):
+def _as_record(entry, classes, rows, C, label, n_features, columns):
     if isinstance(entry, SourceModel):
-        return _record_of_model(entry, classes, rows, C, label, n_features)
+        return _record_of_model(entry, classes, rows, C, label, n_features, columns)
     if isinstance(entry, SourceRecord):
         if not np.array_equal(entry.classes, classes):
             raise ValueError(
@@ -118,12 +122,18 @@ def _as_record(entry, classes, rows, C, label, n_features):
             )
         return entry
     X, y, weight = entry
-    check_columns(X, n_features, None, label)
+    check_columns(X, n_features, columns, label)
     return source_record(X, y, classes=classes, C=C, sample_weight=weight)
 
 
-def _record_of_model(entry, classes, rows, C, label, n_features):
+def _record_of_model(entry, classes, rows, C, label, n_features, columns):
     model, n = entry.model, entry.n_samples
+    names = getattr(model, "feature_names_in_", None)
+    if columns is not None and names is not None and list(names) != columns:
+        raise ValueError(
+            f"{label} is a model of the columns {list(names)}, the target has {columns}: pass "
+            "models of the target's columns in the target's order."
+        )
     known = getattr(model, "n_features_in_", n_features)
     if known != n_features:
         raise ValueError(
@@ -131,7 +141,8 @@ def _record_of_model(entry, classes, rows, C, label, n_features):
             "the same columns in the same order."
         )
     penalty = record_penalty(n_features, len(classes), C)
-    if is_logistic(model) and np.array_equal(model.classes_, classes):
+    linear = is_logistic(model) and is_plain(model) and model.fit_intercept
+    if linear and np.array_equal(model.classes_, classes):
         theta = theta_of(model.coef_, model.intercept_)
         own = record_penalty(n_features, len(classes), inverse_penalty(model))
     else:

@@ -6,22 +6,27 @@ a few Newton steps on the target's rows; the first, from the sources' mean, is t
 precision-weighted average of all domains' estimates.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from sklearn.exceptions import ConvergenceWarning
 
 from ._own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes
 from ._softmax_weights import SoftmaxWeights
 from ._target_judge import candidate_weights, posterior_mean, stands
 from .fisher import penalised_gram, softmax_fisher_information, softmax_mean_score
 from .fisher._leave_one_out import leave_one_out
+from .fisher._softmax_regression import class_probabilities
 from .weights import solve_source_weights
 from .weights._discrepancy import weights_and_discrepancy
 from .weights._program import weights_record
 
 _SETTLED = 3e-2
-_NEWTON_STEPS = 30
+_NEWTON_STEPS = 100
+# Of a step, until one leads downhill.
+_LENGTHS = 0.5 ** np.arange(30)
 
 
 @dataclass(frozen=True)
@@ -139,26 +144,47 @@ class _RecordFit:
     def _newton(self, weights):
         q, c = self.theta.size, self.n_contrasts
         A_sources, b_sources = self._sources(weights)
-        self.A = None
+        A_sources += np.diag(self.ridge)
+        loss = self._objective(A_sources, b_sources)
         for _ in range(_NEWTON_STEPS):
             score, J = self._target()
             n = self.sizes[0]
             A = n * np.block([[J, J[:, q - c :]], [J[q - c :], J[q - c :, q - c :]]])
-            A[:q, :q] += A_sources + np.diag(self.ridge)
+            A[:q, :q] += A_sources
             A[q:, q:] += np.eye(c) / self.variance
+            self.A = A
             slope = n * np.append(score, score[q - c :])
-            slope[:q] += (
-                b_sources - A_sources @ self.theta.ravel() - self.ridge * self.theta.ravel()
-            )
+            slope[:q] += b_sources - A_sources @ self.theta.ravel()
             slope[q:] -= self.own[0] / self.variance
             step = cho_solve(cho_factor(A), slope)
-            # The target's part is far from quadratic where few rows are separated.
-            step *= min(1.0, 5.0 / np.abs(step).max()) if np.abs(step).max() > 5 else 1.0
-            self.theta = self.theta + step[:q].reshape(self.theta.shape)
-            self.own[0] += step[q:]
-            self.A = A
             if slope @ step < 1e-8 * q:
-                break
+                return
+            # The target's part is far from quadratic where few rows are separated.
+            theta, own = self.theta, self.own[0].copy()
+            for length in _LENGTHS:
+                self.theta = theta + length * step[:q].reshape(theta.shape)
+                self.own[0] = own + length * step[q:]
+                shorter = self._objective(A_sources, b_sources)
+                if shorter <= loss - 1e-4 * length * (slope @ step):
+                    break
+            else:
+                self.theta, self.own[0] = theta, own
+                return  # Rounding allows no descent.
+            loss = shorter
+        warnings.warn(
+            f"the weighted fit did not converge in {_NEWTON_STEPS} Newton steps: scale the columns "
+            "or lower C",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    def _objective(self, A_sources, b_sources):
+        problem, at, flat = self.problem, self.theta.copy(), self.theta.ravel()
+        at[-1] += self.own[0]
+        _, log_p = class_probabilities(problem.matrix, at)
+        loss = -problem.row_weight @ log_p[problem.labels, np.arange(len(problem.labels))]
+        loss += flat @ A_sources @ flat / 2 - b_sources @ flat
+        return loss + self.own[0] @ self.own[0] / (2 * self.variance)
 
     def _target(self):
         """Mean score and information of the target's rows, with its own intercepts."""

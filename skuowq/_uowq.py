@@ -386,6 +386,7 @@ class UOWQClassifier(
             target,
             classes,
             sources,
+            list(X.columns) if is_frame(X) else None,
             discrepancy=discrepancy,
             n_updates=self.n_updates,
             max_weight=self.max_weight,

@@ -68,7 +68,7 @@ class UOWQRegressor(
     effective_source_size_ : float
         Target rows that the sources are worth.
     noise_variance_ : ndarray of shape (1 + n_sources,)
-        Of every domain around its own linear fit, the target's first.
+        Of every domain around its own linear fit, the target's first. NaN without sources.
     levels_ : ndarray of shape (1 + n_sources,)
         Of every domain, the target's first; source responses are moved by the differences.
     level_variance_ : float
@@ -106,9 +106,10 @@ class UOWQRegressor(
     (Smyth, 2004). Levels are normal with a variance that is estimated, and are integrated out of
     what is compared.
 
-    A Ridge or LinearRegression is measured as it is; for other estimators the linear model, on
-    standardised columns with a penalty of 1, is a stand-in. These then do without sources that
-    together make up less than 5 % of all weight. It will fail where what differs between domains
+    A Ridge or LinearRegression with an intercept is measured as it is; for other estimators the
+    linear model, on standardised columns with a penalty of 1, is a stand-in. These then do without
+    sources that together make up less than 5 % of all weight. It will fail where what differs
+    between domains
     is not linear, and where all sources share a bias that the target's few rows cannot show.
 
     References
@@ -245,7 +246,10 @@ class UOWQRegressor(
         inverse = min(1 / penalty, _MAX_INVERSE_PENALTY) if penalty else _MAX_INVERSE_PENALTY
         parts = [target, *domains]
         matrix, penalty, _, _ = make_design(
-            [part.X for part in parts], inverse_penalty=inverse, standardise=not linear
+            [part.X for part in parts],
+            inverse_penalty=inverse,
+            # Without a penalty units mean nothing, and the trace that is left must not.
+            standardise=not linear or inverse == _MAX_INVERSE_PENALTY,
         )
         y = np.concatenate([part.y for part in parts])
         problem = LinearProblem(

@@ -208,6 +208,7 @@ def test_through_scikit_learn(data):
         ({"cost": [np.ones((3, 2))] * 3}, "cost has 3 matrices, and there are 1 sources"),
         ({"cost": -np.ones((3, 2))}, "all must be at least 0"),
         ({"cost": np.full((3, 2), np.nan)}, "below 0 or not finite"),
+        ({"cost": []}, "cost is empty"),
         ({"cost": "earth"}, "'cost' parameter"),
         ({"transport_weight": -1}, "'transport_weight' parameter"),
         ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes is"),

@@ -273,3 +273,37 @@ def test_the_pretrained_network_predicts_the_targets_classes_first():
     assert_array_equal(clf.classes_, ["a", "m", "z"])
     p = predict_proba(clf.pretrained_, X)
     assert np.mean(clf.classes_[p[:, :3].argmax(axis=1)] == names[y]) > 0.8
+
+
+def test_layers_that_hold_parameters_beside_others_and_heads_that_run_twice():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(1))
+            self.first, self.last = nn.Linear(2, 6), nn.Linear(6, 3)
+
+        def forward(self, X):
+            return self.last(torch.relu(self.first(self.scale * X)))
+
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(2, 3), nn.Linear(3, 3)
+
+        def forward(self, X):
+            return self.last(torch.relu(self.last(self.first(X))))
+
+    options = {"criterion": nn.CrossEntropyLoss, "lr": 0.1, "max_epochs": 5, "train_split": None}
+    clf = OT3LClassifier(NeuralNetClassifier(Scaled, **options), n_tuned_layers=1, random_state=0)
+    clf.fit(X, y, sources=SOURCES)
+    before, after = (net.module_.state_dict() for net in (clf.pretrained_, clf.net_))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {"last.weight", "last.bias"}
+    clf = OT3LClassifier(NeuralNetClassifier(Twice, **options), budget=12, random_state=0)
+    assert clf.fit(X, y, sources=SOURCES).transform(X).shape == (60, 3)
+
+
+def test_what_tuning_cannot_honour_is_refused():
+    for base in (LogisticRegression(class_weight="balanced"),):
+        with pytest.raises(ValueError, match="without class_weight"):
+            OT3LClassifier(base).fit(X, y, sources=SOURCES)

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
@@ -11,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from skuowq import (
     DiscriminatorGateClassifier,
@@ -189,6 +191,17 @@ def test_bad_input_is_named():
         Sources({"a": (LogisticRegression(), 10)})
     fails("pass a LogisticRegression, or the sources' rows", [record], RandomForestClassifier())
     fails("need fit_intercept=True", [record], LogisticRegression(fit_intercept=False))
+    fails("no class_weight", [record], LogisticRegression(class_weight="balanced"))
+    with pytest.raises(ValueError, match="SVC, which has no predict_proba"):
+        Sources({"a": (SVC().fit(X, y), 10)})
+    with pytest.raises(ValueError, match="sample_weight is 0 for all rows"):
+        source_record(X, y, sample_weight=np.zeros(1000))
+    with pytest.raises(ValueError, match="X_unlabeled contains NaN"):
+        UOWQClassifier().fit(
+            tasks.X_target,
+            tasks.y_target,
+            sources=Sources([(model, 10)], X_unlabeled=np.full((5, 6), np.nan)),
+        )
     fails("take 'reml' or an array", [record], discrepancy="plugin")
     narrow = LogisticRegression().fit(X[:, :3], y)
     fails("is a model of 3 features, the target has 6", {"a": (narrow, 10)})
@@ -212,3 +225,26 @@ def test_bad_input_is_named():
         source_record(X, np.zeros(1000, dtype=int))
     with pytest.raises(ValueError, match="reduce the features"):
         source_record(np.zeros((20, 3000)), np.arange(20) % 4)
+
+
+def test_columns_are_known_by_name():
+    tasks = draw(0)
+    X, y = tasks.sources[0]
+    frame = pd.DataFrame(tasks.X_target, columns=list("abcdef"))
+    turned = pd.DataFrame(X, columns=list("fedcba"))
+    model = LogisticRegression().fit(turned, y)
+    record = source_record(X, y)
+    for entry in ((turned, y), (model, 10)):
+        with pytest.raises(ValueError, match="in the target's order"):
+            UOWQClassifier().fit(frame, tasks.y_target, sources=Sources([record, entry]))
+
+
+@pytest.mark.parametrize("unit", [1.0, 10.0, 1000.0])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_separable_rows_in_any_unit_are_fitted_to_the_end(unit, sign):
+    rng = np.random.RandomState(0)
+    X, X_s = unit * rng.normal(size=(20, 5)), unit * rng.normal(size=(200, 5))
+    model = LogisticRegression(max_iter=10_000).fit(X_s, sign * X_s[:, 0] > 0)
+    clf = UOWQClassifier(LogisticRegression(max_iter=10_000))
+    clf.fit(X, X[:, 0] > 0, sources=Sources([(model, 200)]))
+    assert clf.score(X, X[:, 0] > 0) == 1

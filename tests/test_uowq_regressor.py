@@ -137,6 +137,38 @@ def test_a_target_of_one_or_two_rows():
     assert_allclose(same.predict(X_TEST), 0)
 
 
+def test_a_row_that_nothing_is_left_of_does_not_judge():
+    twins = {str(k): draw(k, 100) for k in range(10, 15)}
+    one = UOWQRegressor().fit(X[:1], y[:1], sources=twins)
+    assert one.effective_source_size_ > 10
+
+
+@pytest.mark.parametrize("base", [Ridge(), LinearRegression(), Ridge(alpha=1e-3)])
+def test_fewer_rows_than_features_in_any_unit(base):
+    rng = np.random.RandomState(0)
+    effects = rng.normal(size=30)
+
+    def wide(n):
+        rows = rng.normal(size=(n, 30))
+        return rows, rows @ effects + rng.normal(size=n)
+
+    (rows, responses), one, other, (test, truth) = map(wide, (15, 200, 200, 400))
+    for unit in (1.0, 1e3, 1e4):
+        sources = [(unit * part, numbers) for part, numbers in (one, other)]
+        reg = UOWQRegressor(base).fit(unit * rows, responses, sources=sources)
+        alone = clone(base).fit(unit * rows, responses)
+        ours, theirs = (np.mean((m.predict(unit * test) - truth) ** 2) for m in (reg, alone))
+        assert ours < 0.2 * theirs
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-5, 1e5])
+def test_least_squares_knows_no_units(unit):
+    reference = UOWQRegressor(LinearRegression()).fit(X, y, sources=SOURCES)
+    scaled = {name: (unit * X_k, y_k) for name, (X_k, y_k) in SOURCES.items()}
+    reg = UOWQRegressor(LinearRegression()).fit(unit * X, y, sources=scaled)
+    assert_allclose(reg.source_weights_, reference.source_weights_, rtol=1e-4)
+
+
 def test_bad_input_is_named():
     def fails(match, *, base=None, responses=y, sources=SOURCES, **options):
         with pytest.raises((ValueError, TypeError), match=match):

@@ -80,8 +80,13 @@ def as_record_or_model(pair, label):
     if not (isinstance(pair, (list, tuple)) and len(pair) == 2):
         return None
     model, n_samples = pair
-    if not hasattr(model, "predict_proba") or hasattr(model, "shape"):
+    if not hasattr(model, "predict") or hasattr(model, "shape"):
         return None
+    if not hasattr(model, "predict_proba"):
+        raise ValueError(
+            f"{label} is a {type(model).__name__}, which has no predict_proba: pass a "
+            "probabilistic classifier, such as CalibratedClassifierCV around it"
+        )
     if isinstance(n_samples, bool) or not (isinstance(n_samples, Real) and 0 < n_samples < np.inf):
         raise ValueError(
             f"{label}: the number of rows that {type(model).__name__} was fitted to is "

@@ -81,6 +81,8 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
             f"sample_weight has shape {weight.shape} and y {y.shape}: pass one finite number of at "
             "least 0 for each row"
         )
+    if not weight.any():
+        raise ValueError("sample_weight is 0 for all rows: pass at least one above 0")
     rows = with_constant(X)
     shape = (rows.shape[1], len(classes) - 1)
     if shape[0] * shape[1] > _MOST_PARAMETERS:

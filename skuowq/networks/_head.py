@@ -33,6 +33,7 @@ def head_inputs(net, parts):
     module = net.module_
     head = module.get_submodule(_head_name(net, parts[0][:2]))
     seen = []
+    # A head that runs twice sees its own output last.
     handle = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     was_training = module.training
     module.eval()
@@ -40,10 +41,12 @@ def head_inputs(net, parts):
         features = []
         with torch.no_grad():
             for X in parts:
-                seen.clear()
+                found = []
                 for rows in X.split(_BATCH):
+                    seen.clear()
                     module(to_device(to_tensor(rows, device=net.device), net.device))
-                features.append(np.concatenate([rows.cpu().double().numpy() for rows in seen]))
+                    found.append(seen[-1].cpu().double().numpy())
+                features.append(np.concatenate(found))
     finally:
         handle.remove()
         module.train(was_training)

@@ -5,7 +5,7 @@ from skorch.utils import to_device
 
 
 def layers_in_order(net, X):
-    """Names of the modules that hold parameters themselves, each where it runs last.
+    """Names of the modules that hold parameters themselves, each where it begins last.
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ def layers_in_order(net, X):
     """
     module, order = net.module_, []
     handles = [
-        layer.register_forward_hook(lambda _, __, ___, name=name: order.append(name))
+        # As it begins: what holds parameters beside other layers uses them at a time of its own.
+        layer.register_forward_pre_hook(lambda _, __, name=name: order.append(name))
         for name, layer in module.named_modules()
         if next(layer.parameters(recurse=False), None) is not None
     ]

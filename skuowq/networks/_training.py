@@ -84,7 +84,7 @@ def train(
             if file is not None and not interrupted:
                 trained.save(finished=True)
         finally:
-            trained.thaw()
+            trained.let_learn(True)
             trained.__class__ = own_class
             for name in methods.training_attributes:
                 trained.__dict__.pop(name, None)
@@ -162,15 +162,17 @@ class OwnRowsMixin:
     def frozen_layers(self):
         return [self.module_.get_submodule(name) for name in self.frozen]
 
-    def thaw(self):
+    def let_learn(self, learns):
+        """Freeze the frozen layers, or thaw them; their own parameters alone, not their parts'."""
         for layer in self.frozen_layers():
-            layer.requires_grad_(True)
+            for parameter in layer.parameters(recurse=False):
+                parameter.requires_grad_(learns)
 
     def _set_training(self, training=True):
         super()._set_training(training)
         # A frozen layer that normalises batches would learn all the same.
         for layer in self.frozen_layers():
-            layer.eval()
+            layer.training = False
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         # Here, and not before: callbacks may fit the module's shape to the data as training begins.
@@ -179,8 +181,7 @@ class OwnRowsMixin:
             wrapped = self.module_
             module = wrapped if accelerator is None else accelerator.unwrap_model(wrapped)
             module.load_state_dict(self.begin_at)
-        for layer in self.frozen_layers():
-            layer.requires_grad_(False)
+        self.let_learn(False)
         self.check_module()
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
 

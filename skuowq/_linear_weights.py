@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from ._alternation import alternate
 from ._noise_variance import drawn_together, own_ridge
 from ._target_judge import candidate_weights, posterior_mean, stands
 from .fisher import penalised_gram
@@ -26,8 +27,6 @@ from .weights import SourceWeights, solve_source_weights
 from .weights._discrepancy import weights_and_discrepancy
 from .weights._program import weights_record
 
-# Updates end early once no weight moves by more than this.
-_SETTLED = 3e-2
 _EM_STEPS = 10
 # Of a row's own share in its fit: below, what is left of it is rounding.
 _LEAST_LEFT = 1e-4
@@ -129,38 +128,35 @@ def linear_source_weights(problem, *, method, n_updates, solver, report):
     current = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
     if name in ("plugin", "debiased"):
         current = np.zeros(len(n_samples))
-    history, swings, previous = [], False, current
-    for update in range(n_updates + 1):
-        fit.solve(current)
-        if name == "reml":
-            gram, d = fit.score_contrasts(current)
-        elif not known:
-            gram = fit.fitted_contrasts(d)
+    history, last = [], {"d": d}
+
+    def weigh(weights):
+        fit.solve(weights)
         if known:
-            discrepancy = method
-            result = solve_source_weights(n_samples, discrepancy, solver=solver)
+            last["discrepancy"] = method
+            return solve_source_weights(n_samples, method, solver=solver)
+        if name == "reml":
+            gram, last["d"] = fit.score_contrasts(weights)
         else:
-            result, discrepancy = weights_and_discrepancy(
-                gram, n_target, n_samples, d, method=method, max_weight=None, solver=solver
-            )
-        found = result.source_weights
-        settled = np.abs(found - current).max() <= _SETTLED
-        back = update > 1 and name == "reml" and (found - current) @ (current - previous) < 0
-        swings = swings or back
-        # Weights that look too low from above and too high from below: half steps from now on.
-        previous, current = current, (found + current) / 2 if swings and not settled else found
-        history.append(current * unit)
-        report(update, weights_record(history[-1], n_samples / unit, result.gap))
-        if settled:
-            break
+            gram = fit.fitted_contrasts(d)
+        result, last["discrepancy"] = weights_and_discrepancy(
+            gram, n_target, n_samples, last["d"], method=method, max_weight=None, solver=solver
+        )
+        return result
+
+    def keep(update, weights, gap):
+        history.append(weights * unit)
+        report(update, weights_record(history[-1], n_samples / unit, gap))
+
+    current, gap = alternate(weigh, current, n_updates, keep, damped=name == "reml")
     if name == "reml":
         current = fit.supported(current)
         history.append(current * unit)
     fit.solve(current)
     return LinearWeights(
-        weights_record(current * unit, n_samples / unit, result.gap),
-        np.asarray(discrepancy),
-        float(d),
+        weights_record(current * unit, n_samples / unit, gap),
+        np.asarray(last["discrepancy"]),
+        float(last["d"]),
         np.array(history),
         fit.noise,
         fit.level_variance,

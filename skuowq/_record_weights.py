@@ -13,6 +13,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 
+from ._alternation import alternate
 from ._own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes
 from ._softmax_weights import SoftmaxWeights
 from ._target_judge import candidate_weights, posterior_mean, stands
@@ -23,7 +24,6 @@ from .weights import solve_source_weights
 from .weights._discrepancy import weights_and_discrepancy
 from .weights._program import weights_record
 
-_SETTLED = 3e-2
 _NEWTON_STEPS = 100
 # Of a step, until one leads downhill.
 _LENGTHS = 0.5 ** np.arange(30)
@@ -75,30 +75,30 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
         result = solve_source_weights(n_samples, discrepancy, n_target=n_target, **bound)
         current, d = result.source_weights, float(fit.theta.size)
         fit.solve(current)
-        history = [current]
+        history, gap = [current], result.gap
     else:
         current = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
-        history, swings, previous = [], False, current
-        for update in range(n_updates + 1):
-            fit.solve(current)
-            gram, d = fit.score_contrasts(current)
-            result, discrepancy = weights_and_discrepancy(
-                gram, n_target, n_samples, d, method="reml", **bound
+        history, last = [], {}
+
+        def weigh(weights):
+            fit.solve(weights)
+            gram, last["d"] = fit.score_contrasts(weights)
+            result, last["discrepancy"] = weights_and_discrepancy(
+                gram, n_target, n_samples, last["d"], method="reml", **bound
             )
-            found = result.source_weights
-            settled = np.abs(found - current).max() <= _SETTLED
-            swings = swings or (update > 1 and (found - current) @ (current - previous) < 0)
-            # As in `_softmax_weights`: half steps once weights swing.
-            previous, current = current, (found + current) / 2 if swings and not settled else found
-            report(update, weights_record(current, n_samples, result.gap))
-            history.append(current)
-            if settled:
-                break
+            return result
+
+        def keep(update, weights, gap):
+            history.append(weights)
+            report(update, weights_record(weights, n_samples, gap))
+
+        current, gap = alternate(weigh, current, n_updates, keep, damped=True)
+        discrepancy, d = last["discrepancy"], last["d"]
         current = fit.supported(current)
         history.append(current)
         fit.solve(current)
     return SoftmaxWeights(
-        weights_record(current, n_samples, result.gap),
+        weights_record(current, n_samples, gap),
         np.asarray(discrepancy),
         float(d),
         np.array(history),

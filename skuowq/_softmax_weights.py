@@ -35,6 +35,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from ._alternation import alternate
 from ._own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
 from ._target_judge import supported_weights
 from .fisher import (
@@ -57,8 +58,6 @@ from .weights._program import weights_record
 
 # Up to here the Fisher information is formed; above, products with it are enough.
 _MAX_EXPLICIT_PARAMETERS = 800
-# Updates end early once no weight moves by more than this.
-_SETTLED = 3e-2
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
 
@@ -198,42 +197,38 @@ def softmax_source_weights(
         contrasts = _ScoreContrasts(problem, random_state)
     else:
         contrasts = _FittedContrasts(problem, n_jobs)
-    current = contrasts.start
-    history = []
-    swings = False
+    history, last = [], {}
+
+    def weigh(weights):
+        gram, last["d"] = contrasts(weights)
+        result, last["discrepancy"] = weights_and_discrepancy(
+            gram,
+            n_target,
+            n_samples,
+            last["d"],
+            method=method,
+            max_weight=max_weight,
+            solver=solver,
+        )
+        return result
+
+    def keep(update, weights, gap):
+        history.append(weights)
+        report(update, weights_record(weights, n_samples, gap))
+
     if method == "debiased":
         n_updates = 0
-    for update in range(n_updates + 1):
-        gram, d = contrasts(current)
-        result, discrepancy = weights_and_discrepancy(
-            gram, n_target, n_samples, d, method=method, max_weight=max_weight, solver=solver
-        )
-        settled = np.abs(result.source_weights - current).max() <= _SETTLED
-        swings = swings or (
-            update > 1
-            and (result.source_weights - current) @ (current - history[-2]) < 0
-            and method == "reml"
-        )
-        if swings and not settled:
-            # Weights that look too low from above and too high from below: half steps from now on.
-            halfway = (result.source_weights + current) / 2
-            result = weights_record(halfway, n_samples, result.gap)
-        report(update, result)
-        history.append(result.source_weights)
-        current = result.source_weights
-        if settled:
-            break
+    weights, gap = alternate(weigh, contrasts.start, n_updates, keep, damped=method == "reml")
     theta = contrasts.theta
     if method == "reml":
-        supported, theta = supported_weights(
-            contrasts.problem, result.source_weights, contrasts.theta, contrasts.curvature
+        weights, theta = supported_weights(
+            contrasts.problem, weights, contrasts.theta, contrasts.curvature
         )
-        result = weights_record(supported, n_samples, result.gap)
-        history.append(result.source_weights)
+        history.append(weights)
     return SoftmaxWeights(
-        result,
-        discrepancy,
-        float(d),
+        weights_record(weights, n_samples, gap),
+        last["discrepancy"],
+        float(last["d"]),
         np.array(history),
         contrasts.problem.intercept_variance,
         contrasts.intercepts,

@@ -7,6 +7,7 @@ from problems import assert_noise_alone
 
 from skuowq import _softmax_weights as module
 from skuowq import fisher
+from skuowq._alternation import _SETTLED
 from skuowq._softmax_weights import SoftmaxProblem, softmax_source_weights
 from skuowq._target_judge import supported_weights
 from skuowq.datasets import make_classification_tasks
@@ -122,7 +123,7 @@ def test_dynamic_updates_are_recorded_and_end_when_settled():
     assert 2 < len(dynamic.history) < 52
     assert_allclose(dynamic.history[0], static.history[0])
     assert_allclose(dynamic.history[-1], dynamic.weights.source_weights)
-    assert np.abs(dynamic.history[-2] - dynamic.history[-3]).max() <= module._SETTLED
+    assert np.abs(dynamic.history[-2] - dynamic.history[-3]).max() <= _SETTLED
 
 
 def test_updates_do_not_swing_between_two_answers():

@@ -197,7 +197,6 @@ class _WeightedFit:
 
     def solve(self, weights):
         """Fit with the theory's weights of the sources; levels and their variance follow."""
-        steps = _EM_STEPS if self.problem.own_levels else 1
         for _ in range(2):
             shrink = self._shrinkage()
             A, b = self._normal_equations(np.append(1.0, weights), shrink)
@@ -208,7 +207,7 @@ class _WeightedFit:
                 self.levels = np.zeros(len(mean))
                 return
             prior = _PRIOR_LEVELS * self.noise[0]
-            for _ in range(steps):
+            for _ in range(_EM_STEPS):
                 shrink = self._shrinkage()
                 squares = (shrink * mean) ** 2 + self.level_variance * (1 - shrink)
                 self.level_variance = (squares.sum() + prior) / (len(mean) + 1)

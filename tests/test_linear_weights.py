@@ -117,19 +117,18 @@ def test_the_fit_is_generalised_least_squares(problem):
 
 def test_held_out_errors_are_those_of_refits(problem):
     full = LinearProblem(**{**vars(problem), "row_weight": np.ones(67)})
-    for case in (full,):
-        fit = _WeightedFit(case)
-        weights = np.array([0.7, 0.2])
-        errors = held_out_errors(
-            parts_of(case),
-            fit.relative,
-            np.append(1.0, weights),
-            fit.noise,
-            fit.level_variance,
-            case.penalty,
-        )
-        expected = 6 * np.log(np.mean(errors**2))
-        assert_allclose(fit._held_out_loss(weights), expected, rtol=1e-8)
+    fit = _WeightedFit(full)
+    weights = np.array([0.7, 0.2])
+    errors = held_out_errors(
+        parts_of(full),
+        fit.relative,
+        np.append(1.0, weights),
+        fit.noise,
+        fit.level_variance,
+        full.penalty,
+    )
+    expected = 6 * np.log(np.mean(errors**2))
+    assert_allclose(fit._held_out_loss(weights), expected, rtol=1e-8)
 
 
 def test_levels_and_units_do_not_matter():

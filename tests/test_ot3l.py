@@ -101,7 +101,6 @@ def test_only_the_last_layers_move(n_tuned):
         def forward(self, X):
             return self.last(torch.relu(self.middle(torch.relu(self.first(X)))))
 
-    net = make_net(Three, module__n_features=None, module__n_classes=None)
     net = NeuralNetClassifier(
         Three, criterion=nn.CrossEntropyLoss, max_epochs=5, lr=0.1, train_split=None
     )
@@ -304,6 +303,5 @@ def test_layers_that_hold_parameters_beside_others_and_heads_that_run_twice():
 
 
 def test_what_tuning_cannot_honour_is_refused():
-    for base in (LogisticRegression(class_weight="balanced"),):
-        with pytest.raises(ValueError, match="without class_weight"):
-            OT3LClassifier(base).fit(X, y, sources=SOURCES)
+    with pytest.raises(ValueError, match="without class_weight"):
+        OT3LClassifier(LogisticRegression(class_weight="balanced")).fit(X, y, sources=SOURCES)

@@ -142,7 +142,7 @@ def test_an_average_by_precision():
     domain = np.repeat([0.0, 1.0], [60, 1000])[:, None]
     pooled = LogisticRegression(C=1e5, max_iter=10_000, tol=1e-8).fit(np.hstack([X, domain]), y)
     assert_allclose(
-        clf.coef_ if hasattr(clf, "coef_") else clf.estimator_.coef_,
+        clf.estimator_.coef_,
         pooled.coef_[:, :-1],
         atol=0.05,
     )

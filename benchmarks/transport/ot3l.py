@@ -23,15 +23,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from skorch import NeuralNetClassifier
 from torch import nn
 
 from skuowq import OT3LClassifier
 from skuowq.networks import predict_proba
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "weights"))
-from suites import drawn_pen_digits, shrunk_mnist
+sys.path.insert(0, str(Path(__file__).parents[1] / "networks"))
+from digits import Convolutional, origins
 
 RESULTS = Path(__file__).parents[1] / "results" / "ot3l.json"
 PROBLEMS = {"MNIST to optical": ("mnist", "optical"), "optical to pen": ("optical", "pen")}
@@ -50,25 +49,6 @@ STRATEGIES = {
 }
 
 
-class Convolutional(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Linear(512, 64),
-            nn.ReLU(),
-            nn.Linear(64, 10),
-        )
-
-    def forward(self, X):
-        return self.layers(X.reshape(-1, 1, 8, 8))
-
-
 def make_estimator(kind):
     if kind == "logistic":
         return None
@@ -81,15 +61,6 @@ def make_estimator(kind):
         batch_size=64,
         train_split=None,
     )
-
-
-def origins():
-    parts = {
-        "optical": load_digits(return_X_y=True),
-        "mnist": shrunk_mnist(),
-        "pen": drawn_pen_digits(),
-    }
-    return {name: (X / X.max(), np.asarray(y).astype(int)) for name, (X, y) in parts.items()}
 
 
 def draw(problem, seed, data):

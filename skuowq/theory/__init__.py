@@ -5,7 +5,13 @@ against simulation, with a z score for every number claimed.
 """
 
 from ._curves import ErrorCurve, WeightCurve, error_curve, simulate_curve, weight_curve
-from ._error import asymptotic_error, minimal_error, optimal_quantity, optimal_weight
+from ._error import (
+    asymptotic_error,
+    equivalent_rows,
+    minimal_error,
+    optimal_quantity,
+    optimal_weight,
+)
 from ._families import (
     Bernoulli,
     Categorical,
@@ -35,6 +41,7 @@ __all__ = [
     "ValidationResult",
     "WeightCurve",
     "asymptotic_error",
+    "equivalent_rows",
     "error_curve",
     "james_stein_error",
     "minimal_error",

@@ -153,6 +153,49 @@ def minimal_error(n_target, n_samples, discrepancy, n_parameters):
     return float(d / 2 / (N0 + solve_source_weights(n, G).effective_source_size))
 
 
+def equivalent_rows(n_samples, noise_ratio):
+    """Target rows that the rows of a noisier source are worth, ``n / r``, before any discrepancy.
+
+    Under a Gaussian linear model with unknown coefficients, a row with ``r`` times the target's
+    noise variance has ``1 / r`` of the Fisher information of a target row. All of this module holds
+    with ``n / r`` in place of the rows and the target's information in the discrepancy; in the fit
+    such a row then weighs ``w / r``, ``w`` being the weight that the theory gives: generalised
+    least squares where there is no discrepancy.
+
+    Parameters
+    ----------
+    n_samples : array-like
+        Rows of the source, above 0.
+    noise_ratio : array-like
+        ``r``, the source's noise variance over the target's, above 0. Broadcasts against
+        `n_samples`.
+
+    Returns
+    -------
+    rows : float or ndarray
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range.
+
+    Examples
+    --------
+    Noise of twice the standard deviation costs three rows of four, and the weight in the fit falls
+    less than that where the source is biased:
+
+    >>> from skuowq.theory import equivalent_rows, optimal_weight
+    >>> n = equivalent_rows([400, 400], [1.0, 4.0])
+    >>> n.tolist()
+    [400.0, 100.0]
+    >>> (optimal_weight(n, 0.01) / [1.0, 4.0]).tolist()
+    [0.2, 0.125]
+    """
+    n = above_zero("n_samples", n_samples, SOURCE_ROWS)
+    r = above_zero("noise_ratio", noise_ratio, "pass the source's noise variance over the target's")
+    return unwrap(n / r)
+
+
 def optimal_weight(n_source, discrepancy):
     """Best weight of the rows of a single source, ``w* = 1 / (1 + tau N)``.
 

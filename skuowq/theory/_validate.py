@@ -27,6 +27,7 @@ _OWN_ARGUMENTS = {
         "distance": (0, 0.5, 1, 2, 4, 8),
     },
     "group_sizes": {"sandwich": None},
+    "noise_ratios": {"unequal_noise": None},
 }
 
 
@@ -41,6 +42,7 @@ def validate(
     source_weights=None,
     multiples=None,
     group_sizes=None,
+    noise_ratios=None,
     n_repeats=20000,
     n_jobs=None,
     random_state=None,
@@ -95,6 +97,9 @@ def validate(
         - "sandwich": where rows come in groups of equal rows, or from another law than the model's
           (`GaussianMean` and `LinearRegression` can be told), the error is that of
           ``N / kappa`` rows, ``kappa = trace(J^-1 V) / d``, and the model's own w* is not the best.
+        - "unequal_noise": a source of ``r`` times the target's noise variance has the error of
+          `equivalent_rows`, and w* that does not know of the noise is not the best
+          (`GaussianMean` and `LinearRegression`).
         - "sample_size": errors at w*, times the multiple of all rows, while the distances shrink
           with the root of the rows. The formula is claimed for each; the few rows refute it, and
           the many do not.
@@ -110,6 +115,8 @@ def validate(
     group_sizes : array-like of shape (1 + n_sources,), default=None
         For the claim "sandwich": equal rows in a group, of each domain, the target first. None
         takes 4 for the target's and 1 for the sources'.
+    noise_ratios : array-like of shape (n_sources,), default=None
+        For the claim "unequal_noise": each source's noise variance over the target's. None takes 4.
     n_repeats : int, default=20000
         Simulated fits, at least 2. Increasing it makes the test sharper in proportion to its square
         root, at the cost of time in proportion.
@@ -155,7 +162,12 @@ def validate(
             "needs two fits, and a useful one thousands"
         )
     setting = _check_setting(family, theta_target, theta_sources, n_target, n_samples, claim)
-    given = {"source_weights": source_weights, "multiples": multiples, "group_sizes": group_sizes}
+    given = {
+        "source_weights": source_weights,
+        "multiples": multiples,
+        "group_sizes": group_sizes,
+        "noise_ratios": noise_ratios,
+    }
     plan = PLANS[claim](setting, **_own_arguments(claim, given))
 
     sizes = _chunk_sizes(n_repeats, plan.width)

@@ -19,11 +19,13 @@ from skuowq.theory import (
     Poisson,
     SoftmaxRegression,
     asymptotic_error,
+    equivalent_rows,
     james_stein_error,
+    minimal_error,
     optimal_weight,
     validate,
 )
-from skuowq.theory._claims import PLANS, _discrepancy, _errors, _james_stein
+from skuowq.theory._claims import PLANS, _discrepancy, _errors, _james_stein, _unequal_noise
 from skuowq.theory._claims._discrepancy import own_discrepancies
 from skuowq.theory._families import Family
 from skuowq.weights import discrepancy_std_error, solve_source_weights
@@ -34,6 +36,9 @@ EVERY_FAMILY = pytest.mark.parametrize("name", FAMILIES)
 REPEATS = pytest.mark.parametrize("n_repeats", [2000, pytest.param(20_000, marks=pytest.mark.slow)])
 # Claims about a single source, and the discrepancies of the sources, times the target's rows.
 ONE_SOURCE = {"optimal_quantity", "james_stein"}
+# Families whose rows have a noise beside the parameters.
+NOISY = ("Gaussian mean", "linear regression")
+ON_EVERY_FAMILY = [claim for claim in PLANS if claim != "unequal_noise"]
 DISTANCES = (0.5, 0.0, 5.0)
 
 
@@ -48,7 +53,7 @@ def arguments(name, claim):
 
 @REPEATS
 @EVERY_FAMILY
-@pytest.mark.parametrize("claim", PLANS)
+@pytest.mark.parametrize("claim", ON_EVERY_FAMILY)
 def test_claim_holds(claim, name, n_repeats):
     result = validate(*arguments(name, claim), claim=claim, n_repeats=n_repeats, random_state=0)
     assert result.max_abs_z < 4, result
@@ -165,6 +170,51 @@ def test_the_model_that_believes_its_rows_independent_is_caught(name):
     believed = asymptotic_error(n_target, n_samples, result.grid[[0]], G, family.n_parameters)
     assert abs(result.simulated[0] - believed[0]) > 4 * result.std_error[0]
     assert result.theory[1] > 0  # The model's own weights are worse.
+
+
+@REPEATS
+@pytest.mark.parametrize("name", NOISY)
+def test_sources_of_unequal_noise(name, n_repeats):
+    family, theta_target, theta_sources, n_target, n_samples = arguments(name, "unequal_noise")
+    ratios = [0.25, 1.0, 9.0]
+    settings = {"claim": "unequal_noise", "noise_ratios": ratios, "n_repeats": n_repeats}
+    result = validate(
+        family, theta_target, theta_sources, n_target, n_samples, random_state=0, **settings
+    )
+    assert result.max_abs_z < 4, result
+    assert result.theory[1] > 0  # Weights that do not know of the noise are worse.
+    G = family.discrepancy(theta_target, theta_sources)
+    least = minimal_error(n_target, n_samples / np.array(ratios), G, family.n_parameters)
+    assert_allclose(result.theory[0], least)
+
+
+@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize("wrong", [lambda n, r: n, lambda n, r: n / np.sqrt(r), lambda n, r: n * r])
+def test_wrong_rows_of_noisy_sources_are_caught(wrong, name, monkeypatch):
+    monkeypatch.setattr(_unequal_noise, "equivalent_rows", wrong)
+    result = validate(
+        *arguments(name, "unequal_noise"), claim="unequal_noise", n_repeats=5000, random_state=0
+    )
+    assert result.max_abs_z > 4
+
+
+def test_noisy_sources_row_by_row():
+    """The second road: rows drawn one by one, least squares by numpy, no family of ours."""
+    rng = np.random.RandomState(0)
+    d, n_target, n_source, ratio, n_repeats = 3, 300, 900, 4.0, 2000
+    shift = np.array([0.05, -0.05, 0.05])
+    weight = 0.6 / ratio
+    errors = np.empty(n_repeats)
+    for k in range(n_repeats):
+        X = rng.normal(size=(n_target + n_source, d))
+        y = rng.normal(size=n_target + n_source)
+        y[n_target:] = X[n_target:] @ shift + np.sqrt(ratio) * y[n_target:]
+        root = np.sqrt(np.append(np.ones(n_target), np.full(n_source, weight)))
+        theta = np.linalg.lstsq(X * root[:, None], y * root, rcond=None)[0]
+        errors[k] = theta @ theta / 2
+    n = equivalent_rows(n_source, ratio)
+    claimed = asymptotic_error(n_target, n, weight * ratio, shift @ shift / d, d)
+    assert abs(errors.mean() - claimed) < 4 * errors.std() / np.sqrt(n_repeats)
 
 
 @pytest.mark.parametrize(
@@ -456,6 +506,7 @@ def test_what_cannot_be_simulated_is_refused(arguments, error, message):
         ("sandwich", {"group_sizes": [3, 1]}, "cannot be dealt into groups"),
         ("james_stein", {}, "fewer than 3"),
         ("reml", {}, "standard errors of its estimate"),
+        ("unequal_noise", {}, "Poisson has no noise beside its parameters"),
         ("sample_size", {"multiples": [0.25]}, "fraction of a row"),
     ],
 )

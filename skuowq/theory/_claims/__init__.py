@@ -14,6 +14,7 @@ from ._james_stein import plan_james_stein
 from ._normality import plan_normality
 from ._sandwich import plan_sandwich
 from ._setting import Setting
+from ._unequal_noise import plan_unequal_noise
 
 PLANS = {
     "error": plan_error,
@@ -26,6 +27,7 @@ PLANS = {
     "reml": plan_reml,
     "james_stein": plan_james_stein,
     "sandwich": plan_sandwich,
+    "unequal_noise": plan_unequal_noise,
     "sample_size": plan_sample_size,
     "distance": plan_distance,
 }

@@ -41,12 +41,18 @@ def plan_sandwich(setting, group_sizes):
     J = setting.family.fisher_information(setting.theta_target)
     V = setting.family.score_covariance(setting.theta_target)
     kappa = groups * np.trace(np.linalg.solve(J, V)) / setting.n_parameters
+    return plan_of_kappa(setting, kappa, "sandwich")
+
+
+def plan_of_kappa(setting, kappa, name):
+    """Errors at the weights that know `kappa`, one for each domain, and at those that do not."""
     relative = kappa[1:] / kappa[0]
     independent = replace(
         setting,
         n_target=setting.n_target / kappa[0],
         n_samples=setting.n_samples / kappa[1:],
         group_sizes=None,
+        row_families=None,
     )
     believed = setting.optimal_weights()
     best = independent.optimal_weights() / relative
@@ -60,9 +66,9 @@ def plan_sandwich(setting, group_sizes):
         setting.n_parameters,
     )
     labels = (
-        "sandwich w*",
-        "model's w* less sandwich w*",
-        *(f"{multiple:g} sandwich w*" for multiple in multiples),
+        f"{name} w*",
+        f"model's w* less {name} w*",
+        *(f"{multiple:g} {name} w*" for multiple in multiples),
     )
     contrasts = np.eye(len(weights))
     contrasts[1, 0] = -1

@@ -14,7 +14,8 @@ class Setting:
     """A family, true parameters and numbers of rows, all checked at the door.
 
     `theta_sources` has a column for each source. `group_sizes` has an entry for each domain, the
-    target first: rows come in groups of so many equal rows.
+    target first: rows come in groups of so many equal rows. `row_families` has the laws that their
+    rows are drawn from, where these are not the family's own.
     """
 
     family: Family
@@ -23,6 +24,7 @@ class Setting:
     n_target: float
     n_samples: np.ndarray
     group_sizes: np.ndarray | None = None
+    row_families: tuple | None = None
 
     @property
     def n_sources(self):
@@ -69,10 +71,11 @@ class Setting:
         """
         theta = self.theta_target if domain == 0 else self.theta_sources[:, domain - 1]
         group = 1 if self.group_sizes is None else self.group_sizes[domain]
+        family = self.family if self.row_families is None else self.row_families[domain]
         total, drawn, sums = 0.0, 0, {}
         for n in sorted({_plain(n) for n in n_rows}):
             more = _plain((n - drawn) / group)
-            total = total + group * self.family._draw_statistics(theta, more, n_repeats, rng)
+            total = total + group * family._draw_statistics(theta, more, n_repeats, rng)
             sums[n], drawn = total, n
         return sums
 

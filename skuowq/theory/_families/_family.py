@@ -179,6 +179,13 @@ class Family(ABC):
             self._check_range(f"theta_sources[:, {i}]", theta)
         return theta_target, theta_sources
 
+    def _with_noise(self, ratio):
+        """The law of rows with `ratio` times the noise variance, for families that have one."""
+        raise ValueError(
+            f"{type(self).__name__} has no noise beside its parameters: take GaussianMean or "
+            "LinearRegression for the claim 'unequal_noise'"
+        )
+
     def _check_range(self, name, theta):
         """Refuse parameters that are not the family's."""
         if theta.shape != (self.n_parameters,):

@@ -1,6 +1,6 @@
 """Gaussian rows with unknown mean: the family on which the theory holds exactly."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -93,6 +93,9 @@ class GaussianMean(QuadraticFamily):
     def score_covariance(self, theta):
         factor = self._information @ self._row_cholesky
         return factor @ factor.T
+
+    def _with_noise(self, ratio):
+        return replace(self, row_covariance=ratio * self._row_cholesky @ self._row_cholesky.T)
 
     def _sample(self, theta, n_samples, rng):
         noise = rng.standard_normal((n_samples, self.n_parameters))

@@ -1,6 +1,6 @@
 """Linear regression with Gaussian noise of known variance."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -87,6 +87,9 @@ class LinearRegression(QuadraticFamily):
     def score_covariance(self, theta):
         X = self._population
         return (X * self._row_noise[:, None]).T @ X / (len(X) * self.noise_variance**2)
+
+    def _with_noise(self, ratio):
+        return replace(self, row_noise_variance=ratio * self._row_noise)
 
     def _sample(self, theta, n_samples, rng):
         drawn = rng.randint(len(self._population), size=n_samples)

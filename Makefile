@@ -72,6 +72,7 @@ bench-weights: .venv/installed
 	$(BIN)/python benchmarks/weights/simulated_softmax.py
 	$(BIN)/python benchmarks/weights/real.py
 	$(BIN)/python benchmarks/weights/regression.py
+	$(BIN)/python benchmarks/weights/records.py
 	MPLBACKEND=Agg $(BIN)/python benchmarks/weights/calibration.py
 
 .venv/installed: pyproject.toml constraints.txt

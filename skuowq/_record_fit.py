@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.covariance import oas
 from sklearn.utils import check_array
 
 from ._logistic_fit import inverse_penalty, is_logistic, is_plain
@@ -10,7 +11,8 @@ from ._record_weights import RecordProblem, record_source_weights
 from ._utils._domains import check_columns
 from ._utils._source_record import SourceModel, SourceRecord
 from ._utils._sources import source_label
-from .fisher import fit_softmax, softmax_fisher_information, source_record
+from .fisher import contrast_basis, fit_softmax, softmax_fisher_information, source_record
+from .fisher._softmax_regression import class_probabilities
 from .fisher._source_record import record_penalty, theta_of, vectors_of, with_constant
 
 
@@ -161,5 +163,25 @@ def _record_of_model(entry, classes, rows, C, label, n_features, columns):
         theta=theta,
         # At the optimum of a penalised likelihood its slope is the penalty's.
         score=own[:, None] * theta / n,
-        information=softmax_fisher_information(rows, theta),
+        information=_information_of_usual_rows(rows, theta),
     )
+
+
+def _information_of_usual_rows(rows, theta):
+    """Of a row like these, which may be fewer than the features.
+
+    What few rows do not show they must not deny, or a source would know nothing there: as far as
+    their covariance is shrunk towards its diagonal (OAS; Chen et al., 2010) they are taken for rows
+    of unrelated columns, and of the metric that these have on average.
+    """
+    X = rows[:, :-1]
+    centre, scale = X.mean(axis=0), X.std(axis=0)
+    standard = (X - centre) / np.where(scale > 0, scale, 1.0)
+    shrinkage = oas(standard)[1] if len(X) > 1 else 1.0
+    p, _ = class_probabilities(rows, theta)
+    basis = contrast_basis(len(p))
+    metric = basis.T @ (np.diag(p.mean(axis=1)) - p @ p.T / len(rows)) @ basis
+    mean = np.append(centre, 1.0)
+    unrelated = np.kron(np.diag(np.append(scale**2, 0.0)) + np.outer(mean, mean), metric)
+    observed = softmax_fisher_information(rows, theta)
+    return (1 - shrinkage) * observed + shrinkage * unrelated

@@ -25,6 +25,8 @@ from .weights._discrepancy import weights_and_discrepancy
 from .weights._program import weights_record
 
 _NEWTON_STEPS = 100
+# For each parameter: with fewer a source's own fit is its penalty's more than its rows'.
+_ROWS_FOR_A_STEP = 10
 # Of a step, until one leads downhill.
 _LENGTHS = 0.5 ** np.arange(30)
 
@@ -229,7 +231,12 @@ class _RecordFit:
         return record.score.ravel() - record.information @ away.ravel()
 
     def score_contrasts(self, weights):
-        """``S`` and ``d`` from efficient scores, every domain's intercepts projected out."""
+        """``S`` and ``d`` from efficient scores, every domain's intercepts projected out.
+
+        A source far away is sure of its labels where its record was made: its information there is
+        small, and its score no measure of its distance. Where its rows determine its fit, the step
+        that the score asks for is one.
+        """
         q, c = self.theta.size, self.n_contrasts
         score, J = self._target()
         parts = [(score, J)]
@@ -238,14 +245,20 @@ class _RecordFit:
             for record, own in zip(self.problem.records, self.own[1:], strict=True)
         ]
         omega = np.append(1.0, weights) * self.sizes
-        H, efficient = np.zeros((q - c, q - c)), []
-        for (score, J), share in zip(parts, omega / omega.sum(), strict=True):
+        efficient, own = [], []
+        for score, J in parts:
             # A class without a row leaves no information on its intercept.
             held = np.linalg.solve(J[q - c :, q - c :] + np.eye(c) * 1e-9, J[q - c :, : q - c]).T
             efficient.append(score[: q - c] - held @ score[q - c :])
-            H += share * (J[: q - c, : q - c] - held @ J[q - c :, : q - c])
-        contrasts = np.array(efficient[1:]).T - efficient[0][:, None]
-        return penalised_gram(H, self.ridge[: q - c] / omega.sum(), contrasts)
+            own.append(J[: q - c, : q - c] - held @ J[q - c :, : q - c])
+        H = np.tensordot(omega / omega.sum(), own, 1)
+        contrasts = []
+        for score, J, n in zip(efficient[1:], own[1:], self.sizes[1:], strict=True):
+            if n >= _ROWS_FOR_A_STEP * q:
+                ridge = np.diag(self.ridge[: q - c] / n)
+                score = (H + ridge) @ np.linalg.solve(J + ridge, score)
+            contrasts.append(score - efficient[0])
+        return penalised_gram(H, self.ridge[: q - c] / omega.sum(), np.array(contrasts).T)
 
     def supported(self, weights):
         """Weights as the target's rows, each held out in turn, support them."""

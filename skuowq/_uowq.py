@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -23,17 +24,19 @@ from ._network_pool import NetworkPool, halves
 from ._own_intercepts import class_share_ratios
 from ._record_fit import check_base, fit_records
 from ._softmax_weights import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
+from ._stacking import stack_fits
 from ._utils._base_estimator import (
     AnyClassifierMixin,
     aligned_columns,
     array_checks,
     is_network,
     sample_weight_name,
+    seeded,
 )
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
 from ._utils._domains import check_domains, concatenate_rows, is_frame, take_rows
-from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context, _set_random_states
+from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from ._utils._softmax_features import in_given_units, make_design
 from ._utils._sources import as_sources
 from ._utils._thinning import thin_rows, without_negligible
@@ -107,7 +110,7 @@ class UOWQClassifier(
         integer `random_state`, to the same result as without the interruption. Files of finished
         trainings stay, so that a fit repeated takes no time; delete the folder to train anew.
     n_jobs : int, default=None
-        Workers for the separate fits of "plugin" and "debiased".
+        Workers for the separate fits of "plugin" and "debiased", and for those that are pooled.
     random_state : int, RandomState instance or None, default=None
         Passed to the estimator; also draws the probes that estimate the effective number of
         parameters in models of more than 800.
@@ -119,10 +122,16 @@ class UOWQClassifier(
     estimator_ : classifier
         The base estimator, fitted to target and sources.
     target_estimator_ : classifier or None
-        For networks, "reml" and "head": the network trained on the target alone, with which
-        `estimator_` is pooled. None where nothing is pooled.
+        With "reml", for other estimators than logistic regression: the base estimator fitted to the
+        target alone, with which `estimator_` is pooled. None where nothing is pooled.
+    pooled_estimator_ : classifier or None
+        With "reml", for estimators that are neither networks nor logistic regressions: the base
+        estimator fitted to all rows in full.
+    pool_weights_ : ndarray of shape (3,) or None
+        Weights of the probabilities of `estimator_`, `target_estimator_` and `pooled_estimator_`.
     pool_exponents_ : ndarray of shape (2,) or None
-        With which powers the probabilities of `estimator_` and `target_estimator_` are multiplied.
+        For networks: with which powers the probabilities of `estimator_` and `target_estimator_`
+        are multiplied.
     source_weights_ : ndarray of shape (n_sources,)
         Weight of one row of each source; a target row weighs 1.
     mixture_weights_ : ndarray of shape (n_sources,)
@@ -219,10 +228,18 @@ class UOWQClassifier(
     the largest likelihood of held-out rows.
 
     Weights, errors and the promised gain describe the softmax model. For another estimator they
-    are a stand-in: it may gain less, or be harmed. Because trees count rows, and would give leaves
-    to rows of next to no weight, estimators other than logistic regression do without sources that
-    together make up less than 5 % of all weight (their weight is 0), and get a source lighter than
-    0.3 a row as fewer rows of weight 0.3 and the same total.
+    are a stand-in. With "reml" it is therefore fitted three times, with the weights, to the target
+    alone and to all rows in full, and its probabilities are averaged with the weights under which
+    rows of the target, held out a fifth at a time, are likeliest (Smyth and Wolpert, 1999):
+    eighteen fits, for which `n_jobs` is. Estimators without
+    ``predict_proba`` are fitted with the weights alone, and may be harmed. Because trees count
+    rows, and would give leaves to rows of next to no weight, estimators other than logistic
+    regression do without sources that together make up less than 5 % of all weight (their weight
+    is 0), and get a source lighter than 0.3 a row as fewer rows of weight 0.3 and the same total.
+
+    References
+    ----------
+    Smyth and Wolpert, "Linearly combining density estimators via stacking", Machine Learning, 1999.
 
     Examples
     --------
@@ -338,7 +355,7 @@ class UOWQClassifier(
         )
         n_samples = np.array([domain.n_samples for domain in domains])
         seed = check_random_state(self.random_state).randint(2**31 - 1) if network else None
-        pool = None
+        pool = stack = None
         if network:
             self._check_checkpoint()
         if network and domains and isinstance(self.discrepancy, str) and self.parameters == "all":
@@ -349,14 +366,25 @@ class UOWQClassifier(
             )
         else:
             result = checked._weigh(base, target, domains, n_samples, len(classes))
+            base = seeded(base, self.random_state)
+            fit = partial(_fit_estimator, base, weight_name, domains, classes, result)
+            weights = result.weights.source_weights
             if not is_logistic(base):
                 result = _for_row_counters(result, target, domains, len(classes))
-            estimator = self._fit_estimator(base, weight_name, target, domains, classes, result)
+                weights = result.weights.source_weights
+                if domains and self._is_judged():
+                    stack = stack_fits(base, fit, target, weights, classes, self.n_jobs)
+            estimator = fit(target, weights) if stack is None else stack.estimators[0]
         self._take_columns(checked)
         self.estimator_ = estimator
-        self._pool = pool
-        self.target_estimator_ = None if pool is None else pool.net
-        self.pool_exponents_ = None if pool is None else pool.exponents
+        self._pool, self._stack = pool, stack
+        self.target_estimator_ = self.pool_exponents_ = None
+        self.pooled_estimator_ = self.pool_weights_ = None
+        if pool is not None:
+            self.target_estimator_, self.pool_exponents_ = pool.net, pool.exponents
+        if stack is not None:
+            _, self.target_estimator_, self.pooled_estimator_ = stack.estimators
+            self.pool_weights_ = stack.weights
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
         self.record_point_ = None
@@ -395,12 +423,18 @@ class UOWQClassifier(
         )
         self._take_columns(checked)
         self.estimator_, self.classes_ = estimator, estimator.classes_
-        self._pool = self.target_estimator_ = self.pool_exponents_ = None
+        self._pool = self._stack = None
+        self.target_estimator_ = self.pool_exponents_ = None
+        self.pooled_estimator_ = self.pool_weights_ = None
         self._fitted_on_frames = False
         self.record_point_ = result.theta[:-1]
         self._set_result(result, target.n_samples, n_samples, sources)
         self.intercept_variance_ = result.intercept_variance
         return self
+
+    def _is_judged(self):
+        """Whether the target's held-out rows have the last word."""
+        return isinstance(self.discrepancy, str) and self.discrepancy == "reml"
 
     def _weigh(self, base, target, domains, n_samples, n_classes):
         n_parameters = float((self.n_features_in_ + 1) * max(n_classes - 1, 1))
@@ -431,42 +465,6 @@ class UOWQClassifier(
         )
         return replace(result, theta=in_given_units(result.theta, centre, scale))
 
-    def _fit_estimator(self, base, weight_name, target, domains, classes, result):
-        """The final fit; sources of weight zero stay out of it."""
-        logistic = is_logistic(base)
-        source_weights = result.weights.source_weights
-        helped = bool(np.any(source_weights > 0))
-        own_intercepts = (
-            helped and result.intercept_variance > 0 and logistic and takes_own_intercepts(base)
-        )
-        if not own_intercepts:
-            domains = _at_the_targets_class_shares(domains, result.own_intercepts)
-        parts = [(target.X, target.y, target.sample_weight)]
-        for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True)):
-            if w > 0 and logistic:
-                parts.append((domain.X, domain.y, w * domain.sample_weight))
-            elif w > 0:
-                parts.append(thin_rows(domain, w, i))
-        X, y, weight = zip(*parts, strict=True)
-        sizes = [len(y_k) for y_k in y]
-        X, y, weight = concatenate_rows(X), classes[np.concatenate(y)], np.concatenate(weight)
-        estimator = clone(base)
-        if self.random_state is not None:
-            _set_random_states(estimator, check_random_state(self.random_state))
-        balanced = helped and estimator.get_params().get("class_weight") == "balanced"
-        if balanced:
-            # By the classes' shares in the target, not among rows of all domains.
-            estimator.set_params(class_weight=_balance(classes, target))
-        if own_intercepts:
-            kept = np.append(True, source_weights > 0)
-            common, own = np.split(result.theta, [len(result.theta) - len(kept)])
-            start = np.vstack([common, own[kept]])
-            variance = result.intercept_variance
-            fit_with_own_intercepts(estimator, X, y, weight, sizes, variance, start)
-        else:
-            estimator.fit(X, y, **{weight_name: weight})
-        return estimator.set_params(class_weight="balanced") if balanced else estimator
-
     def _fit_network(self, base, target, domains, n_samples, classes, seed):
         """Features from the sources, weights and a head on them, all of it tuned, and the pool."""
         from .networks import train_weighted
@@ -479,14 +477,22 @@ class UOWQClassifier(
         head = HeadFeatures(base, target, domains, **options)
         result = self._weigh(base, head.target, head.domains, n_samples, len(classes))
         result = _for_row_counters(result, target, domains, len(classes))
-        judged = self.discrepancy == "reml"
+        judged = self._is_judged()
         if judged:
             result = _with_some_source_rows(result, n_samples, target.n_samples, self.max_weight)
         weights = result.weights.source_weights
         reweighted = _at_the_targets_class_shares(domains, result.own_intercepts)
 
         def fit(logistic, target, domains):
-            return self._fit_estimator(logistic, "sample_weight", target, domains, classes, result)
+            return _fit_estimator(
+                logistic,
+                "sample_weight",
+                domains,
+                classes,
+                result,
+                target,
+                result.weights.source_weights,
+            )
 
         def tuned(kept, final=False):
             start = head.start(fit, classes, weights, kept)
@@ -563,6 +569,8 @@ class UOWQClassifier(
         X = self._check_rows(X)
         if is_network(self.estimator_):
             return self.classes_[self._network_proba(X).argmax(axis=1)]
+        if self._stack is not None:
+            return self.classes_[self._stack.predict_proba(X, self.classes_).argmax(axis=1)]
         return self.estimator_.predict(X)
 
     @available_if(_estimator_has("predict_proba"))
@@ -582,6 +590,8 @@ class UOWQClassifier(
         X = self._check_rows(X)
         if is_network(self.estimator_):
             return self._network_proba(X)
+        if self._stack is not None:
+            return self._stack.predict_proba(X, self.classes_)
         return self._align(self.estimator_.predict_proba(X), 0.0)
 
     def _network_proba(self, X):
@@ -595,7 +605,7 @@ class UOWQClassifier(
 
     @available_if(_estimator_has("decision_function"))
     def decision_function(self, X):
-        """Confidence scores of the base estimator.
+        """Confidence scores of the base estimator, or logarithms of pooled probabilities.
 
         Parameters
         ----------
@@ -605,9 +615,15 @@ class UOWQClassifier(
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
             In the order of ``classes_``; minus infinity for a class that no weighted row had.
+            Of two classes the score of the second; where estimators are pooled, its log odds.
         """
         check_is_fitted(self)
-        scores = self.estimator_.decision_function(self._check_rows(X))
+        X = self._check_rows(X)
+        if self._stack is not None:
+            p = self._stack.predict_proba(X, self.classes_)
+            scores = np.log(np.maximum(p, np.finfo(float).tiny))
+            return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+        scores = self.estimator_.decision_function(X)
         if scores.ndim == 1 and len(self.classes_) > 2:
             scores = np.column_stack([-scores, scores])
         return self._align(scores, -np.inf)
@@ -620,6 +636,40 @@ class UOWQClassifier(
             validate_data(self, X, reset=False, skip_check_array=True)
             return X
         return validate_data(self, X, reset=False, **array_checks(self.estimator_))
+
+
+def _fit_estimator(base, weight_name, domains, classes, result, target, source_weights):
+    """One fit; sources of weight zero stay out of it."""
+    logistic = is_logistic(base)
+    helped = bool(np.any(source_weights > 0))
+    own_intercepts = (
+        helped and result.intercept_variance > 0 and logistic and takes_own_intercepts(base)
+    )
+    if not own_intercepts:
+        domains = _at_the_targets_class_shares(domains, result.own_intercepts)
+    parts = [(target.X, target.y, target.sample_weight)]
+    for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True)):
+        if w > 0 and logistic:
+            parts.append((domain.X, domain.y, w * domain.sample_weight))
+        elif w > 0:
+            parts.append(thin_rows(domain, w, i))
+    X, y, weight = zip(*parts, strict=True)
+    sizes = [len(y_k) for y_k in y]
+    X, y, weight = concatenate_rows(X), classes[np.concatenate(y)], np.concatenate(weight)
+    estimator = clone(base)
+    balanced = helped and estimator.get_params().get("class_weight") == "balanced"
+    if balanced:
+        # By the classes' shares in the target, not among rows of all domains.
+        estimator.set_params(class_weight=_balance(classes, target))
+    if own_intercepts:
+        kept = np.append(True, source_weights > 0)
+        common, own = np.split(result.theta, [len(result.theta) - len(kept)])
+        start = np.vstack([common, own[kept]])
+        variance = result.intercept_variance
+        fit_with_own_intercepts(estimator, X, y, weight, sizes, variance, start)
+    else:
+        estimator.fit(X, y, **{weight_name: weight})
+    return estimator.set_params(class_weight="balanced") if balanced else estimator
 
 
 def _for_row_counters(result, target, domains, n_classes):

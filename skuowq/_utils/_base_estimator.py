@@ -4,12 +4,12 @@ import inspect
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import get_tags
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import has_fit_parameter
 
-from ._sklearn import _routing_enabled
+from ._sklearn import _routing_enabled, _set_random_states
 
 # Of `check_array`, for networks: arrays of any number of axes, integers where they look them up.
 NETWORK_CHECKS = {
@@ -85,6 +85,14 @@ def array_checks(estimator):
         "ensure_all_finite": "allow-nan" if tags.allow_nan or composite else True,
         "dtype": np.float64,
     }
+
+
+def seeded(estimator, random_state):
+    """A clone whose random states are set, so that all its clones do the same; None sets none."""
+    estimator = clone(estimator)
+    if random_state is not None:
+        _set_random_states(estimator, check_random_state(random_state))
+    return estimator
 
 
 class CarefulFitMixin:

@@ -1,0 +1,181 @@
+"""Three fits of one estimator stacked: with the theory's weights, of the target alone, of all rows.
+
+The theory's weights are those of a linear model. What they are worth to another estimator, to trees
+for one, the target's own rows tell: the three are fitted without a fold of them at a time, and
+their predictions averaged with the weights that are best for the rows held out: of probabilities
+under which these are likeliest (Smyth and Wolpert, 1999), of numbers with the least squared error
+(Breiman, 1996). Sources that do harm may still blur what is too sure of itself, so all rows take
+part only where they are better for the held-out ones than the target alone.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy.optimize import nnls
+from sklearn.base import is_classifier
+
+from ._utils._base_estimator import aligned_columns
+from ._utils._domains import take_rows
+from ._utils._folds import folds_of
+
+_N_FOLDS = 5
+_FEWEST_ROWS = 4
+# A label's probability counts for no less: trees give many labels none at all.
+_LEAST_PROBABILITY = 1e-3
+# Rows' worth of belief in each of the three before any row is held out.
+_PRIOR_ROWS = np.array([2.0, 1.0, 0.0])
+_EM_STEPS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Fitted estimators and their weights.
+
+    Attributes
+    ----------
+    estimators : list
+        With the weights of the sources as they are, without sources, and with all rows in full.
+    weights : ndarray of shape (3,)
+        They sum to 1.
+    """
+
+    estimators: list
+    weights: np.ndarray
+
+    def predict_proba(self, X, classes):
+        """Averaged probabilities of `classes`, (n_rows, n_classes)."""
+        found = [_probabilities(estimator, X, classes) for estimator in self.estimators]
+        return np.tensordot(self.weights, found, 1)
+
+    def predict(self, X):
+        """Averaged numbers, (n_rows,)."""
+        return self.weights @ [estimator.predict(X) for estimator in self.estimators]
+
+
+def stack_fits(base, fit, target, source_weights, classes, n_jobs):
+    """Fit the three, and find their weights by held-out rows of the target.
+
+    Parameters
+    ----------
+    base : estimator
+    fit : callable
+        ``fit(target, weights)`` returns the estimator fitted to these rows of the target, and to
+        the sources with these weights.
+    target : Domain
+    source_weights : ndarray of shape (n_sources,)
+    classes : ndarray or None
+        Labels that the target's indices stand for; None where these are numbers.
+    n_jobs : int or None
+
+    Returns
+    -------
+    stack : Stack or None
+        None where the target has too few rows to hold any out, or there are no probabilities, or
+        the estimator cannot be fitted to a part of the target's rows.
+    """
+    if is_classifier(base) and not hasattr(base, "predict_proba"):
+        return None
+    judged = np.arange(len(target.y))
+    labels = np.zeros(len(judged), dtype=int) if classes is None else target.y
+    if classes is not None:
+        several = np.bincount(labels) > 1
+        if several.sum() < 2:
+            return None
+        judged = judged[several[labels]]  # Nobody could have learned the others.
+    if len(judged) < _FEWEST_ROWS:
+        return None
+    folds = [judged[held] for _, held in folds_of(labels[judged], _N_FOLDS, seed=0)]
+    candidates = [source_weights, np.zeros_like(source_weights), np.ones_like(source_weights)]
+    everything = np.arange(len(labels))
+    jobs = [(np.setdiff1d(everything, held), w) for held in [[], *folds] for w in candidates]
+    try:
+        fitted = Parallel(n_jobs=n_jobs)(
+            delayed(_fit)(fit, take_rows(target, rows), w, quiet=number > 0)
+            for number, (rows, w) in enumerate(jobs)
+        )
+    except ValueError:
+        return None  # Of a part of the target it makes nothing, as searches with folds of theirs.
+    held_out = [take_rows(target, held) for held in folds]
+    y = np.concatenate([part.y for part in held_out])
+    weight = np.concatenate([part.sample_weight for part in held_out])
+
+    def predictions(predict):
+        by_fold = [fitted[k : k + 3] for k in range(3, len(fitted), 3)]
+        found = [
+            [predict(estimator, part.X) for estimator in three]
+            for three, part in zip(by_fold, held_out, strict=True)
+        ]
+        return np.concatenate(found, axis=1)
+
+    if classes is None:
+        found = predictions(lambda estimator, X: estimator.predict(X))
+        return Stack(fitted[:3], least_squares_weights(found, y, weight))
+    found = predictions(lambda estimator, X: _probabilities(estimator, X, classes))
+    likelihoods = np.maximum(found[:, np.arange(len(y)), y], _LEAST_PROBABILITY)
+    return Stack(fitted[:3], mixture_weights(likelihoods, weight))
+
+
+def _fit(fit, target, source_weights, quiet):
+    if not quiet:
+        return fit(target, source_weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # What there is to say the first fit says once.
+        return fit(target, source_weights)
+
+
+def _probabilities(estimator, X, classes):
+    """Of all `classes`, 0 for those that the estimator has never seen."""
+    return aligned_columns(estimator.predict_proba(X), estimator.classes_, classes)
+
+
+def mixture_weights(likelihoods, row_weight):
+    """Weights under which the mixture of some densities makes the rows likeliest, by EM.
+
+    Parameters
+    ----------
+    likelihoods : ndarray of shape (3, n_rows)
+        Above 0.
+    row_weight : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    weights : ndarray of shape (3,)
+        At least 0, with sum 1.
+    """
+    _, alone, pooled = np.log(likelihoods) @ row_weight
+    weights = np.array([1.0, 1.0, float(pooled > alone)])
+    for _ in range(_EM_STEPS):
+        part = weights[:, None] * likelihoods
+        weights = (part / part.sum(axis=0)) @ row_weight + _PRIOR_ROWS
+        weights /= weights.sum()
+    return weights
+
+
+def least_squares_weights(predictions, y, row_weight):
+    """Weights of the average of some predictions with the least squared error.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (3, n_rows)
+    y, row_weight : ndarray of shape (n_rows,)
+
+    Returns
+    -------
+    weights : ndarray of shape (3,)
+        At least 0, with sum 1.
+    """
+    errors = ((predictions - y) * np.sqrt(row_weight)).T
+    _, alone, pooled = np.sum(errors**2, axis=0)
+    n = 3 if pooled < alone else 2
+    # The prior: rows on which each errs by the usual size, and no other does.
+    own = np.sqrt(_PRIOR_ROWS.sum() * np.mean(errors**2)) * np.eye(n)
+    system = np.vstack([errors[:, :n], own])
+    # The sum by a row so heavy that it holds.
+    heavy = 1e4 * (np.linalg.norm(system) or 1.0)
+    weights = np.zeros(3)
+    weights[:n], _ = nnls(
+        np.vstack([system, np.full(n, heavy)]), np.append(np.zeros(len(system)), heavy)
+    )
+    return weights / weights.sum()

@@ -4,11 +4,11 @@ import itertools
 import warnings
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
 
 from ._trust import Trust, choose_trust
 from ._utils._base_estimator import aligned_columns, sample_weight_name

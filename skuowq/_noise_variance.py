@@ -1,22 +1,25 @@
 """Noise variances of many domains, each from few rows: own fits, drawn towards one another.
 
 A domain's residuals about its own ridge regression tell its variance with so many degrees of
-freedom; ten rows and fourteen features have next to none. Variances of all domains are taken for
-draws from a scaled inverse chi-square law, whose scale and degrees of freedom their spread tells
-(Smyth, 2004), and each is replaced by its posterior mean.
+freedom; ten rows and fourteen features have next to none. As Smyth (2004) does, the variances of
+all domains are taken for draws from one law, whose centre and spread they tell together, and each
+is drawn towards the centre; here on the logarithmic scale, on which a domain of a million times the
+noise does not move the others.
 """
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import brentq
 from scipy.special import digamma, polygamma
 
 # Of a domain: more tell next to nothing new of one number.
 _MAX_NUMBERS = 20_000_000
-# Of few domains the spread says little: so many rows' worth of belief that variances are alike.
+# Before they are seen, variances are thought to differ as those of so many rows do by chance, with
+# so many domains' worth of belief.
 _USUAL_DF = 10.0
-_FEWEST_DOMAINS = 4
-_DF_BOUNDS = (2.0, 1e4)
+_PRIOR_DOMAINS = 3.0
+_STEPS = 50
+# Of the median: a domain without any noise is not infinitely better than the others.
+_LEAST_RATIO = 1e-6
 
 
 def own_ridge(Z, y, weight, penalty):
@@ -54,7 +57,7 @@ def own_ridge(Z, y, weight, penalty):
 
 
 def drawn_together(squares, df):
-    """Posterior means of variances.
+    """Variances drawn towards one another, on a logarithmic scale.
 
     Parameters
     ----------
@@ -67,23 +70,30 @@ def drawn_together(squares, df):
         Above 0.
     """
     known = df > 1
-    total = squares[known].sum()
-    if total == 0:  # Nothing varies about its fit, or nothing can be told: all rows weigh alike.
+    if not squares[known].any():  # Nothing varies about its fit, or nothing can be told.
         return np.ones(len(df))
-    usual = total / df[known].sum()
-    prior_df = _prior_df(squares[known] / df[known], df[known])
-    return (prior_df * usual + squares) / (prior_df + df)
+    own = squares[known] / df[known]
+    own = np.maximum(own, _LEAST_RATIO * np.median(own[own > 0]))
+    half = df[known] / 2
+    logs, noise = np.log(own) - digamma(half) + np.log(half), polygamma(1, half)
+    usual = polygamma(1, _USUAL_DF / 2)
+    spread, mean = usual, logs.mean()
+    for _ in range(_STEPS):
+        mean = np.average(logs, weights=1 / (spread + noise))
+        share = spread / (spread + noise)
+        found = (share * (logs - mean)) ** 2 + spread * (1 - share)
+        spread = (_PRIOR_DOMAINS * usual + found.sum()) / (_PRIOR_DOMAINS + len(logs))
+    return _posterior_means(squares, df, mean, spread)
 
 
-def _prior_df(variances, df):
-    """Degrees of freedom of the law that the variances are drawn from, by their logarithms."""
-    if len(variances) < _FEWEST_DOMAINS or np.any(variances <= 0):
-        return _USUAL_DF
-    logs = np.log(variances) - digamma(df / 2) + np.log(df / 2)
-    excess = np.var(logs, ddof=1) - np.mean(polygamma(1, df / 2))
-    low, high = _DF_BOUNDS
-    if excess <= polygamma(1, high / 2):
-        return high
-    if excess >= polygamma(1, low / 2):
-        return low
-    return brentq(lambda d: polygamma(1, d / 2) - excess, low, high)
+def _posterior_means(squares, df, mean, spread):
+    """Of variances, their logarithms normal before their squares are seen; by Laplace's method."""
+    squares = np.maximum(squares, _LEAST_RATIO * np.exp(mean) * df)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = np.where(df > 0, np.log(squares / df), mean)
+    log = np.minimum(own, mean)  # Left of the mode, from where Newton's method does not overshoot.
+    for _ in range(_STEPS):
+        pull = squares / 2 * np.exp(-log)
+        log = log + (pull - df / 2 - (log - mean) / spread) / (pull + 1 / spread)
+    variance = 1 / (squares / 2 * np.exp(-log) + 1 / spread)
+    return np.exp(log + variance / 2)

@@ -11,9 +11,21 @@ from ._record_weights import RecordProblem, record_source_weights
 from ._utils._domains import check_columns
 from ._utils._source_record import SourceModel, SourceRecord
 from ._utils._sources import source_label
-from .fisher import contrast_basis, fit_softmax, softmax_fisher_information, source_record
+from .fisher import (
+    contrast_basis,
+    softmax_fisher_information,
+    softmax_mean_score,
+    source_record,
+)
 from .fisher._softmax_regression import class_probabilities
-from .fisher._source_record import record_penalty, theta_of, vectors_of, with_constant
+from .fisher._source_record import (
+    fit_centred,
+    moved,
+    record_penalty,
+    theta_of,
+    vectors_of,
+    with_constant,
+)
 
 
 def fit_records(base, target, target_classes, sources, columns, *, discrepancy, **options):
@@ -45,12 +57,14 @@ def fit_records(base, target, target_classes, sources, columns, *, discrepancy, 
     classes = _all_classes(target_classes, sources)
     C = inverse_penalty(base)
     rows = _usual_rows(X, sources.X_unlabeled, columns)
+    # Units may be far from 0, and intercepts have a small penalty.
+    centre = np.average(X, axis=0, weights=target.sample_weight)
     records = [
-        _as_record(entry, classes, rows, C, source_label(name), X.shape[1], columns)
+        moved(_as_record(entry, classes, rows, C, source_label(name), X.shape[1], columns), centre)
         for entry, name in zip(sources._entries, sources.names, strict=True)
     ]
     problem = RecordProblem(
-        matrix=with_constant(X),
+        matrix=with_constant(X - centre),
         labels=np.searchsorted(classes, target_classes)[target.y],
         row_weight=target.sample_weight,
         records=records,
@@ -58,6 +72,7 @@ def fit_records(base, target, target_classes, sources, columns, *, discrepancy, 
         penalty=record_penalty(X.shape[1], len(classes), C),
     )
     result = record_source_weights(problem, discrepancy=discrepancy, **options)
+    result.theta[-2] -= centre @ result.theta[:-2]
     theta = result.theta[:-1].copy()
     theta[-1] += result.theta[-1]
     estimator = clone(base)
@@ -142,27 +157,28 @@ def _record_of_model(entry, classes, rows, C, label, n_features, columns):
             f"{label} is a model of {known} features, the target has {n_features}: pass models of "
             "the same columns in the same order."
         )
-    penalty = record_penalty(n_features, len(classes), C)
     linear = is_logistic(model) and is_plain(model) and model.fit_intercept
     if linear and np.array_equal(model.classes_, classes):
         theta = theta_of(model.coef_, model.intercept_)
+        # At the optimum of a penalised likelihood its slope is the penalty's, on effects alone.
         own = record_penalty(n_features, len(classes), inverse_penalty(model))
+        own[-1] = 0.0
+        score = own[:, None] * theta / n
     else:
         # What it predicts, as rows: every row once for each class.
         p = np.zeros((rows.shape[0], len(classes)))
         p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(rows[:, :-1])
         labels = np.tile(np.arange(len(classes)), len(rows))
         weight = p.ravel() * (n / len(rows))
-        theta = fit_softmax(
-            np.repeat(rows, len(classes), axis=0), labels, len(classes), weight, penalty
-        )
-        own = penalty
+        penalty = record_penalty(n_features, len(classes), C)
+        repeated = np.repeat(rows, len(classes), axis=0)
+        theta = fit_centred(repeated, labels, len(classes), weight, penalty)
+        score = softmax_mean_score(repeated, labels, theta, weight)
     return SourceRecord(
         classes=classes,
         n_samples=n,
         theta=theta,
-        # At the optimum of a penalised likelihood its slope is the penalty's.
-        score=own[:, None] * theta / n,
+        score=score,
         information=_information_of_usual_rows(rows, theta),
     )
 

@@ -12,9 +12,8 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy.optimize import nnls
-from sklearn.base import is_classifier
+from sklearn.utils.parallel import Parallel, delayed
 
 from ._utils._base_estimator import aligned_columns
 from ._utils._domains import take_rows
@@ -24,8 +23,10 @@ _N_FOLDS = 5
 _FEWEST_ROWS = 4
 # A label's probability counts for no less: trees give many labels none at all.
 _LEAST_PROBABILITY = 1e-3
-# Rows' worth of belief in each of the three before any row is held out.
+# Rows' worth of belief in the probabilities of each of the three before any row is held out.
 _PRIOR_ROWS = np.array([2.0, 1.0, 0.0])
+# Rows' worth of belief that no average of numbers has errors that cancel.
+_PRIOR_ERRORS = 3.0
 _EM_STEPS = 200
 
 
@@ -46,24 +47,27 @@ class Stack:
 
     def predict_proba(self, X, classes):
         """Averaged probabilities of `classes`, (n_rows, n_classes)."""
-        found = [_probabilities(estimator, X, classes) for estimator in self.estimators]
-        return np.tensordot(self.weights, found, 1)
+        return sum(w * _probabilities(estimator, X, classes) for estimator, w in self._taking_part)
 
     def predict(self, X):
         """Averaged numbers, (n_rows,)."""
-        return self.weights @ [estimator.predict(X) for estimator in self.estimators]
+        return sum(w * np.ravel(estimator.predict(X)) for estimator, w in self._taking_part)
+
+    @property
+    def _taking_part(self):
+        return [pair for pair in zip(self.estimators, self.weights, strict=True) if pair[1] > 0]
 
 
-def stack_fits(base, fit, target, source_weights, classes, n_jobs):
+def stack_fits(fit, target, domains, source_weights, classes, n_jobs):
     """Fit the three, and find their weights by held-out rows of the target.
 
     Parameters
     ----------
-    base : estimator
     fit : callable
         ``fit(target, weights)`` returns the estimator fitted to these rows of the target, and to
         the sources with these weights.
     target : Domain
+    domains : list of Domain
     source_weights : ndarray of shape (n_sources,)
     classes : ndarray or None
         Labels that the target's indices stand for; None where these are numbers.
@@ -71,57 +75,63 @@ def stack_fits(base, fit, target, source_weights, classes, n_jobs):
 
     Returns
     -------
+    estimator : estimator
+        Fitted with the weights.
     stack : Stack or None
         None where the target has too few rows to hold any out, or there are no probabilities, or
-        the estimator cannot be fitted to a part of the target's rows.
+        the estimator makes nothing of the target's rows alone; the last with a warning.
     """
-    if is_classifier(base) and not hasattr(base, "predict_proba"):
-        return None
+    estimator = fit(target, source_weights)
     judged = np.arange(len(target.y))
     labels = np.zeros(len(judged), dtype=int) if classes is None else target.y
     if classes is not None:
         several = np.bincount(labels) > 1
-        if several.sum() < 2:
-            return None
+        if several.sum() < 2 or not hasattr(estimator, "predict_proba"):
+            return estimator, None
         judged = judged[several[labels]]  # Nobody could have learned the others.
     if len(judged) < _FEWEST_ROWS:
-        return None
+        return estimator, None
     folds = [judged[held] for _, held in folds_of(labels[judged], _N_FOLDS, seed=0)]
     candidates = [source_weights, np.zeros_like(source_weights), np.ones_like(source_weights)]
-    everything = np.arange(len(labels))
-    jobs = [(np.setdiff1d(everything, held), w) for held in [[], *folds] for w in candidates]
+    jobs = [(np.setdiff1d(np.arange(len(labels)), held), w) for held in folds for w in candidates]
+    held_out = [take_rows(target, held) for held in folds for _ in candidates]
+
+    def predict(fitted, X):
+        if classes is None:
+            return np.ravel(fitted.predict(X))
+        return _probabilities(fitted, X, classes)
+
     try:
+        alone, pooled = (_quietly(fit, target, w) for w in candidates[1:])
+        for domain in domains:
+            predict(alone, domain.X)  # Of kinds that the target lacks it may know nothing.
         fitted = Parallel(n_jobs=n_jobs)(
-            delayed(_fit)(fit, take_rows(target, rows), w, quiet=number > 0)
-            for number, (rows, w) in enumerate(jobs)
+            delayed(_quietly)(fit, take_rows(target, rows), w) for rows, w in jobs
         )
-    except ValueError:
-        return None  # Of a part of the target it makes nothing, as searches with folds of theirs.
-    held_out = [take_rows(target, held) for held in folds]
-    y = np.concatenate([part.y for part in held_out])
-    weight = np.concatenate([part.sample_weight for part in held_out])
-
-    def predictions(predict):
-        by_fold = [fitted[k : k + 3] for k in range(3, len(fitted), 3)]
-        found = [
-            [predict(estimator, part.X) for estimator in three]
-            for three, part in zip(by_fold, held_out, strict=True)
-        ]
-        return np.concatenate(found, axis=1)
-
+        found = [predict(*pair) for pair in zip(fitted, [D.X for D in held_out], strict=True)]
+    except (ValueError, TypeError, AttributeError) as error:
+        warnings.warn(
+            f"{type(estimator).__name__} makes nothing of the target's rows alone, so they do not "
+            "judge how far to follow the weights; compare with negative_transfer_gap, or pass an "
+            f"estimator that can be fitted to fewer rows. It said: {error}",
+            UserWarning,
+            stacklevel=3,
+        )
+        return estimator, None
+    found = np.stack([np.concatenate(found[k::3]) for k in range(3)])
+    y = np.concatenate([part.y for part in held_out[::3]])
+    weight = np.concatenate([part.sample_weight for part in held_out[::3]])
     if classes is None:
-        found = predictions(lambda estimator, X: estimator.predict(X))
-        return Stack(fitted[:3], least_squares_weights(found, y, weight))
-    found = predictions(lambda estimator, X: _probabilities(estimator, X, classes))
-    likelihoods = np.maximum(found[:, np.arange(len(y)), y], _LEAST_PROBABILITY)
-    return Stack(fitted[:3], mixture_weights(likelihoods, weight))
+        weights = least_squares_weights(found, y, weight)
+    else:
+        likelihoods = np.maximum(found[:, np.arange(len(y)), y], _LEAST_PROBABILITY)
+        weights = mixture_weights(likelihoods, weight)
+    return estimator, Stack([estimator, alone, pooled], weights)
 
 
-def _fit(fit, target, source_weights, quiet):
-    if not quiet:
-        return fit(target, source_weights)
+def _quietly(fit, target, source_weights):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # What there is to say the first fit says once.
+        warnings.simplefilter("ignore")  # What there is to say the fit with the weights says.
         return fit(target, source_weights)
 
 
@@ -169,8 +179,9 @@ def least_squares_weights(predictions, y, row_weight):
     errors = ((predictions - y) * np.sqrt(row_weight)).T
     _, alone, pooled = np.sum(errors**2, axis=0)
     n = 3 if pooled < alone else 2
-    # The prior: rows on which each errs by the usual size, and no other does.
-    own = np.sqrt(_PRIOR_ROWS.sum() * np.mean(errors**2)) * np.eye(n)
+    # The prior: rows on which each errs as the best does on average, and no other does.
+    least = np.sum(errors[:, :n] ** 2, axis=0).min() / row_weight.sum()
+    own = np.sqrt(_PRIOR_ERRORS * least) * np.eye(n)
     system = np.vstack([errors[:, :n], own])
     # The sum by a row so heavy that it holds.
     heavy = 1e4 * (np.linalg.norm(system) or 1.0)

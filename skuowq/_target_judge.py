@@ -30,8 +30,10 @@ _CLEAR_EVIDENCE = np.log(100)
 _MAX_JUDGED_ROWS = 500
 # With fewer, fits know so much less of the target that sources look better than they are.
 _N_FOLDS = 10
-# One Newton step without a row that decides its own fit is no approximation of that fit.
+# One Newton step without a row that decides its own fit is no approximation of that fit, nor is one
+# from a fit so sure of all labels, in nats a row, that its curvature is gone.
 _MAX_LEVERAGE = 0.7
+_LEAST_LOSS = 0.05
 
 
 def supported_weights(problem, source_weights, theta, curvature):
@@ -102,16 +104,20 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
     curvature = information(problem.design[rows], probabilities, weight)
     ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
     row_weight = problem.row_weight[target]
+    own, labels = theta[: problem.matrix.shape[1] + 1], problem.labels[target][judged]
+    _, log_probabilities = class_probabilities(_rows(problem, judged), own)
+    fitted = row_weight[judged] @ log_probabilities[labels, np.arange(len(judged))]
+    separated = -fitted < _LEAST_LOSS * row_weight[judged].sum()
     losses, leverage = leave_one_out(
         _rows(problem, judged),
-        problem.labels[target][judged],
-        theta[: problem.matrix.shape[1] + 1],
+        labels,
+        own,
         curvature.profiled(weight.sum(), ridge),
         row_weight[judged],
     )
-    if leverage > _MAX_LEVERAGE:
+    if leverage > _MAX_LEVERAGE or separated:
         # Newton's method knows how far it has to go; other fits must not start where they end.
-        near = problem.n_parameters <= NEWTON_MAX_PARAMETERS
+        near = problem.n_parameters <= NEWTON_MAX_PARAMETERS and not separated
         start = (theta, curvature) if near else (None, None)
         return _folds(problem, weight, rows, *start), theta
     # Rows that are not judged are no evidence.

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from joblib import delayed
 from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.parallel import delayed
 
 from ._opinion_pool import as_opinions, pool_exponents
 from ._utils._folds import folds_of

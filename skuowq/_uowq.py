@@ -372,9 +372,10 @@ class UOWQClassifier(
             if not is_logistic(base):
                 result = _for_row_counters(result, target, domains, len(classes))
                 weights = result.weights.source_weights
-                if domains and self._is_judged():
-                    stack = stack_fits(base, fit, target, weights, classes, self.n_jobs)
-            estimator = fit(target, weights) if stack is None else stack.estimators[0]
+            if domains and self._is_judged() and not is_logistic(base):
+                estimator, stack = stack_fits(fit, target, domains, weights, classes, self.n_jobs)
+            else:
+                estimator = fit(target, weights)
         self._take_columns(checked)
         self.estimator_ = estimator
         self._pool, self._stack = pool, stack

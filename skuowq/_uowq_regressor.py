@@ -249,8 +249,9 @@ class UOWQRegressor(
         stack = None
         judged = isinstance(self.discrepancy, str) and self.discrepancy == "reml"
         if domains and judged and not _is_linear(base):
-            stack = stack_fits(base, fit, target, weights, None, self.n_jobs)
-        estimator = fit(target, weights) if stack is None else stack.estimators[0]
+            estimator, stack = stack_fits(fit, target, domains, weights, None, self.n_jobs)
+        else:
+            estimator = fit(target, weights)
         self._take_columns(checked)
         self.estimator_ = estimator
         self._stack = stack

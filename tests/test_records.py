@@ -167,6 +167,29 @@ def test_a_far_source_looks_far(kind):
     assert far > 0.3
 
 
+@pytest.mark.parametrize("kind", ["records", "models"])
+def test_columns_may_be_far_from_zero(kind):
+    """A column of years: the intercept is far from 0, and its small penalty must bind nothing."""
+    tasks = draw(0)
+
+    def entry(X, y, shift):
+        if kind == "records":
+            return source_record(X + shift, y)
+        model = LogisticRegression().fit(X, y)
+        model.intercept_ -= model.coef_ @ shift
+        return model, len(y)
+
+    found = []
+    for shift in (np.zeros(6), np.array([2000.0, -300, 0, 0, 0, 0])):
+        clf = UOWQClassifier()
+        sources = Sources([entry(X, y, shift) for X, y in tasks.sources])
+        clf.fit(tasks.X_target + shift, tasks.y_target, sources=sources)
+        found.append((clf.source_weights_, clf.predict_proba(tasks.X_test + shift)))
+    (weights, p), (weights_far, p_far) = found
+    assert_allclose(weights_far, weights, rtol=0.02)
+    assert_allclose(p_far, p, atol=0.01)
+
+
 def test_information_of_few_rows_leaves_no_direction_out():
     rng = np.random.RandomState(0)
     rows = with_constant(rng.normal(size=(5, 8)) * np.arange(1, 9))

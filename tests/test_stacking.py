@@ -7,15 +7,24 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import log_loss, r2_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skuowq import UOWQClassifier, UOWQRegressor
-from skuowq._stacking import _PRIOR_ROWS, least_squares_weights, mixture_weights
+from skuowq._stacking import (
+    _PRIOR_ERRORS,
+    _PRIOR_ROWS,
+    least_squares_weights,
+    mixture_weights,
+)
 
 
 def classes(seed, n_target=60, flip=False):
@@ -152,7 +161,9 @@ def test_where_nothing_is_pooled():
     # Its own folds need three rows of a class, which folds of the target's do not leave.
     few = np.r_[np.flatnonzero(y == 0)[:3], np.flatnonzero(y == 1)[:3]]
     base = CalibratedClassifierCV(DecisionTreeClassifier(), cv=3)
-    assert UOWQClassifier(base).fit(X[few], y[few], sources).pool_weights_ is None
+    with pytest.warns(UserWarning, match="makes nothing of the target's rows alone"):
+        clf = UOWQClassifier(base).fit(X[few], y[few], sources)
+    assert clf.pool_weights_ is None
     assert UOWQRegressor().fit(X, X[:, 0], [(X, X[:, 0])]).pool_weights_ is None
     reg = UOWQRegressor(DecisionTreeRegressor()).fit(X[:3], X[:3, 0], [(X, X[:, 0])])
     assert reg.pool_weights_ is None
@@ -189,6 +200,41 @@ def test_frames():
     assert clf.predict_proba(frame(X_test)).shape == (len(X_test), 2)
 
 
+def test_kinds_that_only_sources_have():
+    """What the target has never seen it cannot judge; it must be predicted all the same."""
+    rng = np.random.RandomState(0)
+
+    def draw(n, kinds):
+        X = pd.DataFrame({"a": rng.normal(size=n), "kind": rng.choice(kinds, size=n)})
+        return X, (X["a"] + (X["kind"] == "u") > 0.3).astype(int)
+
+    encode = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough")
+    base = make_pipeline(encode, DecisionTreeClassifier(max_depth=3, random_state=0))
+    X, y = draw(30, ["u", "v"])
+    X_test, _ = draw(20, ["u", "v", "other"])
+    with pytest.warns(UserWarning, match="unknown categories"):
+        clf = UOWQClassifier(base).fit(X, y, [draw(200, ["u", "v", "other"])])
+    assert clf.predict(X_test).shape == (20,)
+
+
+def test_routing_reaches_the_workers():
+    X, y, sources, _, _ = classes(0)
+    with config_context(enable_metadata_routing=True):
+        scale = StandardScaler().set_fit_request(sample_weight=False)
+        base = make_pipeline(scale, tree().set_fit_request(sample_weight=True))
+        found = [UOWQClassifier(base, n_jobs=n).fit(X, y, sources).pool_weights_ for n in (1, 2)]
+    assert_array_equal(*found)
+
+
+def test_a_terrible_member_decides_nothing_between_the_others():
+    rng = np.random.RandomState(0)
+    y = rng.normal(size=200)
+    good, bad = y + 0.1 * rng.normal(size=200), y + rng.normal(size=200)
+    for size in (1, 1000):
+        predictions = np.array([bad, good, y + size * rng.normal(size=200)])
+        assert least_squares_weights(predictions, y, np.ones(200))[1] > 0.95
+
+
 def test_mixture_weights_are_the_likeliest():
     rng = np.random.RandomState(0)
     likelihoods = rng.uniform(0.05, 1, size=(3, 40))
@@ -210,7 +256,7 @@ def test_least_squares_weights_against_a_search():
     predictions = y + rng.normal(size=(3, 30)) * [[0.6], [1.0], [0.5]]
     weight = rng.uniform(0.5, 2, size=30)
     errors = (predictions - y) * np.sqrt(weight)
-    prior = _PRIOR_ROWS.sum() * np.mean(errors**2)
+    prior = _PRIOR_ERRORS * np.min(np.sum(errors**2, axis=1)) / weight.sum()
 
     def loss(w):
         w = np.append(w, 1 - w.sum())

@@ -627,3 +627,14 @@ def test_encoded_labels_on_one_side_are_refused(tasks):
     shifted = [(X, y + 1) for X, y in tasks.sources]
     with pytest.raises(ValueError, match=r"Classes \[0\] appear only in the target and \[3\]"):
         UOWQClassifier().fit(tasks.X_target, tasks.y_target, shifted)
+
+
+@pytest.mark.parametrize("C", [1e4, np.inf])
+def test_a_separated_target_does_not_judge_by_what_it_has_learnt(C):
+    """Without a ridge thirty rows are separated: held out they must not be known all the same."""
+    for seed in range(4):
+        tasks = make_classification_tasks(n_target=30, random_state=seed)
+        clf = UOWQClassifier(LogisticRegression(C=C, max_iter=5000))
+        clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+        assert clf.source_weights_[0] > 0.02
+        assert log_loss(tasks.y_test, clf.predict_proba(tasks.X_test)) < 0.7

@@ -1,7 +1,8 @@
 """The rivals' table and picture, from benchmarks/results/rivals.json into the README.
 
-Means over suites of means over their target domains and draws, the standard error over draws and
-domains; the gap's count is that of target domains where a method's log loss is above target only's.
+Means over suites of means over their target domains of means over draws; the standard error is that
+over domains within their suites. The gap's count is that of target domains where a method's log
+loss is above target only's.
 What stands between the two marks in the README is replaced; nothing there is written by hand.
 
     .venv/bin/python benchmarks/rivals/table.py
@@ -39,20 +40,24 @@ def load():
     return {suite: found for suite, found in complete.items() if found}, methods
 
 
+def by_domain(found, method):
+    """Log loss and accuracy of each target domain, means over its draws."""
+    domains = {}
+    for (target, _), cell in found.items():
+        domains.setdefault(target, []).append(cell[method][:2])
+    return np.array([np.mean(values, axis=0) for values in domains.values()])
+
+
 def summary(cells, method):
     """One row of the table: means over suites, medians of seconds, the most memory, failures."""
     by_suite, errors, harmed, domains, seconds, memory, failed, total = [], [], 0, 0, [], [], 0, 0
     for found in cells.values():
-        values = np.array([cell[method][:2] for cell in found.values()])
-        alone = np.array([cell["target only"][0] for cell in found.values()])
-        gaps = values[:, 0] - alone
+        values, alone = by_domain(found, method), by_domain(found, "target only")
+        gaps = values[:, 0] - alone[:, 0]
         by_suite.append([*values.mean(axis=0), gaps.mean()])
-        errors.append(values[:, 1].var(ddof=1) / len(values) if len(values) > 1 else np.nan)
-        targets = [target for target, _ in found]
-        for target in set(targets):
-            ours = np.array([name == target for name in targets])
-            harmed += gaps[ours].mean() > 0
-            domains += 1
+        errors.append(values[:, 1].var(ddof=1) / len(values))
+        harmed += np.sum(gaps > 0)
+        domains += len(gaps)
         seconds += [cell[method][2] for cell in found.values()]
         memory += [cell[method][3] for cell in found.values()]
         failed += sum(cell[method][4] != "" for cell in found.values())
@@ -106,7 +111,7 @@ def winners(cells, methods):
     lines = ["", "Least log loss by suite: "]
     parts = []
     for suite, found in cells.items():
-        means = {m: np.mean([cell[m][0] for cell in found.values()]) for m in methods}
+        means = {m: by_domain(found, m)[:, 0].mean() for m in methods}
         best = min(means, key=means.get)
         rank = sorted(means.values()).index(means["UOWQ"]) + 1
         behind = "" if rank == 1 else f"; UOWQ {means['UOWQ']:.3f}, rank {rank}"

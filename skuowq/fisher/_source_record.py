@@ -1,5 +1,7 @@
 """What a source computes where its rows are, in place of sending them."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
@@ -94,7 +96,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     labels = np.searchsorted(classes, y)
     if point is None:
         penalty = record_penalty(shape[0] - 1, len(classes), C)
-        theta = fit_softmax(rows, labels, len(classes), weight, penalty)
+        theta = fit_centred(rows, labels, len(classes), weight, penalty)
     else:
         theta = np.array(getattr(point, "theta", point), dtype=float)
         if theta.shape != shape:
@@ -116,6 +118,32 @@ def with_constant(X):
     if sparse.issparse(X):
         return sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
     return np.column_stack([X, np.ones(len(X))])
+
+
+def fit_centred(rows, labels, n_classes, weight, penalty):
+    """`fit_softmax` of rows with a constant last, whose small penalty is not to bind the effects.
+
+    The intercept of a column of years is far from 0. Sparse columns are as they are.
+    """
+    if sparse.issparse(rows):
+        return fit_softmax(rows, labels, n_classes, weight, penalty)
+    centre = np.append(np.average(rows[:, :-1], axis=0, weights=weight), 0.0)
+    theta = fit_softmax(rows - centre, labels, n_classes, weight, penalty)
+    theta[-1] -= centre @ theta
+    return theta
+
+
+def moved(record, centre):
+    """The record of the same rows less `centre`."""
+    theta, score = record.theta.copy(), record.score.copy()
+    theta[-1] += centre @ theta[:-1]
+    score[:-1] -= centre[:, None] * score[-1]
+    p, c = theta.shape
+    J = record.information.reshape(p, c, p, c).copy()
+    J[:-1] -= centre[:, None, None, None] * J[-1]
+    J[:, :, :-1] -= centre[:, None] * J[:, :, -1:]
+    information = J.reshape(p * c, p * c)
+    return replace(record, theta=theta, score=score, information=information)
 
 
 def record_penalty(n_features, n_classes, C):

@@ -193,7 +193,13 @@ def equivalent_rows(n_samples, noise_ratio):
     """
     n = above_zero("n_samples", n_samples, SOURCE_ROWS)
     r = above_zero("noise_ratio", noise_ratio, "pass the source's noise variance over the target's")
-    return unwrap(n / r)
+    try:
+        return unwrap(n / r)
+    except ValueError as error:
+        raise ValueError(
+            f"n_samples of shape {n.shape} and noise_ratio of shape {r.shape} do not broadcast: "
+            "pass one number for each source in both"
+        ) from error
 
 
 def optimal_weight(n_source, discrepancy):

@@ -1,9 +1,9 @@
 """How far the classes of one data set are from those of another."""
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.parallel import Parallel, delayed
 
 METHODS = ("gaussian", "exact", "sinkhorn", "mmd")
 # Bandwidths of the kernels, in median squared distances.

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Mapping
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.metrics.pairwise import euclidean_distances
+from sklearn.utils.parallel import Parallel, delayed
 
 from ._class_distances import (
     by_class,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import Parallel, delayed
+from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._utils._sources import Sources
 

@@ -188,7 +188,8 @@ def _information_of_usual_rows(rows, theta):
 
     What few rows do not show they must not deny, or a source would know nothing there: as far as
     their covariance is shrunk towards its diagonal (OAS; Chen et al., 2010) they are taken for rows
-    of unrelated columns, and of the metric that these have on average.
+    of unrelated columns, and of the metric that these have on average. A column that does not vary
+    stays unknown: nothing tells its units.
     """
     X = rows[:, :-1]
     centre, scale = X.mean(axis=0), X.std(axis=0)

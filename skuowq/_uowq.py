@@ -231,7 +231,8 @@ class UOWQClassifier(
     are a stand-in. With "reml" it is therefore fitted three times, with the weights, to the target
     alone and to all rows in full, and its probabilities are averaged with the weights under which
     rows of the target, held out a fifth at a time, are likeliest (Smyth and Wolpert, 1999):
-    eighteen fits, for which `n_jobs` is. Estimators without
+    eighteen fits, for which `n_jobs` is. What is held out from the fits the source weights have
+    seen, so with very few rows these look somewhat better than they are. Estimators without
     ``predict_proba`` are fitted with the weights alone, and may be harmed. Because trees count
     rows, and would give leaves to rows of next to no weight, estimators other than logistic
     regression do without sources that together make up less than 5 % of all weight (their weight

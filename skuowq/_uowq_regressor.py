@@ -125,7 +125,8 @@ class UOWQRegressor(
     linear model, on standardised columns with a penalty of 1, is a stand-in. With "reml" these are
     therefore fitted three times, with the weights, to the target alone and to all rows in full, and
     their predictions averaged with the weights of the least squared error of the target's rows,
-    held out a fifth at a time (Breiman, 1996): eighteen fits. They do without sources that together
+    held out a fifth at a time from these fits, though not from the weights (Breiman, 1996):
+    eighteen fits. They do without sources that together
     make up less than 5 % of all weight. It will fail where what differs between domains is not
     linear, and where all sources share a bias that the target's few rows cannot show.
 

@@ -6,7 +6,8 @@ by all rows. R^2 of the target's test rows, means over domains with standard err
 the gap: R^2 of target only less R^2, above 0 where the sources harm; "harmed" counts domains whose
 gap is above two of its standard errors, and, after the stroke, those where it is too large for the
 luckiest of so many domains (Bonferroni, 5 % over both suites). "own levels": every domain's mean is
-taken off first, the target's by its labelled rows. Trees, which take longer, have a quarter of the draws.
+taken off first, the target's by its labelled rows. Trees, which take longer, have a quarter of the
+draws.
 
 Results go to benchmarks/results/regression.json as they come, and a second call goes on where the
 first stopped.

@@ -13,7 +13,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.validation import _num_samples, check_is_fitted, has_fit_parameter
 
 from ._gated_fit import GatedFit
 from ._opinion_pool import pool
@@ -457,7 +457,6 @@ class DiscriminatorGateClassifier(
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; 0 for a class that no weighted row had.
         """
-        check_is_fitted(self)
         X = self._check_rows(X)
         if self.method is None:
             found = self.estimator_.predict_proba(X)
@@ -486,13 +485,8 @@ class DiscriminatorGateClassifier(
 
         return predict_features(self.net_, self._check_rows(X))
 
-    def _check_rows(self, X):
-        if self._fitted_on_frames:
-            validate_data(self, X, reset=False, skip_check_array=True)
-            return X
-        light = self.method is None
-        checks = array_checks(self.estimator_) if light else NETWORK_CHECKS
-        return validate_data(self, X, reset=False, **checks)
+    def _row_checks(self):
+        return array_checks(self.estimator_) if self.method is None else NETWORK_CHECKS
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -12,7 +12,7 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ._class_costs import class_costs
 from ._utils._base_estimator import NETWORK_CHECKS, CarefulFitMixin
@@ -331,9 +331,8 @@ class JTLNClassifier(
 
         return predict_features(self.net_, X)
 
-    def _check_rows(self, X):
-        check_is_fitted(self)
-        return validate_data(self, X, reset=False, **NETWORK_CHECKS)
+    def _row_checks(self):
+        return NETWORK_CHECKS
 
     @property
     def _n_features_out(self):

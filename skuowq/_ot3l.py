@@ -13,7 +13,7 @@ from sklearn.base import (
 )
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ._logistic_fit import is_logistic, is_plain
 from ._pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels
@@ -221,7 +221,7 @@ class OT3LClassifier(
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
         checked = copy(self)
         target, domains, classes = check_separate_domains(
-            checked, X, y, sample_weight, sources, check=self._checks()
+            checked, X, y, sample_weight, sources, check=self._row_checks()
         )
         budget = len(target.y) if self.budget is None else self.budget
         random = check_random_state(self.random_state)
@@ -254,7 +254,7 @@ class OT3LClassifier(
         self.n_sources_ = len(domains)
         return self
 
-    def _checks(self):
+    def _row_checks(self):
         if _has_network(self):
             return NETWORK_CHECKS
         return {"accept_sparse": False, "ensure_all_finite": True, "dtype": np.float64}
@@ -321,10 +321,6 @@ class OT3LClassifier(
         from .networks import as_inputs, head_inputs
 
         return head_inputs(self.net_, [as_inputs(self.net_, X)])[0]
-
-    def _check_rows(self, X):
-        check_is_fitted(self)
-        return validate_data(self, X, reset=False, **self._checks())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples
 
 from ._head_features import HeadFeatures
 from ._logistic_fit import (
@@ -567,7 +567,6 @@ class UOWQClassifier(
         -------
         y : ndarray of shape (n_samples,)
         """
-        check_is_fitted(self)
         X = self._check_rows(X)
         if is_network(self.estimator_):
             return self.classes_[self._network_proba(X).argmax(axis=1)]
@@ -588,7 +587,6 @@ class UOWQClassifier(
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; 0 for a class that no weighted row had.
         """
-        check_is_fitted(self)
         X = self._check_rows(X)
         if is_network(self.estimator_):
             return self._network_proba(X)
@@ -619,7 +617,6 @@ class UOWQClassifier(
             In the order of ``classes_``; minus infinity for a class that no weighted row had.
             Of two classes the score of the second; where estimators are pooled, its log odds.
         """
-        check_is_fitted(self)
         X = self._check_rows(X)
         if self._stack is not None:
             p = self._stack.predict_proba(X, self.classes_)
@@ -632,12 +629,6 @@ class UOWQClassifier(
 
     def _align(self, columns, fill):
         return aligned_columns(columns, self.estimator_.classes_, self.classes_, fill)
-
-    def _check_rows(self, X):
-        if self._fitted_on_frames:
-            validate_data(self, X, reset=False, skip_check_array=True)
-            return X
-        return validate_data(self, X, reset=False, **array_checks(self.estimator_))
 
 
 def _fit_estimator(base, weight_name, domains, classes, result, target, source_weights):

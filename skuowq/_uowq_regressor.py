@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.utils import get_tags
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples
 
 from ._linear_weights import LinearProblem, LinearWeights, linear_source_weights
 from ._stacking import stack_fits
@@ -321,11 +321,7 @@ class UOWQRegressor(
         -------
         y : ndarray of shape (n_samples,)
         """
-        check_is_fitted(self)
-        if self._fitted_on_frames:
-            validate_data(self, X, reset=False, skip_check_array=True)
-        else:
-            X = validate_data(self, X, reset=False, **array_checks(self.estimator_))
+        X = self._check_rows(X)
         return self.estimator_.predict(X) if self._stack is None else self._stack.predict(X)
 
     def __sklearn_tags__(self):

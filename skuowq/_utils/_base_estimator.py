@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state, get_tags
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from ._sklearn import _routing_enabled, _set_random_states
 
@@ -96,7 +96,20 @@ def seeded(estimator, random_state):
 
 
 class CarefulFitMixin:
-    """What a ``fit`` checks, and what it takes over when all of it went well."""
+    """What a ``fit`` checks, what it takes over when all of it went well, and what rows may be."""
+
+    _fitted_on_frames = False
+
+    def _check_rows(self, X):
+        """Rows for a fitted estimator: frames as they are where it was fitted to frames."""
+        check_is_fitted(self)
+        if self._fitted_on_frames:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return X
+        return validate_data(self, X, reset=False, **self._row_checks())
+
+    def _row_checks(self):
+        return array_checks(self.estimator_)
 
     def _take_columns(self, checked):
         """What a check of X learnt on a copy of this estimator; a fit that fails learns nothing."""

@@ -117,6 +117,40 @@ def test_records_and_models_do_what_rows_do():
     assert excess[3] > 0.1
 
 
+def test_on_large_samples_all_roads_lead_to_the_same_fit():
+    """Mean difference of probabilities from the fit on rows, three draws."""
+    found = []
+    for n_target, n in ((60, 1000), (2000, 30_000)):
+        differences = []
+        for seed in range(3):
+            tasks = make_classification_tasks(
+                n_target=n_target,
+                n_samples=(n, n),
+                discrepancies=(0.0, 1 / n_target),
+                n_features=6,
+                random_state=seed,
+            )
+            p = [
+                fit(tasks, sources_of(tasks, kind)).predict_proba(tasks.X_test)
+                for kind in ("rows", "records", "models")
+            ]
+            differences.append([np.abs(q - p[0]).mean() for q in p[1:]])
+        found.append(np.mean(differences, axis=0))
+    few, many = found
+    assert np.all(many < 0.002)
+    assert np.all(many < 0.5 * few)
+
+
+def test_coefficients_alone():
+    tasks = draw(0)
+    X, y = tasks.sources[0]
+    fitted = LogisticRegression().fit(X, y)
+    bare = LogisticRegression()
+    bare.coef_, bare.intercept_, bare.classes_ = fitted.coef_, fitted.intercept_, fitted.classes_
+    found = [fit(tasks, [(model, len(y))]).predict_proba(tasks.X_test) for model in (fitted, bare)]
+    assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("kind", ["records", "models"])
 def test_a_fitted_classifier_as_any_other(kind, n_classes):

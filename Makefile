@@ -46,7 +46,7 @@ bench-networks: .venv/installed
 	$(BIN)/python benchmarks/networks/cost.py
 	$(BIN)/python benchmarks/networks/digits.py
 
-# Half an hour at first; later runs do what is missing. In an environment of its own, with tensorflow.
+# Two hours and a half at first; later runs do what is missing. In an environment of its own, with tensorflow.
 bench-rivals: .venv-rivals/installed
 	.venv-rivals/bin/python benchmarks/rivals/run.py
 	.venv-rivals/bin/python benchmarks/rivals/table.py

@@ -5,16 +5,15 @@ import warnings
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from ._trust import Trust, choose_trust
-from ._utils._base_estimator import aligned_columns, sample_weight_name
+from ._utils._base_estimator import aligned_columns, sample_weight_name, seeded
 from ._utils._checks import check_hidden_layer_sizes
 from ._utils._domains import concatenate_rows, take_rows
-from ._utils._sklearn import _safe_indexing, _set_random_states
+from ._utils._sklearn import _safe_indexing
 from ._utils._softmax_features import make_design
 from ._utils._sources import Sources
 from .weights._density_ratio import SourceGate
@@ -244,10 +243,7 @@ class GatedFit:
         return self._seeded(base).fit(X, self.classes[y], **name)
 
     def _seeded(self, base):
-        estimator = clone(base)
-        if self.clf.random_state is not None:
-            _set_random_states(estimator, check_random_state(self.seed))
-        return estimator
+        return seeded(base, None if self.clf.random_state is None else self.seed)
 
     def _fit_with_sources(self, target, odds):
         """Sources with weighted rows, each as large as its effective sample size."""

@@ -367,13 +367,13 @@ class UOWQClassifier(
             )
         else:
             result = checked._weigh(base, target, domains, n_samples, len(classes))
+            logistic = is_logistic(base)
+            if not logistic:
+                result = _for_row_counters(result, target, domains, len(classes))
+            weights = result.weights.source_weights
             base = seeded(base, self.random_state)
             fit = partial(_fit_estimator, base, weight_name, domains, classes, result)
-            weights = result.weights.source_weights
-            if not is_logistic(base):
-                result = _for_row_counters(result, target, domains, len(classes))
-                weights = result.weights.source_weights
-            if domains and self._is_judged() and not is_logistic(base):
+            if domains and self._is_judged() and not logistic:
                 estimator, stack = stack_fits(fit, target, domains, weights, classes, self.n_jobs)
             else:
                 estimator = fit(target, weights)

@@ -467,7 +467,7 @@ class DiscriminatorGateClassifier(
         if self.target_net_ is None:
             return found
         alone = predict_proba(self.target_net_, X)
-        return pool(self.pool_exponents_, found, alone, self._target_classes)
+        return pool([self.pool_exponents_], [1.0], found, alone, self._target_classes)
 
     def transform(self, X):
         """The network's features.

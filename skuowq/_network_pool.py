@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from ._opinion_pool import as_opinions, pool, pool_exponents
+from ._opinion_pool import EXPONENTS, as_opinions, belief_in_exponents, pool
 
 # For two exponents. Every half that is held out costs two trainings.
 _ENOUGH_ROWS = 100
@@ -24,7 +24,7 @@ class NetworkPool:
     net : NeuralNetClassifier
         The network of the target alone.
     exponents : ndarray of shape (2,)
-        Of the tuned network and of that of the target alone.
+        Of the tuned network and of that of the target alone: the mean of those believed in.
     """
 
     def __init__(self, target, tuned, alone):
@@ -42,9 +42,10 @@ class NetworkPool:
             ]
             parts.append(as_opinions(p))
         rows = np.concatenate(judged)
-        self.exponents = pool_exponents(
+        self.belief = belief_in_exponents(
             np.concatenate(parts, axis=1), labels[rows], target.sample_weight[rows]
         )
+        self.exponents = self.belief @ EXPONENTS
         self.net = alone(everything)
 
     def __call__(self, probabilities, X):
@@ -64,7 +65,7 @@ class NetworkPool:
         from .networks import predict_proba
 
         alone = predict_proba(self.net, X)
-        return pool(self.exponents, probabilities, alone, self.classes)
+        return pool(EXPONENTS, self.belief, probabilities, alone, self.classes)
 
 
 def halves(target):

@@ -20,8 +20,9 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
   in the fit that judges them, so with fewer there is less noise, and less of everything: half of
   it with 10 features and 50 target rows, a tenth with 64 and 30, a thirtieth with 200 and 50. Then
   sources of all kinds look identical, and the target's rows alone decide (see `_target_judge`),
-  held out, how much of the weights they support. ``S`` is a distance to first order: it is ``G``
-  near the target, and may be half of it or twice where sources are far.
+  held out, how much of the weights they support; of features that the sources have taught also
+  whether the plug-in's are better. ``S`` is a distance to first order: it is ``G`` near the target,
+  and may be half of it or twice where sources are far.
 - ``"plugin"`` (the paper's; arXiv 2601.10779) and ``"debiased"``: contrasts of separately fitted
   parameters in the metric of the Fisher information at the target's, averaged over the target's
   rows. The plug-in's dynamic rule fits the target's parameters again with the current weights;
@@ -169,7 +170,16 @@ class SoftmaxProblem:
 
 
 def softmax_source_weights(
-    problem, *, method, n_updates, max_weight, solver, n_jobs, random_state, report
+    problem,
+    *,
+    method,
+    n_updates,
+    max_weight,
+    solver,
+    n_jobs,
+    random_state,
+    report,
+    learned_features=False,
 ):
     """Weights by REML in score form, or by the paper's plug-in.
 
@@ -187,6 +197,8 @@ def softmax_source_weights(
         For the trace probes of models with many parameters.
     report : callable
         Called with the number of the update and its `SourceWeights`.
+    learned_features : bool, default=False
+        Whether the sources have taught the features, on which they then look nearer than they are.
 
     Returns
     -------
@@ -221,8 +233,12 @@ def softmax_source_weights(
     weights, gap = alternate(weigh, contrasts.start, n_updates, keep, damped=method == "reml")
     theta = contrasts.theta
     if method == "reml":
+        rival = None
+        # The last column is constant. With no more rows than features, scores see little as well.
+        if learned_features and problem.sizes[0] < problem.matrix.shape[1]:
+            rival = _static_plugin(problem, max_weight, solver, n_jobs)
         weights, theta = supported_weights(
-            contrasts.problem, weights, contrasts.theta, contrasts.curvature
+            contrasts.problem, weights, contrasts.theta, contrasts.curvature, rival
         )
         history.append(weights)
     return SoftmaxWeights(
@@ -234,6 +250,16 @@ def softmax_source_weights(
         contrasts.intercepts,
         theta,
     )
+
+
+def _static_plugin(problem, max_weight, solver, n_jobs):
+    """The paper's weights from separate fits alone."""
+    n_target, n_samples = problem.domain_sizes()
+    contrasts = _FittedContrasts(problem, n_jobs)
+    gram, d = contrasts(contrasts.start)
+    options = {"method": "plugin", "max_weight": max_weight, "solver": solver}
+    result, _ = weights_and_discrepancy(gram, n_target, n_samples, d, **options)
+    return result.source_weights
 
 
 class _ScoreContrasts:

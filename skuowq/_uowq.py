@@ -131,7 +131,7 @@ class UOWQClassifier(
         Weights of the probabilities of `estimator_`, `target_estimator_` and `pooled_estimator_`.
     pool_exponents_ : ndarray of shape (2,) or None
         For networks: with which powers the probabilities of `estimator_` and `target_estimator_`
-        are multiplied.
+        are multiplied, the mean of those that held-out rows make plausible.
     source_weights_ : ndarray of shape (n_sources,)
         Weight of one row of each source; a target row weighs 1.
     mixture_weights_ : ndarray of shape (n_sources,)
@@ -224,8 +224,9 @@ class UOWQClassifier(
     without which few rows are separated in a few steps. Networks of few rows are too sure of
     themselves, and what sources taught may harm: so the target's rows, held out by halves, have
     the last word here as well. A second network is trained on the target alone, and the
-    probabilities are ``p_tuned^a p_alone^b``, normalised, with the exponents, ``a + b <= 1``, of
-    the largest likelihood of held-out rows.
+    probabilities are ``p_tuned^a p_alone^b``, normalised and averaged over all exponents with ``a
+    + b <= 1`` by the likelihood of held-out rows. With no more target rows than inputs of the last
+    layer the scores of step (2) see little, and step (5) hears the weights of "plugin" as well.
 
     Weights, errors and the promised gain describe the softmax model. For another estimator they
     are a stand-in. With "reml" it is therefore fitted three times, with the weights, to the target
@@ -438,7 +439,7 @@ class UOWQClassifier(
         """Whether the target's held-out rows have the last word."""
         return isinstance(self.discrepancy, str) and self.discrepancy == "reml"
 
-    def _weigh(self, base, target, domains, n_samples, n_classes):
+    def _weigh(self, base, target, domains, n_samples, n_classes, learned_features=False):
         n_parameters = float((self.n_features_in_ + 1) * max(n_classes - 1, 1))
         if not domains:
             weights = SourceWeights(np.zeros(0), np.zeros(0), 0.0, 0.0)
@@ -464,6 +465,7 @@ class UOWQClassifier(
             n_jobs=self.n_jobs,
             random_state=self.random_state,
             report=self._print_update,
+            learned_features=learned_features,
         )
         return replace(result, theta=in_given_units(result.theta, centre, scale))
 
@@ -477,7 +479,7 @@ class UOWQClassifier(
             weights = result.weights.source_weights
             return train_weighted(base, target, domains, weights, **options), result, None
         head = HeadFeatures(base, target, domains, **options)
-        result = self._weigh(base, head.target, head.domains, n_samples, len(classes))
+        result = self._weigh(base, head.target, head.domains, n_samples, len(classes), True)
         result = _for_row_counters(result, target, domains, len(classes))
         judged = self._is_judged()
         if judged:

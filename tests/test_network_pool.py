@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 
 from skuowq import UOWQClassifier
 from skuowq._network_pool import halves
-from skuowq._opinion_pool import pool_exponents
+from skuowq._opinion_pool import EXPONENTS, belief_in_exponents, pool_exponents
 from skuowq._utils._domains import Domain
 from skuowq.datasets import make_classification_tasks
 from skuowq.networks import predict_proba
@@ -76,6 +76,32 @@ def test_exponents_find_the_better_network_and_its_temperature():
     assert_allclose(pool_exponents(timid[:, :0], labels[:0], weight[:0]), [1, 0])
 
 
+def test_belief_in_exponents_is_half_the_evidence():
+    rng = np.random.RandomState(0)
+    p, q = rng.dirichlet(np.ones(3), size=(2, 8))
+    labels, weight = rng.randint(3, size=8), rng.uniform(0.5, 2, size=8)
+    likelihoods = []
+    for a, b in EXPONENTS:
+        product = p**a * q**b
+        of_label = product[np.arange(8), labels] / product.sum(axis=1)
+        likelihoods.append(np.prod(of_label**weight))
+    found = belief_in_exponents(np.log([p, q]), labels, weight)
+    assert_allclose(found, np.sqrt(likelihoods) / np.sqrt(likelihoods).sum(), rtol=1e-9)
+    assert len(np.unique(EXPONENTS, axis=0)) == 66
+    assert EXPONENTS.sum(axis=1).max() <= 1 + 1e-12
+
+
+def test_many_rows_leave_one_pair_of_exponents():
+    rng = np.random.RandomState(1)
+    logits = 2 * rng.normal(size=(4000, 4))
+    p = np.exp(log_softmax(logits, axis=1))
+    labels = (p.cumsum(axis=1) < rng.uniform(size=(4000, 1))).sum(axis=1)
+    opinions = log_softmax([2 * logits, rng.normal(size=(4000, 4))], axis=2)
+    belief = belief_in_exponents(opinions, labels, np.ones(4000))
+    assert_allclose(EXPONENTS[belief.argmax()], [0.5, 0.0])
+    assert belief.max() > 0.9
+
+
 @pytest.fixture(scope="module")
 def tasks():
     return make_classification_tasks(
@@ -91,8 +117,13 @@ def test_probabilities_are_those_of_the_pool(tasks):
     parts = [
         np.log(predict_proba(net, tasks.X_test)) for net in (clf.estimator_, clf.target_estimator_)
     ]
-    expected = np.exp(log_softmax(np.tensordot(clf.pool_exponents_, parts, 1), axis=1))
-    assert_allclose(clf.predict_proba(tasks.X_test), expected, rtol=1e-6)
+    belief = clf._pool.belief
+    assert_allclose(clf.pool_exponents_, belief @ EXPONENTS)
+    expected = 0
+    for share, (a, b) in zip(belief, EXPONENTS, strict=True):
+        product = np.exp(parts[0]) ** a * np.exp(parts[1]) ** b
+        expected += share * product / product.sum(axis=1, keepdims=True)
+    assert_allclose(clf.predict_proba(tasks.X_test), expected, rtol=1e-5)
     clf.set_params(discrepancy="plugin").fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
     assert clf.target_estimator_ is None
     assert clf.pool_exponents_ is None

@@ -20,9 +20,9 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
   in the fit that judges them, so with fewer there is less noise, and less of everything: half of
   it with 10 features and 50 target rows, a tenth with 64 and 30, a thirtieth with 200 and 50. Then
   sources of all kinds look identical, and the target's rows alone decide (see `_target_judge`),
-  held out, how much of the weights they support; of features that the sources have taught also
-  whether the plug-in's are better. ``S`` is a distance to first order: it is ``G`` near the target,
-  and may be half of it or twice where sources are far.
+  held out, how much of the weights they support. On features that the sources have taught a source
+  then weighs at most what the plug-in gives it. ``S`` is a distance to first order: it is ``G``
+  near the target, and may be half of it or twice where sources are far.
 - ``"plugin"`` (the paper's; arXiv 2601.10779) and ``"debiased"``: contrasts of separately fitted
   parameters in the metric of the Fisher information at the target's, averaged over the target's
   rows. The plug-in's dynamic rule fits the target's parameters again with the current weights;
@@ -233,13 +233,13 @@ def softmax_source_weights(
     weights, gap = alternate(weigh, contrasts.start, n_updates, keep, damped=method == "reml")
     theta = contrasts.theta
     if method == "reml":
-        rival = None
-        # The last column is constant. With no more rows than features, scores see little as well.
-        if learned_features and problem.sizes[0] < problem.matrix.shape[1]:
-            rival = _static_plugin(problem, max_weight, solver, n_jobs)
         weights, theta = supported_weights(
-            contrasts.problem, weights, contrasts.theta, contrasts.curvature, rival
+            contrasts.problem, weights, contrasts.theta, contrasts.curvature
         )
+        # The last column is constant. With no more rows than features scores see little, and the
+        # judge sees features on which the sources are better than they would be elsewhere.
+        if learned_features and problem.sizes[0] < problem.matrix.shape[1]:
+            weights = np.minimum(weights, _static_plugin(problem, max_weight, solver, n_jobs))
         history.append(weights)
     return SoftmaxWeights(
         weights_record(weights, n_samples, gap),

@@ -4,8 +4,7 @@ The scores of a source that contradicts the target are bounded, so its discrepan
 where it is large; the theory says nothing of distances beyond ``1 / sqrt(N0)``; and it takes every
 direction for an independent witness, so differences between sources look more certain than they
 are. So the target's rows have the last word: their held-out likelihood under shares of the weights,
-from none to all, under weights of the same total that are alike for all sources, and under those of
-another calibration where this one sees little.
+from none to all, and under weights of the same total that are alike for all sources.
 """
 
 import numpy as np
@@ -37,7 +36,7 @@ _MAX_LEVERAGE = 0.7
 _LEAST_LOSS = 0.05
 
 
-def supported_weights(problem, source_weights, theta, curvature, rival=None):
+def supported_weights(problem, source_weights, theta, curvature):
     """Posterior mean of the weights: as they are, alike for all sources, less of them, or none.
 
     Parameters
@@ -49,13 +48,11 @@ def supported_weights(problem, source_weights, theta, curvature, rival=None):
     curvature : DomainInformation or None
         Fisher information near `theta`; None where it is too large to be formed. Then, and where
         rows nearly decide their own fit, they are held out in ten folds, not one at a time.
-    rival : ndarray of shape (n_sources,) or None
-        Other weights, which are heard however clearly sources help.
 
     Returns
     -------
     weights : ndarray of shape (n_sources,)
-        Their total over all rows is at most that of `source_weights` or of `rival`.
+        Their total over all rows is at most that of `source_weights`.
     theta : ndarray of shape (n_design_columns, n_classes - 1)
         A fit near those weights: with `source_weights`, where it was made.
     """
@@ -70,9 +67,7 @@ def supported_weights(problem, source_weights, theta, curvature, rival=None):
 
     candidates = candidate_weights(source_weights, problem.domain_sizes()[1])
     (everything, theta_of_all), (nothing, _) = map(judge, candidates[:2])
-    if rival is not None:
-        candidates.append(rival)
-    elif stands(everything, nothing):
+    if stands(everything, nothing):
         return source_weights, theta_of_all
     losses = [everything, nothing, *(judge(weights)[0] for weights in candidates[2:])]
     return posterior_mean(candidates, losses), theta_of_all

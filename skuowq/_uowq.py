@@ -226,7 +226,7 @@ class UOWQClassifier(
     the last word here as well. A second network is trained on the target alone, and the
     probabilities are ``p_tuned^a p_alone^b``, normalised and averaged over all exponents with ``a
     + b <= 1`` by the likelihood of held-out rows. With no more target rows than inputs of the last
-    layer the scores of step (2) see little, and step (5) hears the weights of "plugin" as well.
+    layer the scores of step (2) see little, and a source weighs at most what "plugin" gives it.
 
     Weights, errors and the promised gain describe the softmax model. For another estimator they
     are a stand-in. With "reml" it is therefore fitted three times, with the weights, to the target

@@ -165,3 +165,20 @@ def test_targets_too_small_to_be_halved_are_not_pooled(tasks):
     clf.fit(tasks.X_target[first], tasks.y_target[first], sources=tasks.sources)
     assert clf.target_estimator_ is None
     assert torch.isfinite(torch.tensor(clf.predict_proba(tasks.X_test))).all()
+
+
+def test_few_rows_take_no_more_of_a_source_than_the_plugin_gives():
+    tasks = make_classification_tasks(
+        n_target=18, n_samples=(300, 300), discrepancies=(0.0, 4.0), random_state=0
+    )
+    weights = {}
+    for name, options in {
+        "default": {},
+        "plugin": {"discrepancy": "plugin", "n_updates": 0},
+    }.items():
+        clf = UOWQClassifier(make_net(module__n_hidden=32, max_epochs=5), random_state=0, **options)
+        clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+        weights[name] = clf.source_weights_
+    # A tenth of the target's rows is left to the sources, whatever is found.
+    assert weights["default"] @ [300, 300] > 1.8 * (1 + 1e-6)
+    assert (weights["default"] <= weights["plugin"] * (1 + 1e-6)).all()

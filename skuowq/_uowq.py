@@ -479,7 +479,8 @@ class UOWQClassifier(
             weights = result.weights.source_weights
             return train_weighted(base, target, domains, weights, **options), result, None
         head = HeadFeatures(base, target, domains, **options)
-        result = self._weigh(base, head.target, head.domains, n_samples, len(classes), True)
+        sizes = n_samples, len(classes)
+        result = self._weigh(base, head.target, head.domains, *sizes, learned_features=True)
         result = _for_row_counters(result, target, domains, len(classes))
         judged = self._is_judged()
         if judged:

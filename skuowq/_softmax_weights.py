@@ -239,7 +239,17 @@ def softmax_source_weights(
         # The last column is constant. With no more rows than features scores see little, and the
         # judge sees features on which the sources are better than they would be elsewhere.
         if learned_features and problem.sizes[0] < problem.matrix.shape[1]:
-            weights = np.minimum(weights, _static_plugin(problem, max_weight, solver, n_jobs))
+            static = softmax_source_weights(
+                problem,
+                method="plugin",
+                n_updates=0,
+                max_weight=max_weight,
+                solver=solver,
+                n_jobs=n_jobs,
+                random_state=random_state,
+                report=lambda update, weights: None,
+            )
+            weights = np.minimum(weights, static.weights.source_weights)
         history.append(weights)
     return SoftmaxWeights(
         weights_record(weights, n_samples, gap),
@@ -250,16 +260,6 @@ def softmax_source_weights(
         contrasts.intercepts,
         theta,
     )
-
-
-def _static_plugin(problem, max_weight, solver, n_jobs):
-    """The paper's weights from separate fits alone."""
-    n_target, n_samples = problem.domain_sizes()
-    contrasts = _FittedContrasts(problem, n_jobs)
-    gram, d = contrasts(contrasts.start)
-    options = {"method": "plugin", "max_weight": max_weight, "solver": solver}
-    result, _ = weights_and_discrepancy(gram, n_target, n_samples, d, **options)
-    return result.source_weights
 
 
 class _ScoreContrasts:

@@ -58,6 +58,16 @@ class Small(nn.Module):
         return self.layers(X)
 
 
+def make_net(module, **options):
+    return NeuralNetClassifier(
+        module,
+        criterion=nn.CrossEntropyLoss,
+        optimizer=torch.optim.Adam,
+        train_split=None,
+        **options,
+    )
+
+
 def seconds(call):
     start = time.perf_counter()
     call()
@@ -129,14 +139,7 @@ def training(n_rows):
     X, y = rng.normal(size=(n_rows, 64)).astype(np.float32), rng.randint(10, size=n_rows)
     n_target, n_epochs = 50, 20 if n_rows < 5000 else 5
     sources = [(X[n_target:], y[n_target:])]
-    net = NeuralNetClassifier(
-        Small,
-        criterion=nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        lr=1e-3,
-        max_epochs=n_epochs,
-        train_split=None,
-    )
+    net = make_net(Small, lr=1e-3, max_epochs=n_epochs)
     # A given discrepancy: one training and no measurement.
     clf = UOWQClassifier(net, discrepancy=[[0.0]], random_state=0)
     tensors = torch.tensor(X), torch.tensor(y)
@@ -154,15 +157,7 @@ def throughput(module, n_features, n_epochs):
     X = rng.normal(size=(n_rows, n_features)).astype(np.float32)
     y = rng.randint(10, size=n_rows)
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
-        net = NeuralNetClassifier(
-            module,
-            criterion=nn.CrossEntropyLoss,
-            optimizer=torch.optim.Adam,
-            max_epochs=n_epochs,
-            batch_size=512,
-            train_split=None,
-            device=device,
-        )
+        net = make_net(module, lr=1e-3, max_epochs=n_epochs, batch_size=512, device=device)
         clf = UOWQClassifier(net, discrepancy=[[0.0]], random_state=0)
         found = []
         for _ in range(N_ROUNDS + 1):
@@ -191,14 +186,7 @@ def peak(module, options, connection):
     torch.set_num_threads(1)
     rng = np.random.RandomState(0)
     draw = lambda n: (rng.normal(size=(n, 256)).astype(np.float32), rng.permutation(n) % 10)  # noqa: E731
-    net = NeuralNetClassifier(
-        module,
-        criterion=nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        lr=1e-4,
-        max_epochs=2,
-        train_split=None,
-    )
+    net = make_net(module, lr=1e-4, max_epochs=2)
     clf = UOWQClassifier(net, random_state=0, **options)
     X, y = draw(40)
     sources = [draw(200) for _ in range(5)]

@@ -34,6 +34,7 @@ from ._utils._sklearn import (
     _fit_context,
 )
 from ._utils._sources import as_sources
+from ._utils._target_range import leave_out_far_rows
 
 METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
 _OF_NETWORKS = (
@@ -356,7 +357,9 @@ class DiscriminatorGateClassifier(
         X_unlabeled = check_unlabeled(
             X_unlabeled, target.X, n_rows, sources, keep_frames=keep_frames, check=checks
         )
-        fit = GatedFit(self, target, domains, classes, X_unlabeled, sources)
+        left = leave_out_far_rows(target, domains, sources)
+        domains = left.domains
+        fit = GatedFit(self, target, left, classes, X_unlabeled, sources)
         trust = fit.trust()
         alone = None if trust.exponents is None else fit.target_model()
         model = fit.model(trust)
@@ -413,14 +416,15 @@ class DiscriminatorGateClassifier(
             self._target_classes = np.unique(fit.target.y)
             self.discriminator_ = model.module_.discriminator
             self.history_ = model.history
-        self.trust_ = trust.factors
+        self.trust_ = fit.left.among_all(trust.factors, 0.0)
         self.trust_losses_ = trust.losses
         self.gate_weights_, self.effective_sample_size_ = fit.row_weights(model, trust)
         if self._weighs_sources() and fit.domains:
             last = model.steps[-1][1] if hasattr(model, "steps") else model
-            self.trust_ = getattr(last, "source_weights_", self.trust_)
+            if hasattr(last, "source_weights_"):
+                self.trust_ = fit.left.among_all(last.source_weights_, 0.0)
         self.source_names_ = [] if sources is None else list(sources.names)
-        self.n_sources_ = len(fit.domains)
+        self.n_sources_ = len(fit.left.kept)
 
     def predict(self, X):
         """Predict class labels.

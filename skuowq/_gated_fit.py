@@ -2,6 +2,8 @@
 
 import itertools
 import warnings
+from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 from scipy import sparse
@@ -33,20 +35,21 @@ class GatedFit:
     clf : DiscriminatorGateClassifier
         For its parameters; not changed.
     target : Domain
-    domains : list of Domain
-        The sources.
+    left : RowsInRange
+        The sources, without rows far outside the target's range.
     classes : ndarray of shape (n_classes,)
     X_unlabeled : array or None
     sources : Sources or None
         As they were given, with rows that the domains lack.
     """
 
-    def __init__(self, clf, target, domains, classes, X_unlabeled, sources):
-        self.clf, self.target, self.domains, self.classes = clf, target, domains, classes
+    def __init__(self, clf, target, left, classes, X_unlabeled, sources):
+        self.clf, self.target, self.classes = clf, target, classes
+        self.left, self.domains = left, left.domains
         self.X_unlabeled, self.sources = X_unlabeled, sources
         self.seed = check_random_state(clf.random_state).randint(2**31 - 1)
         switch = isinstance(clf.gate, (bool, np.bool_))
-        self.gated = bool(domains) and not (switch and not clf.gate)
+        self.gated = bool(self.domains) and not (switch and not clf.gate)
         self.crossfit = self.gated and clf.gate != "online"
         self.gates = self._gates() if self.crossfit else []
         self.known_odds = {}
@@ -56,9 +59,8 @@ class GatedFit:
     def _gates(self):
         """A gate for each source, on standardised columns of all rows."""
         parts = [self.target, *self.domains]
-        Z, _, _, _ = make_design(
-            [_flat(part.X) for part in parts], inverse_penalty=1.0, standardise=True
-        )
+        flat = [replace(part, X=_flat(part.X)) for part in parts]
+        Z, _, _, _ = make_design(flat, ridge=1.0, standardise=True)
         cuts = np.cumsum([len(part.y) for part in parts])[:-1]
         self.Z, *designs = _split_rows(Z[:, :-1], cuts)
         clf = self.clf
@@ -94,18 +96,18 @@ class GatedFit:
         if n_sources == 0 or (clf._weighs_sources() and not self.gated):
             return Trust(np.ones(n_sources), float(self.gated), {})
         if not isinstance(clf.trust, str):
-            factors = np.asarray(clf.trust, dtype=float)
-            factors = np.full(n_sources, factors) if factors.ndim == 0 else factors
-            if factors.shape != (n_sources,):
+            given, n_given = np.asarray(clf.trust, dtype=float), len(self.left.kept)
+            factors = np.full(n_given, given) if given.ndim == 0 else given
+            if factors.shape != (n_given,):
                 raise ValueError(
-                    f"trust has shape {factors.shape}, and there are {n_sources} sources: pass a "
+                    f"trust has shape {factors.shape}, and there are {n_given} sources: pass a "
                     "number, or one of at least 0 for each source"
                 )
             if not np.all(np.isfinite(factors) & (factors >= 0)):
                 raise ValueError(
                     f"trust is {factors.tolist()}: pass numbers of at least 0, finite ones"
                 )
-            return Trust(factors, float(self.gated), {})
+            return Trust(factors[self.left.kept], float(self.gated), {})
         light = clf.method is None
         if light and not hasattr(clf._base_estimator(), "predict_proba"):
             raise ValueError(
@@ -169,7 +171,7 @@ class GatedFit:
 
     def row_weights(self, model, trust):
         """Weights of all rows that the sources were given with, and what these are worth."""
-        if not self.domains:
+        if self.sources is None:
             return [], np.zeros(0)
         found = self.odds
         if trust.gate_share > 0 and not self.crossfit:
@@ -180,16 +182,18 @@ class GatedFit:
                 online_odds(model, domain.X, domain.y, i) if factor > 0 else np.ones(len(domain.y))
                 for i, (domain, factor) in enumerate(zip(self.domains, trust.factors, strict=True))
             ]
-        weights = []
+        parts = zip(found, self.domains, strict=True)
+        sizes = np.array([effective_size(w, part.sample_weight) for w, part in parts])
+        weights, found = [], iter(found)
         for i, (_, y, weight) in enumerate(self.sources._triples):
             kept = np.isin(np.asarray(y).ravel(), self.classes)
             if weight is not None:
                 kept &= weight > 0
             full = np.zeros(len(kept))
-            full[kept] = found[i]
+            if self.left.kept[i]:
+                full[np.flatnonzero(kept)[self.left.rows[i]]] = next(found)
             weights.append(full)
-        parts = zip(found, self.domains, strict=True)
-        return weights, np.array([effective_size(w, part.sample_weight) for w, part in parts])
+        return weights, self.left.among_all(sizes, 0.0)
 
     def _row_odds(self, rows, gate_share):
         """Weights of every source's rows, by some rows of the target."""
@@ -254,7 +258,8 @@ class GatedFit:
                 counts = domain.sample_weight
                 weight = w * counts * effective_size(w, counts) / (w @ counts)
                 triples.append((domain.X, self.classes[domain.y], weight))
-            sources = Sources(triples, names=self.sources.names)
+            names = list(compress(self.sources.names, self.left.kept))
+            sources = Sources(triples, names=names)
         y = self.classes[target.y]
         name = {sample_weight_name(self.clf.estimator): target.sample_weight}
         return self._seeded(self.clf.estimator).fit(target.X, y, sources=sources, **name)

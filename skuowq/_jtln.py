@@ -1,6 +1,7 @@
 """JTLNClassifier: source and target trained jointly, the source's head held to the target's."""
 
 from copy import copy
+from itertools import compress
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ._utils._checks import check_hidden_layer_sizes
 from ._utils._domains import check_separate_domains
 from ._utils._sklearn import Interval, StrOptions, _fit_context
 from ._utils._sources import as_sources, source_label
+from ._utils._target_range import leave_out_far_rows
 from .transport._class_distances import METHODS
 
 
@@ -84,8 +86,8 @@ class JTLNClassifier(
     net_ : skorch.NeuralNetClassifier
         The trained network; it predicts by the target's head.
     transport_cost_ : list of ndarray of shape (n_source_classes, n_target_classes), or None
-        The costs that were used, one matrix a source, divided by their largest entry. None where
-        `transport_weight` is 0 or there is no source.
+        The costs that were used, one matrix a source, divided by their largest entry, None for a
+        source that was left out. None where `transport_weight` is 0 or there is no source.
     source_classes_ : list of ndarray
         Classes of every source.
     history_ : skorch.history.History
@@ -237,16 +239,24 @@ class JTLNClassifier(
             checked, X, y, sample_weight, sources, check=NETWORK_CHECKS
         )
         names = [] if sources is None else list(sources.names)
+        left = leave_out_far_rows(target, domains, sources)
+        domains, used = left.domains, [classes[0], *compress(classes[1:], left.kept)]
         costs = None
         if domains and self.transport_weight > 0:
-            labels = [source_label(name) for name in names]
-            costs = class_costs(self.cost, self._given_features, target, domains, classes, labels)
-        net = self._train(target, domains, classes, costs, sizes)
+            labels = [source_label(name) for name in compress(names, left.kept)]
+            cost = self.cost
+            if isinstance(cost, list) and len(cost) == len(names) and np.ndim(cost[0]) == 2:
+                cost = list(compress(cost, left.kept))
+            costs = class_costs(cost, self._given_features, target, domains, used, labels)
+        net = self._train(target, domains, used, costs, sizes)
         self._take_columns(checked)
         self.classes_, *self.source_classes_ = classes
         self.net_, self.history_ = net, net.history
         self.transport_cost_ = costs
-        self.source_names_, self.n_sources_ = names, len(domains)
+        if costs is not None:
+            found = iter(costs)
+            self.transport_cost_ = [next(found) if kept else None for kept in left.kept]
+        self.source_names_, self.n_sources_ = names, len(names)
         return self
 
     def _given_features(self, X):

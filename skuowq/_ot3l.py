@@ -1,6 +1,7 @@
 """OT3LClassifier: pretrained on the sources, tuned on target rows that optimal transport chose."""
 
 from copy import copy
+from itertools import compress
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from ._utils._bind_sources import BindSourcesMixin
 from ._utils._domains import check_separate_domains, take_rows
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from ._utils._sources import as_sources
+from ._utils._target_range import leave_out_far_rows
 from .transport import class_distances, select_target_rows
 from .transport._class_distances import METHODS, by_class, check_two_rows
 from .transport._select_rows import AGGREGATES, STRATEGIES
@@ -223,10 +225,14 @@ class OT3LClassifier(
         target, domains, classes = check_separate_domains(
             checked, X, y, sample_weight, sources, check=self._row_checks()
         )
+        left = leave_out_far_rows(target, domains, sources)
+        domains, n_sources = left.domains, len(domains)
+        classes = [classes[0], *compress(classes[1:], left.kept)]
         budget = len(target.y) if self.budget is None else self.budget
         random = check_random_state(self.random_state)
         seed = random.randint(2**31 - 1)
-        labels = SourceLabels(classes, [] if sources is None else sources.names)
+        names = [] if sources is None else list(sources.names)
+        labels = SourceLabels(classes, list(compress(names, left.kept)))
         kind = PretrainedNetwork if network else PretrainedLogistic
         model = kind(self, base, domains, labels, seed)
         distances = self._distances(model, target, domains, labels)
@@ -250,8 +256,7 @@ class OT3LClassifier(
         weight = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
         self.selected_indices_ = np.flatnonzero(np.ones(_num_samples(X)) * weight)[rows]
         self.selected_counts_ = np.bincount(target.y[rows], minlength=len(self.classes_))
-        self.source_names_ = [] if sources is None else list(sources.names)
-        self.n_sources_ = len(domains)
+        self.source_names_, self.n_sources_ = names, n_sources
         return self
 
     def _row_checks(self):

@@ -3,6 +3,7 @@
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from itertools import compress
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from sklearn.utils.validation import _num_samples
 from ._head_features import HeadFeatures
 from ._logistic_fit import (
     fit_with_own_intercepts,
-    inverse_penalty,
     is_logistic,
+    ridge_of,
     takes_own_intercepts,
 )
 from ._network_contrasts import DynamicRule, NetworkContrasts
@@ -39,6 +40,7 @@ from ._utils._domains import check_domains, concatenate_rows, is_frame, take_row
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from ._utils._softmax_features import in_given_units, make_design
 from ._utils._sources import as_sources
+from ._utils._target_range import leave_out_far_rows
 from ._utils._thinning import thin_rows, without_negligible
 from ._weighed_sources import WeighedSourcesMixin
 from .weights import SourceWeights, solve_source_weights
@@ -355,13 +357,18 @@ class UOWQClassifier(
             check=array_checks(base),
             classes=self.classes,
         )
+        left = leave_out_far_rows(target, domains, sources)
+        domains = left.domains
+        checked._leave_out_sources(left.kept)
+        if self.source_estimators is not None and len(self.source_estimators) == len(left.kept):
+            checked.source_estimators = list(compress(self.source_estimators, left.kept))
         n_samples = np.array([domain.n_samples for domain in domains])
         seed = check_random_state(self.random_state).randint(2**31 - 1) if network else None
         pool = stack = None
         if network:
             self._check_checkpoint()
         if network and domains and isinstance(self.discrepancy, str) and self.parameters == "all":
-            estimator, result = self._fit_by_all_parameters(base, target, domains, seed)
+            estimator, result = checked._fit_by_all_parameters(base, target, domains, seed)
         elif network:
             estimator, result, pool = checked._fit_network(
                 base, target, domains, n_samples, classes, seed
@@ -391,7 +398,7 @@ class UOWQClassifier(
         self.classes_ = classes
         self._fitted_on_frames = keep_frames
         self.record_point_ = None
-        self._set_result(result, target.n_samples, n_samples, sources)
+        self._set_result(result, target.n_samples, n_samples, sources, left=left)
         self.intercept_variance_ = result.intercept_variance
         return self
 
@@ -728,9 +735,7 @@ def _softmax_problem(base, domains, n_classes):
     # softmax model is a stand-in, so its columns are standardised.
     linear = is_logistic(base)
     matrix, penalty, centre, scale = make_design(
-        [domain.X for domain in domains],
-        inverse_penalty=inverse_penalty(base) if linear else 1.0,
-        standardise=not linear,
+        domains, ridge=ridge_of(base) if linear else 1.0, standardise=not linear
     )
     if n_classes == 2:
         # scikit-learn penalises the difference of the two classes' coefficients, which is sqrt(2)

@@ -26,13 +26,11 @@ from ._utils._domains import Domain, check_numeric_domains, concatenate_rows, is
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from ._utils._softmax_features import make_design
 from ._utils._sources import as_sources
+from ._utils._target_range import leave_out_far_rows
 from ._utils._thinning import thin_rows, without_negligible
 from ._weighed_sources import WeighedSourcesMixin
 from .weights import SourceWeights
 from .weights._program import check_solver, weights_record
-
-# A least-squares fit keeps a trace of ridge where it is measured.
-_MAX_INVERSE_PENALTY = 1e6
 
 
 class UOWQRegressor(
@@ -243,7 +241,10 @@ class UOWQRegressor(
             keep_frames=keep_frames,
             check=array_checks(base),
         )
-        result, relative = self._weigh(base, target, domains)
+        left = leave_out_far_rows(target, domains, sources, n_classes=1)
+        domains = left.domains
+        checked._leave_out_sources(left.kept)
+        result, relative = checked._weigh(base, target, domains)
         base = seeded(base, self.random_state)
         fit = partial(_fit_estimator, base, weight_name, domains, result)
         weights = result.weights.source_weights
@@ -262,9 +263,13 @@ class UOWQRegressor(
             self.pool_weights_ = stack.weights
         self._fitted_on_frames = keep_frames
         n_samples = np.array([domain.n_samples for domain in domains])
-        self._set_result(result, target.n_samples, n_samples, sources, relative, "linear")
-        self.noise_variance_ = result.noise_variance
-        self.levels_, self.level_variance_ = result.levels, result.level_variance
+        self._set_result(result, target.n_samples, n_samples, sources, relative, "linear", left)
+        for name, values in (
+            ("noise_variance_", result.noise_variance),
+            ("levels_", result.levels),
+        ):
+            setattr(self, name, np.append(values[:1], left.among_all(values[1:], np.nan)))
+        self.level_variance_ = result.level_variance
         return self
 
     def _weigh(self, base, target, domains):
@@ -278,14 +283,11 @@ class UOWQRegressor(
         if not isinstance(method, str):
             method = check_discrepancy(method, len(domains))
         linear = _is_linear(base)
-        penalty = getattr(base, "alpha", 0.0) if linear else 1.0
-        inverse = min(1 / penalty, _MAX_INVERSE_PENALTY) if penalty else _MAX_INVERSE_PENALTY
         parts = [target, *domains]
         matrix, penalty, _, _ = make_design(
-            [part.X for part in parts],
-            inverse_penalty=inverse,
-            # Without a penalty units mean nothing, and the trace that is left must not.
-            standardise=not linear or inverse == _MAX_INVERSE_PENALTY,
+            parts,
+            ridge=getattr(base, "alpha", 0.0) if linear else 1.0,
+            standardise=not linear,
         )
         y = np.concatenate([part.y for part in parts])
         problem = LinearProblem(

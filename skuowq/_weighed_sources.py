@@ -3,6 +3,7 @@
 import numpy as np
 
 from ._source_report import SourceReport
+from ._utils._checks import check_discrepancy
 from .theory._error import error_of_rows
 from .weights._discrepancy import std_error_of_checked
 
@@ -10,20 +11,26 @@ from .weights._discrepancy import std_error_of_checked
 class WeighedSourcesMixin:
     """Fitted attributes of the weights, and the line an update prints."""
 
-    def _set_result(self, result, n_target, n_samples, sources, relative=1.0, model="softmax"):
+    def _set_result(
+        self, result, n_target, n_samples, sources, relative=1.0, model="softmax", left=None
+    ):
         """Everything that is known of the sources.
 
         Parameters
         ----------
         result : SoftmaxWeights or LinearWeights
+            Of the sources that took part.
         n_target : float
-        n_samples : ndarray of shape (n_sources,)
-            Rows, counted by their weights.
+        n_samples : ndarray of shape (n_kept,)
+            Rows that took part, counted by their weights.
         sources : Sources or None
-        relative : float or ndarray of shape (n_sources,), default=1.0
+            All of them.
+        relative : float or ndarray of shape (n_kept,), default=1.0
             Information of a source row, in target rows.
         model : str, default="softmax"
             What the errors are those of.
+        left : RowsInRange or None, default=None
+            Which sources took part; None is all.
         """
         weights = result.weights
         self.n_target_ = n_target
@@ -57,6 +64,8 @@ class WeighedSourcesMixin:
                     self.n_target_, information, rows, self.discrepancy_, self.n_parameters_
                 )
             )
+        if left is not None and not left.kept.all():
+            self._list_those_left_out(left)
         self.source_report_ = SourceReport(
             names=self.source_names_,
             n_samples=self.source_n_samples_,
@@ -69,6 +78,26 @@ class WeighedSourcesMixin:
             target_only_error=self.target_only_error_,
             model=model,
         )
+
+    def _list_those_left_out(self, left):
+        """Sources that took no part have no rows, no weight and an infinite discrepancy."""
+        self.n_sources_ = len(left.kept)
+        for name, absent in (
+            ("source_n_samples_", 0.0),
+            ("source_weights_", 0.0),
+            ("mixture_weights_", 0.0),
+            ("discrepancy_std_error_", np.nan),
+        ):
+            setattr(self, name, left.among_all(getattr(self, name), absent))
+        self.history_ = left.among_all(self.history_.T, 0.0).T
+        discrepancy = np.diag(np.where(left.kept, 0.0, np.inf))
+        discrepancy[np.ix_(left.kept, left.kept)] = self.discrepancy_
+        self.discrepancy_ = discrepancy
+
+    def _leave_out_sources(self, kept):
+        """Of a discrepancy that was given, what concerns the sources that are left."""
+        if len(kept) and not isinstance(self.discrepancy, str):
+            self.discrepancy = check_discrepancy(self.discrepancy, len(kept))[np.ix_(kept, kept)]
 
     def _print_update(self, update, weights):
         if self.verbose:

@@ -1,8 +1,9 @@
 """Approximate leave-one-out loss of a penalised softmax regression, without refitting."""
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.special import logsumexp
+
+from skuowq._utils._factor import factorise
 
 from ._softmax_regression import class_probabilities, contrast_basis
 
@@ -46,7 +47,7 @@ def leave_one_out(X, y, theta, penalised_information, sample_weight):
     # Columns (j, a): x_j in the rows of theta's column a.
     rows = np.einsum("jf,ab->fajb", X, np.eye(n_contrasts))
     rows = rows.reshape(n_features * n_contrasts, n_samples * n_contrasts)
-    solved = cho_solve(cho_factor(penalised_information), rows)
+    solved = factorise(penalised_information)(rows)
     solved = solved.reshape(n_features, n_contrasts, n_samples, n_contrasts)
     leverage = np.einsum("jf,fajb->jab", X, solved)
     if sample_weight is not None:

@@ -12,8 +12,9 @@ so that scores which are noise of covariance ``H / N`` give ``E[S] = 1 / N``.
 import warnings
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
+
+from skuowq._utils._factor import factorise
 
 
 def penalised_gram(H, ridge, contrasts):
@@ -32,11 +33,11 @@ def penalised_gram(H, ridge, contrasts):
     gram : ndarray of shape (n_contrasts, n_contrasts)
     n_effective : float
     """
-    factor = cho_factor(H + np.diag(ridge))
-    shrinkage = cho_solve(factor, H)
+    solve = factorise(H + np.diag(ridge))
+    shrinkage = solve(H)
     # Where the penalty leaves less than one direction free there is next to nothing to measure.
     d = max(np.sum(shrinkage * shrinkage.T), 1.0)
-    steps = cho_solve(factor, contrasts)
+    steps = solve(contrasts)
     return steps.T @ H @ steps / d, float(d)
 
 

@@ -26,6 +26,11 @@ def is_plain(logistic):
     )
 
 
+def ridge_of(logistic):
+    """Penalty of a squared coefficient, as given; 0 without one."""
+    return 0.0 if getattr(logistic, "penalty", "l2") is None else 1 / logistic.C
+
+
 def inverse_penalty(logistic):
     return _MAX_INVERSE_PENALTY if _is_unpenalised(logistic) else logistic.C
 

@@ -147,7 +147,7 @@ class _RecordFit:
         q, c = self.theta.size, self.n_contrasts
         A_sources, b_sources = self._sources(weights)
         A_sources += np.diag(self.ridge)
-        loss = self._objective(A_sources, b_sources)
+        loss = self._start(A_sources, b_sources)
         for _ in range(_NEWTON_STEPS):
             score, J = self._target()
             n = self.sizes[0]
@@ -179,6 +179,20 @@ class _RecordFit:
             ConvergenceWarning,
             stacklevel=2,
         )
+
+    def _start(self, A_sources, b_sources):
+        """The objective where Newton's method starts: here, or at 0 where that is better.
+
+        A model in other units is sure of wrong labels, and nothing is curved there.
+        """
+        loss = self._objective(A_sources, b_sources)
+        here = self.theta, self.own[0].copy()
+        self.theta, self.own[0] = np.zeros_like(self.theta), 0.0
+        at_zero = self._objective(A_sources, b_sources)
+        if at_zero < loss:
+            return at_zero
+        self.theta, self.own[0] = here
+        return loss
 
     def _objective(self, A_sources, b_sources):
         problem, at, flat = self.problem, self.theta.copy(), self.theta.ravel()

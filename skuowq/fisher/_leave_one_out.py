@@ -7,6 +7,8 @@ from skuowq._utils._factor import factorise
 
 from ._softmax_regression import class_probabilities, contrast_basis
 
+_ROUNDING = 1e-14
+
 
 def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None):
     """Log loss of every row under the fit without it, to first order.
@@ -58,7 +60,8 @@ def leave_one_out(X, y, theta, penalised_information, sample_weight):
     curvature -= mean[:, :, None] * mean[:, None, :]
     residual = basis[y] - mean
     own_share = curvature @ leverage
-    shrink = np.eye(n_contrasts) - own_share
+    # Nothing is left of a row that decides its own fit: but for rounding it would be 0 / 0.
+    shrink = (1 + _ROUNDING) * np.eye(n_contrasts) - own_share
     largest = np.abs(np.linalg.eigvals(own_share)).max()
     step = leverage @ np.linalg.solve(shrink, residual[:, :, None])
     logits = (X @ theta - step[:, :, 0]) @ basis.T

@@ -36,9 +36,17 @@ def penalised_gram(H, ridge, contrasts):
     solve = factorise(H + np.diag(ridge))
     shrinkage = solve(H)
     # Where the penalty leaves less than one direction free there is next to nothing to measure.
-    d = max(np.sum(shrinkage * shrinkage.T), 1.0)
+    d = np.clip(np.sum(shrinkage * shrinkage.T), 1.0, len(H))
     steps = solve(contrasts)
-    return steps.T @ H @ steps / d, float(d)
+    return _semidefinite(steps.T @ H @ steps / d), float(d)
+
+
+def _semidefinite(gram):
+    """The Gram matrix, or what is left of one that is lost in rounding."""
+    if gram.diagonal().min(initial=0.0) >= 0:
+        return gram
+    values, vectors = np.linalg.eigh((gram + gram.T) / 2)
+    return (vectors * np.maximum(values, 0)) @ vectors.T
 
 
 def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probes=8, rtol=1e-3):

@@ -197,9 +197,7 @@ def _information_of_usual_rows(rows, theta):
     stays unknown: nothing tells its units.
     """
     X = rows[:, :-1]
-    centre = X.mean(axis=0)
-    # The spread of copies of one number is not 0 in floating point.
-    scale = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 0.0)
+    centre, scale = X.mean(axis=0), X.std(axis=0)
     standard = (X - centre) / np.where(scale > 0, scale, 1.0)
     shrinkage = oas(standard)[1] if len(X) > 1 else 1.0
     p, _ = class_probabilities(rows, theta)

@@ -17,11 +17,11 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from ._alternation import alternate
 from ._noise_variance import drawn_together, own_ridge
 from ._target_judge import candidate_weights, posterior_mean, stands
+from ._utils._factor import factorise
 from .fisher import penalised_gram
 from .weights import SourceWeights, solve_source_weights
 from .weights._discrepancy import weights_and_discrepancy
@@ -200,7 +200,7 @@ class _WeightedFit:
         for _ in range(2):
             shrink = self._shrinkage()
             A, b = self._normal_equations(np.append(1.0, weights), shrink)
-            self.theta = cho_solve(cho_factor(A + np.diag(self.problem.penalty)), b)
+            self.theta = factorise(A + np.diag(self.problem.penalty))(b)
             self.residuals = self.problem.y - self.problem.matrix @ self.theta
             mean = self.problem.domain_sums(self.residuals) / self.counts
             if not self.problem.own_levels:
@@ -267,12 +267,12 @@ class _WeightedFit:
             A = np.block([[A, border[:, None]], [border[None], weight.sum() + ridge]])
             b = np.append(b, weight @ y)
             Z = np.column_stack([Z, np.ones(len(y))])
-        factor = cho_factor(A)
+        solve = factorise(A)
         # One copy of a row is left out, or what there is of it.
         taken = np.minimum(weight, 1)
-        left = 1 - taken * np.sum(Z * cho_solve(factor, Z.T).T, axis=1)
+        left = 1 - taken * np.sum(Z * solve(Z.T).T, axis=1)
         if left.min() > _LEAST_LEFT:
-            errors = (y - Z @ cho_solve(factor, b)) / left
+            errors = (y - Z @ solve(b)) / left
         else:
             errors = _refitted_errors(A, b, Z, y, taken)
         mean = weight @ errors**2 / weight.sum()

@@ -51,7 +51,9 @@ def own_ridge(Z, y, weight, penalty):
     along = U.T @ (root * y)
     kept = s**2 / (s**2 + 1)
     coef = Vt.T @ (along * s / (s**2 + 1)) / np.sqrt(penalty)
-    squares = np.sum(root**2 * y**2) - np.sum(along**2 * kept * (2 - kept))
+    # Not what is left of the sum of squares: where there is next to no noise that is rounding.
+    apart = root * y - U @ along
+    squares = apart @ apart + np.sum((along / (s**2 + 1)) ** 2)
     df = total - 1 - np.sum(kept * (2 - kept))
     return coef, max(float(squares), 0.0), max(float(df), 0.0)
 

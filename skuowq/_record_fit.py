@@ -6,20 +6,21 @@ from sklearn.base import clone
 from sklearn.covariance import oas
 from sklearn.utils import check_array
 
-from ._logistic_fit import inverse_penalty, is_logistic, is_plain
+from ._logistic_fit import is_logistic, is_plain, ridge_of
 from ._record_weights import RecordProblem, record_source_weights
 from ._utils._domains import check_columns
 from ._utils._source_record import SourceModel, SourceRecord
 from ._utils._sources import source_label
 from .fisher import (
     contrast_basis,
+    fit_softmax,
     softmax_fisher_information,
     softmax_mean_score,
     source_record,
 )
 from .fisher._softmax_regression import class_probabilities
 from .fisher._source_record import (
-    fit_centred,
+    about,
     moved,
     record_penalty,
     theta_of,
@@ -55,21 +56,22 @@ def fit_records(base, target, target_classes, sources, columns, *, discrepancy, 
     """
     X = target.X.toarray() if sparse.issparse(target.X) else target.X
     classes = _all_classes(target_classes, sources)
-    C = inverse_penalty(base)
-    rows = _usual_rows(X, sources.X_unlabeled, columns)
+    ridge = ridge_of(base)
+    usual = _usual_rows(X, sources.X_unlabeled, columns)
     # Units may be far from 0, and intercepts have a small penalty.
     centre = np.average(X, axis=0, weights=target.sample_weight)
     records = [
-        moved(_as_record(entry, classes, rows, C, source_label(name), X.shape[1], columns), centre)
+        moved(_as_record(entry, classes, usual, centre, ridge, source_label(name), columns), centre)
         for entry, name in zip(sources._entries, sources.names, strict=True)
     ]
+    matrix = with_constant(X - centre)
     problem = RecordProblem(
-        matrix=with_constant(X - centre),
+        matrix=matrix,
         labels=np.searchsorted(classes, target_classes)[target.y],
         row_weight=target.sample_weight,
         records=records,
         n_classes=len(classes),
-        penalty=record_penalty(X.shape[1], len(classes), C),
+        penalty=record_penalty(matrix, target.sample_weight, centre, len(classes), ridge),
     )
     result = record_source_weights(problem, discrepancy=discrepancy, **options)
     result.theta[-2] -= centre @ result.theta[:-2]
@@ -120,12 +122,13 @@ def _usual_rows(X, X_unlabeled, columns):
         check_columns(X_unlabeled, X.shape[1], columns, "X_unlabeled")
         free = X_unlabeled.toarray() if sparse.issparse(X_unlabeled) else X_unlabeled
         X = np.vstack([X, check_array(free, dtype=np.float64, input_name="X_unlabeled")])
-    return with_constant(X)
+    return X
 
 
-def _as_record(entry, classes, rows, C, label, n_features, columns):
+def _as_record(entry, classes, usual, centre, ridge, label, columns):
+    n_features = usual.shape[1]
     if isinstance(entry, SourceModel):
-        return _record_of_model(entry, classes, rows, C, label, n_features, columns)
+        return _record_of_model(entry, classes, usual, centre, ridge, label, columns)
     if isinstance(entry, SourceRecord):
         if not np.array_equal(entry.classes, classes):
             raise ValueError(
@@ -140,11 +143,12 @@ def _as_record(entry, classes, rows, C, label, n_features, columns):
         return entry
     X, y, weight = entry
     check_columns(X, n_features, columns, label)
+    C = 1 / ridge if ridge else np.inf
     return source_record(X, y, classes=classes, C=C, sample_weight=weight)
 
 
-def _record_of_model(entry, classes, rows, C, label, n_features, columns):
-    model, n = entry.model, entry.n_samples
+def _record_of_model(entry, classes, usual, centre, ridge, label, columns):
+    model, n, n_features = entry.model, entry.n_samples, usual.shape[1]
     names = getattr(model, "feature_names_in_", None)
     if columns is not None and names is not None and list(names) != columns:
         raise ValueError(
@@ -157,22 +161,22 @@ def _record_of_model(entry, classes, rows, C, label, n_features, columns):
             f"{label} is a model of {known} features, the target has {n_features}: pass models of "
             "the same columns in the same order."
         )
+    rows = with_constant(usual - centre)
     linear = is_logistic(model) and is_plain(model) and model.fit_intercept
     if linear and np.array_equal(model.classes_, classes):
-        theta = theta_of(model.coef_, model.intercept_)
+        theta = about(theta_of(model.coef_, model.intercept_), None, centre)
         # At the optimum of a penalised likelihood its slope is the penalty's, on effects alone.
-        own = record_penalty(n_features, len(classes), inverse_penalty(model))
-        own[-1] = 0.0
-        score = own[:, None] * theta / n
+        own = (2 if len(classes) == 2 else 1) * ridge_of(model)
+        score = np.vstack([own * theta[:-1], np.zeros((1, theta.shape[1]))]) / n
     else:
         # What it predicts, as rows: every row once for each class.
         p = np.zeros((rows.shape[0], len(classes)))
-        p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(rows[:, :-1])
+        p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(usual)
         labels = np.tile(np.arange(len(classes)), len(rows))
         weight = p.ravel() * (n / len(rows))
-        penalty = record_penalty(n_features, len(classes), C)
         repeated = np.repeat(rows, len(classes), axis=0)
-        theta = fit_centred(repeated, labels, len(classes), weight, penalty)
+        penalty = record_penalty(repeated, weight, centre, len(classes), ridge)
+        theta = fit_softmax(repeated, labels, len(classes), weight, penalty)
         score = softmax_mean_score(repeated, labels, theta, weight)
     return SourceRecord(
         classes=classes,
@@ -180,6 +184,7 @@ def _record_of_model(entry, classes, rows, C, label, n_features, columns):
         theta=theta,
         score=score,
         information=_information_of_usual_rows(rows, theta),
+        centre=centre,
     )
 
 

@@ -10,13 +10,13 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
 
 from ._alternation import alternate
 from ._own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes
 from ._softmax_weights import SoftmaxWeights
 from ._target_judge import candidate_weights, posterior_mean, stands
+from ._utils._factor import factorise
 from .fisher import penalised_gram, softmax_fisher_information, softmax_mean_score
 from .fisher._leave_one_out import leave_one_out
 from .fisher._softmax_regression import class_probabilities
@@ -147,7 +147,7 @@ class _RecordFit:
         q, c = self.theta.size, self.n_contrasts
         A_sources, b_sources = self._sources(weights)
         A_sources += np.diag(self.ridge)
-        loss = self._objective(A_sources, b_sources)
+        loss = self._start(A_sources, b_sources)
         for _ in range(_NEWTON_STEPS):
             score, J = self._target()
             n = self.sizes[0]
@@ -158,7 +158,7 @@ class _RecordFit:
             slope = n * np.append(score, score[q - c :])
             slope[:q] += b_sources - A_sources @ self.theta.ravel()
             slope[q:] -= self.own[0] / self.variance
-            step = cho_solve(cho_factor(A), slope)
+            step = factorise(A)(slope)
             if slope @ step < 1e-8 * q:
                 return
             # The target's part is far from quadratic where few rows are separated.
@@ -179,6 +179,20 @@ class _RecordFit:
             ConvergenceWarning,
             stacklevel=2,
         )
+
+    def _start(self, A_sources, b_sources):
+        """The objective where Newton's method starts: here, or at 0 where that is better.
+
+        A model in other units is sure of wrong labels, and nothing is curved there.
+        """
+        loss = self._objective(A_sources, b_sources)
+        here = self.theta, self.own[0].copy()
+        self.theta, self.own[0] = np.zeros_like(self.theta), 0.0
+        at_zero = self._objective(A_sources, b_sources)
+        if at_zero < loss:
+            return at_zero
+        self.theta, self.own[0] = here
+        return loss
 
     def _objective(self, A_sources, b_sources):
         problem, at, flat = self.problem, self.theta.copy(), self.theta.ravel()
@@ -207,9 +221,7 @@ class _RecordFit:
                 continue
             J, n = record.information, w * record.n_samples
             g = record.score.ravel() + J @ record.theta.ravel()
-            held = np.linalg.solve(
-                J[q - c :, q - c :] + np.eye(c) / (self.variance * n), J[q - c :]
-            )
+            held = factorise(J[q - c :, q - c :] + np.eye(c) / (self.variance * n))(J[q - c :])
             A += n * (J - J[:, q - c :] @ held)
             b += n * (g - held.T @ g[q - c :])
         return A, b
@@ -248,7 +260,7 @@ class _RecordFit:
         efficient, own = [], []
         for score, J in parts:
             # A class without a row leaves no information on its intercept.
-            held = np.linalg.solve(J[q - c :, q - c :] + np.eye(c) * 1e-9, J[q - c :, : q - c]).T
+            held = factorise(J[q - c :, q - c :] + np.eye(c) * 1e-9)(J[q - c :, : q - c]).T
             efficient.append(score[: q - c] - held @ score[q - c :])
             own.append(J[: q - c, : q - c] - held @ J[q - c :, : q - c])
         H = np.tensordot(omega / omega.sum(), own, 1)
@@ -256,7 +268,7 @@ class _RecordFit:
         for score, J, n in zip(efficient[1:], own[1:], self.sizes[1:], strict=True):
             if n >= _ROWS_FOR_A_STEP * q:
                 ridge = np.diag(self.ridge[: q - c] / n)
-                score = (H + ridge) @ np.linalg.solve(J + ridge, score)
+                score = (H + ridge) @ factorise(J + ridge)(score)
             contrasts.append(score - efficient[0])
         return penalised_gram(H, self.ridge[: q - c] / omega.sum(), np.array(contrasts).T)
 

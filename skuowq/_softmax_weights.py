@@ -39,6 +39,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._alternation import alternate
 from ._own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
 from ._target_judge import supported_weights
+from ._utils._factor import factorise
 from .fisher import (
     fit_softmax,
     penalised_gram,
@@ -340,7 +341,7 @@ def _projection(border, ridge):
     """From the columns of the information that belong to the intercepts, the last ones."""
     n_effects = len(border) - border.shape[1]
     H_aa = border[n_effects:] + np.diag(ridge[n_effects:])
-    return _Projection(np.linalg.solve(H_aa, border[:n_effects].T).T)
+    return _Projection(factorise(H_aa)(border[:n_effects].T).T)
 
 
 class _FittedContrasts:

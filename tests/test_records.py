@@ -69,7 +69,7 @@ def test_a_record_is_the_likelihood_to_second_order():
     assert_allclose(record.theta[:-1], fitted.coef_.T @ basis, atol=1e-3)
 
     def likelihood(theta):
-        logits = np.column_stack([X, np.ones(len(X))]) @ theta @ basis.T
+        logits = np.column_stack([X - record.centre, np.ones(len(X))]) @ theta @ basis.T
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logits[np.arange(len(y)), y].sum()
 
@@ -88,7 +88,7 @@ def test_what_travels():
     X, y = tasks.sources[0]
     record = source_record(X, y)
     q = 7 * 2
-    assert record.nbytes == 8 * q * (q + 2) + record.classes.nbytes + 8
+    assert record.nbytes == 8 * q * (q + 2) + 8 * 6 + record.classes.nbytes + 8
     assert source_record(X[:50], y[:50], classes=[0, 1, 2]).nbytes == record.nbytes
     copy = pickle.loads(pickle.dumps(record))
     assert_array_equal(copy.information, record.information)

@@ -20,11 +20,16 @@ class SourceRecord:
     n_samples : float
         Rows, counted by their weights.
     theta : ndarray of shape (n_features + 1, n_classes - 1)
-        The point: effects and, last, intercepts, along :func:`skuowq.fisher.contrast_basis`.
+        The point: effects and, last, intercepts at `centre`, along
+        :func:`skuowq.fisher.contrast_basis`.
     score : ndarray of shape (n_features + 1, n_classes - 1)
-        Mean score of a row there.
+        Mean score there of a row less `centre`.
     information : ndarray of shape (n_parameters, n_parameters)
-        Fisher information of a row there, ``n_parameters = (n_features + 1) (n_classes - 1)``.
+        Fisher information there of a row less `centre`,
+        ``n_parameters = (n_features + 1) (n_classes - 1)``.
+    centre : ndarray of shape (n_features,) or None
+        About the means of the source's columns. About 0, which is what None means, the information
+        of columns whose means are 1e7 times their spread would be that of the means alone.
     """
 
     classes: np.ndarray
@@ -32,6 +37,7 @@ class SourceRecord:
     theta: np.ndarray
     score: np.ndarray
     information: np.ndarray
+    centre: np.ndarray | None = None
 
     @property
     def n_features(self):
@@ -40,8 +46,12 @@ class SourceRecord:
 
     @property
     def nbytes(self):
-        """Size of the numbers: ``8 n_parameters (n_parameters + 2)`` and the classes."""
-        parts = (self.classes, self.theta, self.score, self.information)
+        """Size of the numbers.
+
+        ``8 n_parameters (n_parameters + 2) + 8 n_features``, the number of rows and the classes.
+        """
+        parts = [self.classes, self.theta, self.score, self.information]
+        parts += [] if self.centre is None else [self.centre]
         return sum(part.nbytes for part in parts) + 8
 
     def __repr__(self):

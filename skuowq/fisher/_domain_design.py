@@ -9,7 +9,8 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+
+from skuowq._utils._factor import factorise
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,12 @@ class DomainInformation:
         m, shape = len(self.common), self.own.shape[:2]
         inverse = self._own_inverses(total, ridge)
         coupling, reduced = self._profile(inverse, total, ridge)
-        factor = cho_factor(reduced, check_finite=False)
+        solve_common = factorise(reduced)
 
         def solve(vector):
             common, own = vector[:m], vector[m:].reshape(shape)
             common = common - np.einsum("kma,ka->m", coupling, own)
-            common = cho_solve(factor, common, check_finite=False)
+            common = solve_common(common)
             own = np.einsum("kab,kb->ka", inverse, own) - np.einsum("kma,m->ka", coupling, common)
             return np.concatenate([common, own.ravel()])
 
@@ -145,5 +146,4 @@ def information_solver(information, total, ridge):
     """Solves with `total` times an information, of either form, plus a diagonal."""
     if isinstance(information, DomainInformation):
         return information.solver(total, ridge)
-    factor = cho_factor(total * information + np.diag(ridge), check_finite=False)
-    return lambda vector: cho_solve(factor, vector, check_finite=False)
+    return factorise(total * information + np.diag(ridge))

@@ -1,10 +1,13 @@
 """Approximate leave-one-out loss of a penalised softmax regression, without refitting."""
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.special import logsumexp
 
+from skuowq._utils._factor import factorise
+
 from ._softmax_regression import class_probabilities, contrast_basis
+
+_ROUNDING = 1e-14
 
 
 def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None):
@@ -46,7 +49,7 @@ def leave_one_out(X, y, theta, penalised_information, sample_weight):
     # Columns (j, a): x_j in the rows of theta's column a.
     rows = np.einsum("jf,ab->fajb", X, np.eye(n_contrasts))
     rows = rows.reshape(n_features * n_contrasts, n_samples * n_contrasts)
-    solved = cho_solve(cho_factor(penalised_information), rows)
+    solved = factorise(penalised_information)(rows)
     solved = solved.reshape(n_features, n_contrasts, n_samples, n_contrasts)
     leverage = np.einsum("jf,fajb->jab", X, solved)
     if sample_weight is not None:
@@ -57,7 +60,8 @@ def leave_one_out(X, y, theta, penalised_information, sample_weight):
     curvature -= mean[:, :, None] * mean[:, None, :]
     residual = basis[y] - mean
     own_share = curvature @ leverage
-    shrink = np.eye(n_contrasts) - own_share
+    # Nothing is left of a row that decides its own fit: but for rounding it would be 0 / 0.
+    shrink = (1 + _ROUNDING) * np.eye(n_contrasts) - own_share
     largest = np.abs(np.linalg.eigvals(own_share)).max()
     step = leverage @ np.linalg.solve(shrink, residual[:, :, None])
     logits = (X @ theta - step[:, :, 0]) @ basis.T

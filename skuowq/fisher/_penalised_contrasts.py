@@ -12,8 +12,9 @@ so that scores which are noise of covariance ``H / N`` give ``E[S] = 1 / N``.
 import warnings
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from sklearn.exceptions import ConvergenceWarning
+
+from skuowq._utils._factor import factorise
 
 
 def penalised_gram(H, ridge, contrasts):
@@ -32,12 +33,20 @@ def penalised_gram(H, ridge, contrasts):
     gram : ndarray of shape (n_contrasts, n_contrasts)
     n_effective : float
     """
-    factor = cho_factor(H + np.diag(ridge))
-    shrinkage = cho_solve(factor, H)
+    solve = factorise(H + np.diag(ridge))
+    shrinkage = solve(H)
     # Where the penalty leaves less than one direction free there is next to nothing to measure.
-    d = max(np.sum(shrinkage * shrinkage.T), 1.0)
-    steps = cho_solve(factor, contrasts)
-    return steps.T @ H @ steps / d, float(d)
+    d = np.clip(np.sum(shrinkage * shrinkage.T), 1.0, len(H))
+    steps = solve(contrasts)
+    return _semidefinite(steps.T @ H @ steps / d), float(d)
+
+
+def _semidefinite(gram):
+    """The Gram matrix, or what is left of one that is lost in rounding."""
+    if gram.diagonal().min(initial=0.0) >= 0:
+        return gram
+    values, vectors = np.linalg.eigh((gram + gram.T) / 2)
+    return (vectors * np.maximum(values, 0)) @ vectors.T
 
 
 def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probes=8, rtol=1e-3):

@@ -169,25 +169,36 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
     shape = (X.shape[1], n_classes - 1)
     if not np.any(sample_weight > 0):
         return np.zeros(shape)  # The penalty alone.
-    start = np.zeros(shape) if start is None else start
+    problem = X, y, sample_weight, penalty
+    zero = np.zeros(shape)
+    theta = zero if start is None else start
+    state = _loss_and_gradient(*problem, theta)
+    # A fit with other weights may be so sure of wrong labels that nothing is curved there.
+    if state[0] > np.log(n_classes) * sample_weight.sum():
+        theta, curvature, state = zero, None, _loss_and_gradient(*problem, zero)
     n_common = X.n_common if isinstance(X, DomainDesign) else X.shape[1]
     n_parameters = n_common * (n_classes - 1)
     tol = tol * n_parameters / 2
     if n_parameters <= NEWTON_MAX_PARAMETERS:
-        theta = _newton(X, y, sample_weight, penalty, start, curvature, tol)
-        if theta is not None:
-            return theta
+        converged, found = _newton(*problem, theta, state, curvature, tol)
+        if not converged and theta is not zero:
+            state = _loss_and_gradient(*problem, zero)
+            converged, found = _newton(*problem, zero, state, None, tol)
+        if converged:
+            return found
+        theta = found
     scale = 1 / sample_weight.sum()
+    unit = _units(X, sample_weight, penalty)[:, None]
 
     def objective(flat):
-        theta = flat.reshape(shape)
-        loss, gradient, _ = _loss_and_gradient(X, y, sample_weight, penalty, theta)
-        return scale * loss, scale * gradient.ravel()
+        loss, gradient, _ = _loss_and_gradient(*problem, flat.reshape(shape) * unit)
+        return scale * loss, scale * (gradient * unit).ravel()
 
     # The last decrease underestimates what is left by about an order of magnitude.
     options = {"maxiter": 1000, "gtol": 1e-9, "ftol": 0.1 * tol * scale}
-    result = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options=options)
-    return result.x.reshape(shape)
+    first = (theta / unit).ravel()
+    result = minimize(objective, first, jac=True, method="L-BFGS-B", options=options)
+    return result.x.reshape(shape) * unit
 
 
 def class_probabilities(X, theta):
@@ -272,19 +283,33 @@ def information_diagonal(X, probabilities, weight):
     """Diagonal of the Fisher information, from probabilities of shape (n_classes, n_samples)."""
     basis = _basis(len(probabilities))
     curvature = (basis**2).T @ probabilities - (basis.T @ probabilities) ** 2
-    squares = X.multiply(X) if issparse(X) else X**2
-    return (squares.T @ (curvature * weight).T).ravel() / weight.sum()
+    return (_squares(X).T @ (curvature * weight).T).ravel() / weight.sum()
 
 
-def _newton(X, y, sample_weight, penalty, theta, curvature, tol):
-    """Newton's method with step halving; None when it does not get there.
+def _squares(X):
+    return X.multiply(X) if issparse(X) else X**2
+
+
+def _units(X, sample_weight, penalty):
+    """Of each row of theta: in these the objective is about as much curved along all of them."""
+    if isinstance(X, DomainDesign):
+        squares = np.append(_squares(X.matrix).T @ sample_weight, X.domain_sums(sample_weight))
+    else:
+        squares = _squares(X).T @ sample_weight
+    curvature = (squares + penalty) / sample_weight.sum()
+    # A column of zeros without a penalty stays at the start, whatever its unit.
+    return 1 / np.sqrt(np.where(curvature > 0, curvature, 1.0))
+
+
+def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
+    """Newton's method with step halving: whether it got there, and where it stopped.
 
     A curvature matrix costs several gradients, so one serves as long as it brings the fit nearer
     at a good rate (chord steps).
     """
     total = sample_weight.sum()
     ridge = np.repeat(penalty, theta.shape[1])
-    loss, gradient, probabilities = _loss_and_gradient(X, y, sample_weight, penalty, theta)
+    loss, gradient, probabilities = state
     stale = curvature is not None
     solve = None
     for _ in range(_MAX_NEWTON_STEPS):
@@ -303,7 +328,10 @@ def _newton(X, y, sample_weight, penalty, theta, curvature, tol):
                 break
             size /= 2
         else:
-            return None
+            if not stale:
+                return False, theta
+            solve, stale = None, False
+            continue
         theta, (loss, gradient, probabilities) = trial, state
         # Half the decrement is what is left to gain, as far as the curvature at hand can tell: a
         # stale one is believed only while it brings the fit nearer fast.
@@ -311,12 +339,12 @@ def _newton(X, y, sample_weight, penalty, theta, curvature, tol):
         left, last_left = 0.5 * np.dot(gradient.ravel(), step), left
         fast = left <= _CHORD_RATE * last_left
         if size == 1.0 and left <= tol and (fast or not stale):
-            return theta
+            return True, theta
         if not fast:
             solve, stale = None, False
         else:
             stale = True
-    return None
+    return False, theta
 
 
 def _loss_and_gradient(X, y, sample_weight, penalty, theta):

@@ -16,6 +16,10 @@ from ._softmax_regression import (
 )
 
 _INTERCEPT_PENALTY = 1e-4
+# Of an effect in standardised columns, so that the optimum is finite in whatever units.
+_LEAST_PENALTY = 1e-6
+# Of a column's mean: what varies less is constant but for rounding.
+_ROUNDING = 1e-12
 _MOST_PARAMETERS = 5000
 
 
@@ -35,8 +39,8 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
         All classes of the target and the sources, which must be those of every record. None takes
         those of `y`.
     point : ndarray of shape (n_features + 1, n_classes - 1) or SourceRecord, default=None
-        Where to compute them, such as ``estimator.record_point_`` of an earlier fit. None is the
-        source's own ridge regression.
+        Where to compute them, such as ``estimator.record_point_`` of an earlier fit: effects and,
+        last, intercepts where all columns are 0. None is the source's own ridge regression.
     C : float, default=1.0
         Its inverse penalty.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -44,8 +48,8 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     Returns
     -------
     record : SourceRecord
-        Of ``8 q (q + 2)`` bytes, ``q = (n_features + 1) (n_classes - 1)``, and the classes, however
-        many rows there are.
+        Of ``8 q (q + 2) + 8 n_features`` bytes, ``q = (n_features + 1) (n_classes - 1)``, and the
+        classes, however many rows there are.
 
     Raises
     ------
@@ -56,13 +60,15 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     -----
     With ``g`` the mean score and ``J`` the information of a row at the point ``theta_i``, the log
     likelihood of the n rows is ``n [g'd - d'J d / 2]`` to second order, ``d = theta - theta_i``.
+    All of it is about the means of the columns, ``record.centre``; of sparse columns with zeros it
+    is about 0.
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> from skuowq.fisher import source_record
     >>> source_record(*load_iris(return_X_y=True))
-    SourceRecord(150 rows, 4 features, 3 classes, 992 bytes)
+    SourceRecord(150 rows, 4 features, 3 classes, 1,024 bytes)
     """
     X = check_array(X, accept_sparse="csr", dtype=np.float64)
     y = column_or_1d(y)
@@ -85,7 +91,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
         )
     if not weight.any():
         raise ValueError("sample_weight is 0 for all rows: pass at least one above 0")
-    rows = with_constant(X)
+    rows, centre = centred(X, weight)
     shape = (rows.shape[1], len(classes) - 1)
     if shape[0] * shape[1] > _MOST_PARAMETERS:
         raise ValueError(
@@ -95,8 +101,8 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
         )
     labels = np.searchsorted(classes, y)
     if point is None:
-        penalty = record_penalty(shape[0] - 1, len(classes), C)
-        theta = fit_centred(rows, labels, len(classes), weight, penalty)
+        penalty = record_penalty(rows, weight, centre, len(classes), 1 / C)
+        theta = fit_softmax(rows, labels, len(classes), weight, penalty)
     else:
         theta = np.array(getattr(point, "theta", point), dtype=float)
         if theta.shape != shape:
@@ -104,13 +110,31 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
                 f"point has shape {theta.shape}, and {shape[0] - 1} features with {len(classes)} "
                 f"classes need {shape}"
             )
+        theta = about(theta, getattr(point, "centre", None), centre)
     return SourceRecord(
         classes=classes,
         n_samples=float(weight.sum()),
         theta=theta,
         score=softmax_mean_score(rows, labels, theta, weight),
         information=softmax_fisher_information(rows, theta, weight),
+        centre=centre,
     )
+
+
+def centred(X, weight):
+    """Rows less the means of their columns, with a constant last, and these means.
+
+    Sparse columns with a zero stay as they are: they are never far from 0 by their own spread.
+    """
+    if not sparse.issparse(X):
+        centre = np.average(X, axis=0, weights=weight)
+        return with_constant(X - centre), centre
+    X = X.copy()
+    X.sum_duplicates()
+    full = np.bincount(X.indices, minlength=X.shape[1]) == X.shape[0]
+    centre = np.where(full, X.T @ weight / weight.sum(), 0.0)
+    X.data -= centre[X.indices]
+    return with_constant(X), centre
 
 
 def with_constant(X):
@@ -120,37 +144,54 @@ def with_constant(X):
     return np.column_stack([X, np.ones(len(X))])
 
 
-def fit_centred(rows, labels, n_classes, weight, penalty):
-    """`fit_softmax` of rows with a constant last, whose small penalty is not to bind the effects.
-
-    The intercept of a column of years is far from 0. Sparse columns are as they are.
-    """
-    if sparse.issparse(rows):
-        return fit_softmax(rows, labels, n_classes, weight, penalty)
-    centre = np.append(np.average(rows[:, :-1], axis=0, weights=weight), 0.0)
-    theta = fit_softmax(rows - centre, labels, n_classes, weight, penalty)
-    theta[-1] -= centre @ theta
-    return theta
+def about(theta, centre, new_centre):
+    """The same point, its intercepts at `new_centre` in place of `centre`; None is 0."""
+    away = new_centre if centre is None else new_centre - centre
+    return np.vstack([theta[:-1], theta[-1:] + away @ theta[:-1]])
 
 
 def moved(record, centre):
-    """The record of the same rows less `centre`."""
-    theta, score = record.theta.copy(), record.score.copy()
-    theta[-1] += centre @ theta[:-1]
-    score[:-1] -= centre[:, None] * score[-1]
-    p, c = theta.shape
+    """The record of the same rows less `centre`, which is best near the record's own."""
+    away = centre if record.centre is None else centre - record.centre
+    score = record.score.copy()
+    score[:-1] -= away[:, None] * score[-1]
+    p, c = score.shape
     J = record.information.reshape(p, c, p, c).copy()
-    J[:-1] -= centre[:, None, None, None] * J[-1]
-    J[:, :, :-1] -= centre[:, None] * J[:, :, -1:]
-    information = J.reshape(p * c, p * c)
-    return replace(record, theta=theta, score=score, information=information)
+    J[:-1] -= away[:, None, None, None] * J[-1]
+    J[:, :, :-1] -= away[:, None] * J[:, :, -1:]
+    return replace(
+        record,
+        theta=about(record.theta, record.centre, centre),
+        score=score,
+        information=J.reshape(p * c, p * c),
+        centre=centre,
+    )
 
 
-def record_penalty(n_features, n_classes, C):
-    """Ridge of each row of theta, as scikit-learn's logistic regression has it."""
+def record_penalty(rows, weight, centre, n_classes, ridge):
+    """Ridge of each row of theta, as scikit-learn's logistic regression has it.
+
+    Parameters
+    ----------
+    rows : {ndarray, CSR matrix} of shape (n_rows, n_features + 1)
+        Less `centre`, with a constant last.
+    weight : ndarray of shape (n_rows,)
+    centre : ndarray of shape (n_features,)
+    n_classes : int
+    ridge : float
+        ``1 / C``; 0 for a regression without a penalty.
+
+    Returns
+    -------
+    penalty : ndarray of shape (n_features + 1,)
+        Of every effect at least a millionth in standardised columns.
+    """
+    squares = rows.multiply(rows) if sparse.issparse(rows) else rows**2
+    variance = (squares.T @ weight / weight.sum())[:-1]
+    variance[variance <= (_ROUNDING * centre) ** 2] = 1.0  # Nothing tells the units of a constant.
+    penalty = np.maximum(ridge, _LEAST_PENALTY * variance)
     # Two classes have one vector there, sqrt(2) times the contrast.
-    penalty = (2 if n_classes == 2 else 1) / C
-    return np.append(np.full(n_features, penalty), _INTERCEPT_PENALTY)
+    return np.append((2 if n_classes == 2 else 1) * penalty, _INTERCEPT_PENALTY)
 
 
 def theta_of(coef, intercept):

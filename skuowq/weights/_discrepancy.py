@@ -123,7 +123,8 @@ def std_error_of_checked(G, n_target, n_samples, d, method):
     if method == "debiased" or len(own) == 1:
         return np.sqrt(2 / d) * (own + 1 / n_target + 1 / n_samples)
     shift = G[0, 1]  # As REML has it, all sources share it.
-    u = 1 / (1 / n_samples + own - shift)
+    # One of 1e17 rows and more has no noise beside a shift that all share.
+    u = 1 / np.maximum(1 / n_samples + own - shift, np.finfo(float).eps * own)
     damping = 1 / (1 / (1 / n_target + shift) + u.sum())
     sums = u - damping * u.sum() * u  # Of the rows of Sigma^-1 = diag(u) - damping u u'.
     information = _ReducedInformation(u, damping, sums)

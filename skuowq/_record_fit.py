@@ -70,6 +70,7 @@ def fit_records(base, target, target_classes, sources, columns, *, discrepancy, 
         records=records,
         n_classes=len(classes),
         penalty=record_penalty(X.shape[1], len(classes), C),
+        groups=target.groups,
     )
     result = record_source_weights(problem, discrepancy=discrepancy, **options)
     result.theta[-2] -= centre @ result.theta[:-2]

@@ -743,5 +743,6 @@ def _softmax_problem(base, domains, n_classes):
         sizes=[len(domain.y) for domain in domains],
         n_classes=n_classes,
         penalty=penalty,
+        groups=domains[0].groups,
     )
     return problem, centre, scale

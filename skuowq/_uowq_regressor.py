@@ -295,6 +295,7 @@ class UOWQRegressor(
             sizes=[len(part.y) for part in parts],
             penalty=penalty,
             own_levels=self.own_levels,
+            groups=target.groups,
         )
         result = linear_source_weights(
             problem,

@@ -7,6 +7,7 @@ them.
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -14,17 +15,27 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
+from ._held_together import held_together
 from ._sklearn import _check_sample_weight, _safe_indexing
 from ._sources import source_label
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Rows of one domain; `y` holds indices into the classes."""
+    """Rows of one domain; `y` holds indices into the classes.
+
+    `named` numbers the groups that the user has named, or is None.
+    """
 
     X: object
     y: np.ndarray
     sample_weight: np.ndarray
+    named: np.ndarray | None = None
+
+    @cached_property
+    def groups(self):
+        """Rows with one number are held out together: copies, and those named together."""
+        return held_together(self.X, self.named)
 
     @property
     def n_samples(self):
@@ -35,7 +46,8 @@ class Domain:
 def take_rows(domain, rows):
     """Some rows of a domain."""
     X, weight = _safe_indexing(domain.X, rows), domain.sample_weight[rows]
-    return Domain(X=X, y=domain.y[rows], sample_weight=weight)
+    named = None if domain.named is None else domain.named[rows]
+    return Domain(X=X, y=domain.y[rows], sample_weight=weight, named=named)
 
 
 def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check, classes):

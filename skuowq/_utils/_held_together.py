@@ -107,6 +107,11 @@ def _mix(bits):
     return bits ^ (bits >> np.uint64(31))
 
 
+def groups_with_label(y, groups):
+    """How many groups have rows of each label."""
+    return np.bincount(np.unique(np.column_stack([groups, y]), axis=0)[:, 1])
+
+
 def label_of_groups(y, groups):
     """Every group's label; of several the one that the fewest groups have.
 
@@ -124,8 +129,7 @@ def label_of_groups(y, groups):
     labels : ndarray of int of shape (n_groups,)
     """
     pairs = np.unique(np.column_stack([groups, y]), axis=0)
-    holders = np.bincount(pairs[:, 1])
-    rarest_first = pairs[np.argsort(holders[pairs[:, 1]], kind="stable")]
+    rarest_first = pairs[np.argsort(np.bincount(pairs[:, 1])[pairs[:, 1]], kind="stable")]
     _, first = np.unique(rarest_first[:, 0], return_index=True)
     return rarest_first[first, 1]
 

@@ -195,7 +195,8 @@ class SourceGate:
         theirs = np.column_stack([own, _log_probability(self.model, X, y)])
         ours = np.column_stack([_log_probability(model, self.X, self.y), self.own])
         domains = _domain_labels(weight, self.weight)
-        fitted, features = _on_few_columns(np.vstack([theirs, ours]), *domains)
+        counts = np.append(weight, self.weight)
+        fitted, features = _on_few_columns(np.vstack([theirs, ours]), *domains, counts)
         return fitted.decision_function(features[len(y) :])
 
     def _odds_of_rows(self, X, y, weight, groups):
@@ -221,7 +222,8 @@ class SourceGate:
             model = HistGradientBoostingClassifier(max_leaf_nodes=8, random_state=self.seed)
             features = features.toarray() if sparse.issparse(features) else features
         _, log_odds = self._held_out(model, features, is_target, balance, folds)
-        return _calibrated(log_odds, is_target, balance)[len(y) :]
+        counts = np.append(weight, self.weight)
+        return _calibrated(log_odds, is_target, balance, counts)[len(y) :]
 
     def _held_out(self, model, features, is_target, balance, folds):
         """Cross-validated log loss of a discriminator, and its log odds."""
@@ -251,22 +253,26 @@ class SourceGate:
         return _stack_columns([X, indicators, *parts])
 
 
-def _calibrated(log_odds, is_target, balance):
+def _calibrated(log_odds, is_target, balance, counts):
     """Held-out log odds scaled to be the log odds that they are found to have; never turned round.
 
     Trees that know the few target rows by heart are sure that no row which they have not seen is
     the target's, and held-out target rows tell.
     """
-    fitted, column = _on_few_columns(log_odds[:, None], is_target, balance)
+    fitted, column = _on_few_columns(log_odds[:, None], is_target, balance, counts)
     if fitted.coef_[0, 0] < 0:
         return np.zeros(len(log_odds))
     return fitted.decision_function(column)
 
 
-def _on_few_columns(features, is_target, balance):
-    """A logistic regression of the domain on a few columns, standardised, and these."""
-    spread = features.std(axis=0)
-    features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+def _on_few_columns(features, is_target, balance, counts):
+    """A logistic regression of the domain on a few columns, standardised, and these.
+
+    A row counts as often as its weight in `counts` says.
+    """
+    features = features - np.average(features, axis=0, weights=counts)
+    spread = np.sqrt(np.average(features**2, axis=0, weights=counts))
+    features = features / np.where(spread > 0, spread, 1.0)
     return LogisticRegression().fit(features, is_target, sample_weight=balance), features
 
 

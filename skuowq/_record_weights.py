@@ -76,7 +76,6 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
         Its ``theta`` has the common parameters of the last fit and, last, the target's own
         intercepts.
     """
-    fit = _RecordFit(problem)
     share = share_of_independent(
         problem.matrix,
         problem.labels,
@@ -85,6 +84,7 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
         problem.penalty,
         problem.groups,
     )
+    fit = _RecordFit(problem)
     n_target, n_samples = fit.sizes[0], fit.sizes[1:]
     bound = {"max_weight": max_weight, "solver": solver}
     if discrepancy is not None:
@@ -93,12 +93,14 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
         fit.solve(current)
         history, gap = [current], result.gap
     else:
-        current = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
+        current = np.full(len(n_samples), min(1.0, share * n_target / n_samples.sum()))
         history, last = [], {}
+        # At a fit in which the copies of few rows weigh most, their scores say nothing.
+        measured = _RecordFit(replace(problem, row_weight=share * problem.row_weight))
 
         def weigh(weights):
-            fit.solve(weights)
-            gram, last["d"] = fit.score_contrasts(weights)
+            measured.solve(weights)
+            gram, last["d"] = measured.score_contrasts(weights)
             result, last["discrepancy"] = weights_and_discrepancy(
                 gram,
                 n_target,
@@ -116,6 +118,7 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
 
         current, gap = alternate(weigh, current, n_updates, keep, damped=True)
         discrepancy, d = last["discrepancy"], last["d"]
+        fit.start_at(measured)
         current = fit.supported(current, share)
         history.append(current)
         fit.solve(current)
@@ -157,6 +160,10 @@ class _RecordFit:
         )
         self.own = np.zeros((len(self.sizes), self.n_contrasts))
         self.ridge = np.repeat(problem.penalty, self.n_contrasts)
+
+    def start_at(self, other):
+        """Take over the parameters of another fit."""
+        self.theta, self.own, self.variance = other.theta.copy(), other.own.copy(), other.variance
 
     def solve(self, weights):
         """Newton's method on common parameters and the target's own intercepts."""
@@ -318,8 +325,7 @@ class _RecordFit:
                     row_weight=problem.row_weight[~held],
                 )
             )
-            without.theta, without.own = self.theta.copy(), self.own.copy()
-            without.variance = self.variance
+            without.start_at(self)
             without._newton(weights)
             at = without.theta.copy()
             at[-1] += without.own[0]

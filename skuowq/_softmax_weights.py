@@ -225,7 +225,10 @@ def softmax_source_weights(
         problem.target_groups,
     )
     if method == "reml":
-        contrasts = _ScoreContrasts(problem, random_state)
+        # At a fit in which the copies of few rows weigh most, their scores say nothing.
+        row_weight = problem.row_weight.copy()
+        row_weight[target] *= share
+        contrasts = _ScoreContrasts(replace(problem, row_weight=row_weight), random_state)
     else:
         contrasts = _FittedContrasts(problem, n_jobs)
     history, last = [], {}
@@ -253,8 +256,9 @@ def softmax_source_weights(
     weights, gap = alternate(weigh, contrasts.start, n_updates, keep, damped=method == "reml")
     theta = contrasts.theta
     if method == "reml":
+        judged = replace(contrasts.problem, row_weight=problem.row_weight)
         weights, theta = supported_weights(
-            contrasts.problem, weights, contrasts.theta, contrasts.curvature, share
+            judged, weights, contrasts.theta, contrasts.curvature, share
         )
         # The last column is constant. With no more rows than features scores see little, and the
         # judge sees features on which the sources are better than they would be elsewhere.

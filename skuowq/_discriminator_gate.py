@@ -26,7 +26,7 @@ from ._utils._base_estimator import (
 )
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_hidden_layer_sizes
-from ._utils._domains import check_domains, check_unlabeled, is_frame
+from ._utils._domains import check_domains, check_unlabeled, is_frame, with_groups
 from ._utils._sklearn import (
     HasMethods,
     Interval,
@@ -304,7 +304,7 @@ class DiscriminatorGateClassifier(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sources=None, *, X_unlabeled=None, sample_weight=None):
+    def fit(self, X, y, sources=None, *, X_unlabeled=None, sample_weight=None, groups=None):
         """Weigh the source rows and learn from all rows.
 
         Parameters
@@ -321,6 +321,10 @@ class DiscriminatorGateClassifier(
             pass ``Sources(sources, X_unlabeled=...)``.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the target's rows.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of the target with one label here belong together, as the visits of one patient:
+            wherever rows are held out to judge the sources, they are held out at once. Rows of
+            equal features always are.
 
         Returns
         -------
@@ -348,6 +352,7 @@ class DiscriminatorGateClassifier(
             check=checks,
             classes=self.classes,
         )
+        target = with_groups(target, groups, n_rows, sample_weight)
         if light and (X_unlabeled is not None or getattr(sources, "X_unlabeled", None) is not None):
             warnings.warn(
                 "X_unlabeled is for networks, and method=None does not use it",

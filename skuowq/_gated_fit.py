@@ -11,6 +11,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from ._target_judge import share_of_independent
 from ._trust import Trust, choose_trust
 from ._utils._base_estimator import aligned_columns, sample_weight_name, seeded
 from ._utils._checks import check_hidden_layer_sizes
@@ -125,6 +126,7 @@ class GatedFit:
             # Threads share the odds of a fold; networks have random states of their own process.
             parallel=Parallel(clf.n_jobs, prefer="threads" if light else "processes"),
             seed=self.seed,
+            independent_share=self._independent_share(),
         )
         if clf.verbose:
             print(
@@ -134,6 +136,15 @@ class GatedFit:
                 flush=True,
             )
         return found
+
+    def _independent_share(self):
+        target = self.target
+        matrix, penalty, _, _ = make_design(
+            [_flat(target.X)], inverse_penalty=1.0, standardise=True
+        )
+        return share_of_independent(
+            matrix, target.y, len(self.classes), target.sample_weight, penalty, target.groups
+        )
 
     def _grid(self):
         if self.clf._weighs_sources():
@@ -210,11 +221,13 @@ class GatedFit:
     def _odds_for(self, rows):
         y, weight = self.target.y[rows], self.target.sample_weight[rows]
         clip, n_target = self.clf.clip, weight.sum()
+        groups = self.target.groups[rows]
         if self.clf.balanced:
-            return [gate.odds(self.Z[rows], y, weight, clip) for gate in self.gates]
+            return [gate.odds(self.Z[rows], y, weight, clip, groups) for gate in self.gates]
         return [
             np.minimum(
-                gate.odds(self.Z[rows], y, weight, np.inf) * (n_target / domain.n_samples), clip
+                gate.odds(self.Z[rows], y, weight, np.inf, groups) * (n_target / domain.n_samples),
+                clip,
             )
             for gate, domain in zip(self.gates, self.domains, strict=True)
         ]
@@ -261,7 +274,10 @@ class GatedFit:
             names = list(compress(self.sources.names, self.left.kept))
             sources = Sources(triples, names=names)
         y = self.classes[target.y]
-        name = {sample_weight_name(self.clf.estimator): target.sample_weight}
+        weight_name = sample_weight_name(self.clf.estimator)
+        name = {weight_name: target.sample_weight}
+        if target.named is not None:
+            name[weight_name.replace("sample_weight", "groups")] = target.named
         return self._seeded(self.clf.estimator).fit(target.X, y, sources=sources, **name)
 
     def _fit_network(self, target, odds, factors, gate_share, quiet):

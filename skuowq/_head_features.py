@@ -60,6 +60,8 @@ class HeadFeatures:
             replace(domain, X=(X - self.centre) / self.scale)
             for domain, X in zip([target, *domains], features, strict=True)
         )
+        # Copies are rows of equal inputs; their features may differ in the last digit.
+        self.target = replace(self.target, named=target.groups)
 
     def start(self, fit, classes, source_weights, kept):
         """State of the network with the weighted softmax fit for a head.

@@ -22,6 +22,7 @@ from ._alternation import alternate
 from ._noise_variance import drawn_together, own_ridge
 from ._target_judge import candidate_weights, posterior_mean, stands
 from ._utils._factor import factorise
+from ._utils._held_together import independent_share
 from .fisher import penalised_gram
 from .weights import SourceWeights, solve_source_weights
 from .weights._discrepancy import weights_and_discrepancy
@@ -48,6 +49,8 @@ class LinearProblem:
         Rows of the target and of every source.
     penalty : ndarray of shape (n_columns,)
     own_levels : bool
+    groups : ndarray of int of shape (sizes[0],), default=None
+        Rows of the target with one number are held out together; None holds each out by itself.
     """
 
     matrix: object
@@ -56,6 +59,11 @@ class LinearProblem:
     sizes: list
     penalty: np.ndarray
     own_levels: bool
+    groups: np.ndarray | None = None
+
+    @property
+    def target_groups(self):
+        return np.arange(self.sizes[0]) if self.groups is None else self.groups
 
     @property
     def domains(self):
@@ -90,6 +98,8 @@ class LinearWeights:
     level_variance : float
     levels : ndarray of shape (1 + n_sources,)
         Every domain's own level, the target's first.
+    independent_share : float
+        Independent rows that the target's are worth, over the sum of their weights.
     """
 
     weights: SourceWeights
@@ -99,6 +109,7 @@ class LinearWeights:
     noise_variance: np.ndarray
     level_variance: float = 0.0
     levels: np.ndarray | None = None
+    independent_share: float = 1.0
 
 
 def linear_source_weights(problem, *, method, n_updates, solver, report):
@@ -140,7 +151,14 @@ def linear_source_weights(problem, *, method, n_updates, solver, report):
         else:
             gram = fit.fitted_contrasts(d)
         result, last["discrepancy"] = weights_and_discrepancy(
-            gram, n_target, n_samples, last["d"], method=method, max_weight=None, solver=solver
+            gram,
+            n_target,
+            n_samples,
+            last["d"],
+            method=method,
+            max_weight=None,
+            solver=solver,
+            n_independent=fit.share * n_target,
         )
         return result
 
@@ -161,6 +179,7 @@ def linear_source_weights(problem, *, method, n_updates, solver, report):
         fit.noise,
         fit.level_variance,
         fit.levels,
+        fit.share,
     )
 
 
@@ -176,6 +195,8 @@ class _WeightedFit:
         All rows of a domain, in rows of the target.
     level_variance : float
     levels : ndarray of shape (n_domains,)
+    share : float
+        Independent rows that the target's are worth, over the sum of their weights.
     """
 
     def __init__(self, problem):
@@ -185,6 +206,12 @@ class _WeightedFit:
             own_ridge(effects[rows], problem.y[rows], problem.row_weight[rows], ridge)
             for rows in problem.domains
         ]
+        self.share = self._share_of_independent(own[0][0])
+        if self.share < 1:
+            # Copies tell no more of the noise than the rows that they are copies of.
+            rows = problem.domains[0]
+            weight = self.share * problem.row_weight[rows]
+            own[0] = own_ridge(effects[rows], problem.y[rows], weight, ridge)
         self.coef = np.array([coef for coef, _, _ in own])
         squares, df = (np.array([part[k] for part in own]) for k in (1, 2))
         self.noise = drawn_together(squares, df)
@@ -194,6 +221,14 @@ class _WeightedFit:
         self.means = problem.domain_products(np.ones(len(problem.y))) / self.counts[:, None]
         self.y_means = problem.domain_sums(problem.y) / self.counts
         self.level_variance = _PRIOR_LEVELS * self.noise[0] if problem.own_levels else 0.0
+
+    def _share_of_independent(self, coef):
+        """Of the target's rows, by the errors of its own fit."""
+        target = self.problem.domains[0]
+        errors = self.problem.y[target] - self.problem.matrix[target][:, :-1] @ coef
+        weight = self.problem.row_weight[target]
+        errors = errors - np.average(errors, weights=weight)
+        return independent_share(errors[:, None], weight, self.problem.target_groups)
 
     def solve(self, weights):
         """Fit with the theory's weights of the sources; levels and their variance follow."""
@@ -241,7 +276,7 @@ class _WeightedFit:
 
     def supported(self, weights):
         """Weights as the target's rows, each held out in turn, support them."""
-        if self.problem.sizes[0] < 2:
+        if self.problem.target_groups.max() == 0:
             return weights  # A row held out leaves nothing.
         candidates = candidate_weights(weights, self.information[1:])
         losses = [self._held_out_loss(candidate) for candidate in candidates[:2]]
@@ -268,15 +303,14 @@ class _WeightedFit:
             b = np.append(b, weight @ y)
             Z = np.column_stack([Z, np.ones(len(y))])
         solve = factorise(A)
-        # One copy of a row is left out, or what there is of it.
-        taken = np.minimum(weight, 1)
-        left = 1 - taken * np.sum(Z * solve(Z.T).T, axis=1)
-        if left.min() > _LEAST_LEFT:
-            errors = (y - Z @ solve(b)) / left
-        else:
-            errors = _refitted_errors(A, b, Z, y, taken)
+        solved, errors = solve(Z.T), y - Z @ solve(b)
+        groups = problem.target_groups
+        errors = _left_out_errors(Z, solved, errors, weight, groups)
+        if errors is None:
+            errors = _refitted_errors(A, b, Z, y, weight, groups)
         mean = weight @ errors**2 / weight.sum()
-        return weight.sum() / 2 * np.log(max(mean, np.finfo(float).tiny))
+        n_independent = self.share * weight.sum()
+        return n_independent / 2 * np.log(max(mean, np.finfo(float).tiny))
 
     def _shrinkage(self):
         """Share of a domain's mean residual that is its level."""
@@ -299,13 +333,33 @@ class _WeightedFit:
         return A, b - self.means.T @ (share * self.y_means)
 
 
-def _refitted_errors(A, b, Z, y, taken):
+def _left_out_errors(Z, solved, errors, weight, groups):
+    """Errors of rows under the fits without their groups; None where a group decides its own fit.
+
+    With `solved`, ``A^-1 Z'``, the errors e of a group's rows become ``(I - Z_g A^-1 Z_g' W_g)^-1
+    e_g`` without it.
+    """
+    left = 1 - weight * np.sum(Z * solved.T, axis=1)
+    without = errors / np.where(left > _LEAST_LEFT, left, np.nan)
+    order = np.argsort(groups, kind="stable")
+    for rows in np.split(order, np.cumsum(np.bincount(groups))[:-1]):
+        if len(rows) == 1:
+            continue
+        root = np.sqrt(weight[rows])
+        kept = np.eye(len(rows)) - root[:, None] * (Z[rows] @ solved[:, rows]) * root
+        values, vectors = np.linalg.eigh(kept)
+        if values[0] <= _LEAST_LEFT:
+            return None
+        without[rows] = vectors @ ((vectors.T @ (root * errors[rows])) / values) / root
+    return None if np.isnan(without).any() else without
+
+
+def _refitted_errors(A, b, Z, y, weight, groups):
     """Errors of rows that decide their own fit, by fits without a tenth of them at a time."""
     errors = np.empty(len(y))
-    n_folds = min(_N_FOLDS, len(y))
-    for fold in range(n_folds):
-        rows = np.arange(fold, len(y), n_folds)
-        Z_f = Z[rows] * taken[rows, None]
+    for fold in range(min(_N_FOLDS, groups.max() + 1)):
+        rows = np.flatnonzero(groups % _N_FOLDS == fold)
+        Z_f = Z[rows] * weight[rows, None]
         without = A - Z[rows].T @ Z_f
         # What the rows alone knew is left to the smallest of the penalties.
         values, vectors = np.linalg.eigh(without)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from ._uowq import UOWQClassifier
 from ._utils._base_estimator import AnyClassifierMixin, array_checks, is_network
-from ._utils._domains import is_frame
+from ._utils._domains import check_groups, is_frame
 from ._utils._sklearn import (
     StrOptions,
     _check_sample_weight,
@@ -123,7 +123,7 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, task=None, *, sample_weight=None):
+    def fit(self, X, y, task=None, *, sample_weight=None, groups=None):
         """Fit a classifier for each task.
 
         Parameters
@@ -134,6 +134,8 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
             Each row's task. None takes all rows for one task.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of a task with one label here belong together, as in :meth:`UOWQClassifier.fit`.
 
         Returns
         -------
@@ -154,6 +156,7 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
             X, y = validate_data(self, X, y, **array_checks(base))
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         task = np.zeros(len(y), dtype=int) if task is None else _check_task(task, len(y))
+        groups = None if groups is None else check_groups(groups, len(y))
         used = np.flatnonzero(weight > 0)
         tasks = np.unique(task[used])
         rows = {name: used[task[used] == name] for name in tasks.tolist()}
@@ -171,7 +174,10 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         if seed is not None:
             seed = check_random_state(seed).randint(2**31 - 1)
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_task)(self._for_one_task(seed), name, parts) for name in parts
+            delayed(_fit_task)(
+                self._for_one_task(seed), name, parts, None if groups is None else groups[chosen]
+            )
+            for name, chosen in rows.items()
         )
         self._keep_frames = keep_frames
         self.estimators_ = dict(zip(parts, fitted, strict=True))
@@ -276,11 +282,11 @@ def _check_task(task, n_rows):
     return task
 
 
-def _fit_task(classifier, name, parts):
+def _fit_task(classifier, name, parts, groups):
     X, y, weight = parts[name]
     others = {f"task {other!r}": part for other, part in parts.items() if other != name}
     sources = Sources(others) if others else None
     with warnings.catch_warnings():
         # That a class is some other tasks' only is no news here.
         warnings.filterwarnings("ignore", "Classes .* appear only in the sources", UserWarning)
-        return classifier.fit(X, y, sources, sample_weight=weight)
+        return classifier.fit(X, y, sources, sample_weight=weight, groups=groups)

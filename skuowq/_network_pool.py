@@ -5,6 +5,7 @@ from hashlib import blake2b
 import numpy as np
 
 from ._opinion_pool import EXPONENTS, as_opinions, belief_in_exponents, pool
+from ._utils._held_together import label_of_groups
 
 # For two exponents. Every half that is held out costs two trainings.
 _ENOUGH_ROWS = 100
@@ -18,6 +19,8 @@ class NetworkPool:
     target : Domain
     tuned, alone : callable
         ``tuned(kept)`` returns a network trained with these rows of the target.
+    independent_share : float, default=1
+        Independent rows that the target's are worth, over the sum of their weights.
 
     Attributes
     ----------
@@ -27,7 +30,7 @@ class NetworkPool:
         Of the tuned network and of that of the target alone: the mean of those believed in.
     """
 
-    def __init__(self, target, tuned, alone):
+    def __init__(self, target, tuned, alone, independent_share=1.0):
         from .networks import predict_proba
 
         # Of the classes that the target lacks its own network knows nothing.
@@ -42,9 +45,8 @@ class NetworkPool:
             ]
             parts.append(as_opinions(p))
         rows = np.concatenate(judged)
-        self.belief = belief_in_exponents(
-            np.concatenate(parts, axis=1), labels[rows], target.sample_weight[rows]
-        )
+        weight = independent_share * target.sample_weight[rows]
+        self.belief = belief_in_exponents(np.concatenate(parts, axis=1), labels[rows], weight)
         self.exponents = self.belief @ EXPONENTS
         self.net = alone(everything)
 
@@ -71,7 +73,7 @@ class NetworkPool:
 def halves(target):
     """Rows to hold out, half by half; none of classes that would be left without rows.
 
-    Copies of a row stay together, and the order of the rows is nothing.
+    Rows of a group stay together, and neither the order of the rows nor their dtype is anything.
 
     Parameters
     ----------
@@ -83,16 +85,18 @@ def halves(target):
         Each with its share of every class. The first alone if it has rows enough, none where fewer
         than two classes have two rows.
     """
-    contents = np.ascontiguousarray(target.X)
-    rows = [
-        (label, blake2b(row.tobytes(), digest_size=16).digest())
-        for label, row in zip(target.y.tolist(), contents, strict=True)
-    ]
-    distinct = sorted(set(rows))
-    several = np.bincount([label for label, _ in distinct]) > 1
-    if several.sum() < 2:
+    # Of equal values, in whatever dtype they come; 0.0 makes one zero of two.
+    contents = np.ascontiguousarray(target.X, dtype=np.float64) + 0.0
+    labels = label_of_groups(target.y, target.groups).tolist()
+    keys = {}
+    for group, row in zip(target.groups.tolist(), contents, strict=True):
+        key = labels[group], blake2b(row.tobytes(), digest_size=16).digest()
+        keys[group] = min(key, keys.get(group, key))
+    place = {group: k for k, group in enumerate(sorted(keys, key=keys.get))}
+    half = np.array([place[group] % 2 for group in target.groups.tolist()])
+    several = np.intersect1d(target.y[half == 0], target.y[half == 1])
+    if len(several) < 2:
         return []
-    place = {row: k for k, row in enumerate(distinct)}
-    half = np.array([place[row] % 2 for row in rows])
-    first, second = (np.flatnonzero(several[target.y] & (half == k)) for k in (0, 1))
+    judged = np.isin(target.y, several)
+    first, second = (np.flatnonzero(judged & (half == k)) for k in (0, 1))
     return [first] if len(first) >= _ENOUGH_ROWS else [first, second]

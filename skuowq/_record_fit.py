@@ -72,6 +72,7 @@ def fit_records(base, target, target_classes, sources, columns, *, discrepancy, 
         records=records,
         n_classes=len(classes),
         penalty=record_penalty(matrix, target.sample_weight, centre, len(classes), ridge),
+        groups=target.groups,
     )
     result = record_source_weights(problem, discrepancy=discrepancy, **options)
     result.theta[-2] -= centre @ result.theta[:-2]

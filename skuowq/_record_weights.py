@@ -7,7 +7,7 @@ precision-weighted average of all domains' estimates.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ._alternation import alternate
 from ._own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes
 from ._softmax_weights import SoftmaxWeights
-from ._target_judge import candidate_weights, posterior_mean, stands
+from ._target_judge import candidate_weights, posterior_mean, share_of_independent, stands
 from ._utils._factor import factorise
 from .fisher import penalised_gram, softmax_fisher_information, softmax_mean_score
 from .fisher._leave_one_out import leave_one_out
@@ -27,6 +27,9 @@ from .weights._program import weights_record
 _NEWTON_STEPS = 100
 # For each parameter: with fewer a source's own fit is its penalty's more than its rows'.
 _ROWS_FOR_A_STEP = 10
+_N_FOLDS = 10
+# One Newton step without rows that decide their own fit is no approximation of the fit without.
+_MAX_LEVERAGE = 0.7
 # Of a step, until one leads downhill.
 _LENGTHS = 0.5 ** np.arange(30)
 
@@ -43,6 +46,8 @@ class RecordProblem:
         Of the same classes and columns.
     n_classes : int
     penalty : ndarray of shape (n_columns,)
+    groups : ndarray of int of shape (n_rows,)
+        Rows with one number are held out together.
     """
 
     matrix: np.ndarray
@@ -51,6 +56,7 @@ class RecordProblem:
     records: list
     n_classes: int
     penalty: np.ndarray
+    groups: np.ndarray
 
 
 def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver, report):
@@ -70,6 +76,14 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
         Its ``theta`` has the common parameters of the last fit and, last, the target's own
         intercepts.
     """
+    share = share_of_independent(
+        problem.matrix,
+        problem.labels,
+        problem.n_classes,
+        problem.row_weight,
+        problem.penalty,
+        problem.groups,
+    )
     fit = _RecordFit(problem)
     n_target, n_samples = fit.sizes[0], fit.sizes[1:]
     bound = {"max_weight": max_weight, "solver": solver}
@@ -79,14 +93,22 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
         fit.solve(current)
         history, gap = [current], result.gap
     else:
-        current = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
+        current = np.full(len(n_samples), min(1.0, share * n_target / n_samples.sum()))
         history, last = [], {}
+        # At a fit in which the copies of few rows weigh most, their scores say nothing.
+        measured = _RecordFit(replace(problem, row_weight=share * problem.row_weight))
 
         def weigh(weights):
-            fit.solve(weights)
-            gram, last["d"] = fit.score_contrasts(weights)
+            measured.solve(weights)
+            gram, last["d"] = measured.score_contrasts(weights)
             result, last["discrepancy"] = weights_and_discrepancy(
-                gram, n_target, n_samples, last["d"], method="reml", **bound
+                gram,
+                n_target,
+                n_samples,
+                last["d"],
+                method="reml",
+                n_independent=share * n_target,
+                **bound,
             )
             return result
 
@@ -96,7 +118,8 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
 
         current, gap = alternate(weigh, current, n_updates, keep, damped=True)
         discrepancy, d = last["discrepancy"], last["d"]
-        current = fit.supported(current)
+        fit.start_at(measured)
+        current = fit.supported(current, share)
         history.append(current)
         fit.solve(current)
     return SoftmaxWeights(
@@ -107,6 +130,7 @@ def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver
         fit.variance,
         fit.own,
         np.vstack([fit.theta, fit.own[:1]]),
+        share,
     )
 
 
@@ -136,6 +160,10 @@ class _RecordFit:
         )
         self.own = np.zeros((len(self.sizes), self.n_contrasts))
         self.ridge = np.repeat(problem.penalty, self.n_contrasts)
+
+    def start_at(self, other):
+        """Take over the parameters of another fit."""
+        self.theta, self.own, self.variance = other.theta.copy(), other.own.copy(), other.variance
 
     def solve(self, weights):
         """Newton's method on common parameters and the target's own intercepts."""
@@ -272,13 +300,15 @@ class _RecordFit:
             contrasts.append(score - efficient[0])
         return penalised_gram(H, self.ridge[: q - c] / omega.sum(), np.array(contrasts).T)
 
-    def supported(self, weights):
+    def supported(self, weights, share):
         """Weights as the target's rows, each held out in turn, support them."""
+        if self.problem.groups.max() == 0:
+            return weights  # The rows held out leave nothing.
         candidates = candidate_weights(weights, self.sizes[1:])
-        losses = [self._held_out_loss(candidate) for candidate in candidates[:2]]
+        losses = [share * self._held_out_loss(candidate) for candidate in candidates[:2]]
         if stands(*losses):
             return weights
-        losses += [self._held_out_loss(candidate) for candidate in candidates[2:]]
+        losses += [share * self._held_out_loss(candidate) for candidate in candidates[2:]]
         return posterior_mean(candidates, losses)
 
     def _held_out_loss(self, weights):
@@ -286,5 +316,32 @@ class _RecordFit:
         problem = self.problem
         rows = np.column_stack([problem.matrix, np.ones(len(problem.labels))])
         theta = np.vstack([self.theta, self.own[:1]])
-        losses, _ = leave_one_out(rows, problem.labels, theta, self.A, problem.row_weight)
+        losses, leverage = leave_one_out(
+            rows, problem.labels, theta, self.A, problem.row_weight, problem.groups
+        )
+        if leverage > _MAX_LEVERAGE:
+            losses = self._refitted_losses(weights)
         return problem.row_weight @ losses
+
+    def _refitted_losses(self, weights):
+        """Of the target's rows, by fits without a tenth of their groups at a time."""
+        problem, groups = self.problem, self.problem.groups
+        losses = np.empty(len(groups))
+        for fold in range(min(_N_FOLDS, groups.max() + 1)):
+            held = groups % _N_FOLDS == fold
+            without = _RecordFit(
+                replace(
+                    problem,
+                    matrix=problem.matrix[~held],
+                    labels=problem.labels[~held],
+                    row_weight=problem.row_weight[~held],
+                )
+            )
+            without.start_at(self)
+            without._newton(weights)
+            at = without.theta.copy()
+            at[-1] += without.own[0]
+            _, log_p = class_probabilities(problem.matrix[held], at)
+            labels = problem.labels[held]
+            losses[held] = -log_p[labels, np.arange(len(labels))]
+        return losses

@@ -38,7 +38,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ._alternation import alternate
 from ._own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
-from ._target_judge import supported_weights
+from ._target_judge import share_of_independent, supported_weights
 from ._utils._factor import factorise
 from .fisher import (
     fit_softmax,
@@ -82,6 +82,8 @@ class SoftmaxWeights:
         The target's first, as contrasts between classes.
     theta : ndarray of shape (n_design_columns, n_classes - 1) or None
         The last weighted fit: effects, common and own intercepts.
+    independent_share : float
+        Independent rows that the target's are worth, over the sum of their weights.
     """
 
     weights: SourceWeights
@@ -91,6 +93,7 @@ class SoftmaxWeights:
     intercept_variance: float = 0.0
     own_intercepts: np.ndarray | None = None
     theta: np.ndarray | None = None
+    independent_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ class SoftmaxProblem:
     penalty : ndarray of shape (n_columns,)
     intercept_variance : float, default=0
         Above 0, every domain has its own intercepts beside the common ones, with this variance.
+    groups : ndarray of int of shape (sizes[0],), default=None
+        Rows of the target with one number are held out together; None holds each out by itself.
     """
 
     matrix: object
@@ -120,6 +125,11 @@ class SoftmaxProblem:
     n_classes: int
     penalty: np.ndarray
     intercept_variance: float = 0.0
+    groups: np.ndarray | None = None
+
+    @property
+    def target_groups(self):
+        return np.arange(self.sizes[0]) if self.groups is None else self.groups
 
     @property
     def design(self):
@@ -206,8 +216,20 @@ def softmax_source_weights(
     result : SoftmaxWeights
     """
     n_target, n_samples = problem.domain_sizes()
+    target = problem.domains[0]
+    share = share_of_independent(
+        problem.matrix[target],
+        problem.labels[target],
+        problem.n_classes,
+        problem.row_weight[target],
+        problem.penalty,
+        problem.target_groups,
+    )
     if method == "reml":
-        contrasts = _ScoreContrasts(problem, random_state)
+        # At a fit in which the copies of few rows weigh most, their scores say nothing.
+        row_weight = problem.row_weight.copy()
+        row_weight[target] *= share
+        contrasts = _ScoreContrasts(replace(problem, row_weight=row_weight), random_state)
     else:
         contrasts = _FittedContrasts(problem, n_jobs)
     history, last = [], {}
@@ -222,6 +244,7 @@ def softmax_source_weights(
             method=method,
             max_weight=max_weight,
             solver=solver,
+            n_independent=share * n_target,
         )
         return result
 
@@ -234,8 +257,9 @@ def softmax_source_weights(
     weights, gap = alternate(weigh, contrasts.start, n_updates, keep, damped=method == "reml")
     theta = contrasts.theta
     if method == "reml":
+        judged = replace(contrasts.problem, row_weight=problem.row_weight)
         weights, theta = supported_weights(
-            contrasts.problem, weights, contrasts.theta, contrasts.curvature
+            judged, weights, contrasts.theta, contrasts.curvature, share
         )
         # The last column is constant. With no more rows than features scores see little, and the
         # judge sees features on which the sources are better than they would be elsewhere.
@@ -260,6 +284,7 @@ def softmax_source_weights(
         contrasts.problem.intercept_variance,
         contrasts.intercepts,
         theta,
+        share,
     )
 
 

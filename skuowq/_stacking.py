@@ -18,6 +18,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._utils._base_estimator import aligned_columns
 from ._utils._domains import take_rows
 from ._utils._folds import folds_of
+from ._utils._held_together import groups_with_label
 
 _N_FOLDS = 5
 _FEWEST_ROWS = 4
@@ -58,7 +59,7 @@ class Stack:
         return [pair for pair in zip(self.estimators, self.weights, strict=True) if pair[1] > 0]
 
 
-def stack_fits(fit, target, domains, source_weights, classes, n_jobs):
+def stack_fits(fit, target, domains, source_weights, classes, n_jobs, independent_share=1.0):
     """Fit the three, and find their weights by held-out rows of the target.
 
     Parameters
@@ -72,6 +73,8 @@ def stack_fits(fit, target, domains, source_weights, classes, n_jobs):
     classes : ndarray or None
         Labels that the target's indices stand for; None where these are numbers.
     n_jobs : int or None
+    independent_share : float, default=1
+        Independent rows that the target's are worth, over the sum of their weights.
 
     Returns
     -------
@@ -85,13 +88,14 @@ def stack_fits(fit, target, domains, source_weights, classes, n_jobs):
     judged = np.arange(len(target.y))
     labels = np.zeros(len(judged), dtype=int) if classes is None else target.y
     if classes is not None:
-        several = np.bincount(labels) > 1
+        several = groups_with_label(labels, target.groups) > 1
         if several.sum() < 2 or not hasattr(estimator, "predict_proba"):
             return estimator, None
         judged = judged[several[labels]]  # Nobody could have learned the others.
-    if len(judged) < _FEWEST_ROWS:
+    groups = target.groups[judged]
+    if len(np.unique(groups)) < _FEWEST_ROWS:
         return estimator, None
-    folds = [judged[held] for _, held in folds_of(labels[judged], _N_FOLDS, seed=0)]
+    folds = [judged[held] for _, held in folds_of(labels[judged], _N_FOLDS, 0, groups)]
     candidates = [source_weights, np.zeros_like(source_weights), np.ones_like(source_weights)]
     jobs = [(np.setdiff1d(np.arange(len(labels)), held), w) for held in folds for w in candidates]
     held_out = [take_rows(target, held) for held in folds for _ in candidates]
@@ -120,7 +124,7 @@ def stack_fits(fit, target, domains, source_weights, classes, n_jobs):
         return estimator, None
     found = np.stack([np.concatenate(found[k::3]) for k in range(3)])
     y = np.concatenate([part.y for part in held_out[::3]])
-    weight = np.concatenate([part.sample_weight for part in held_out[::3]])
+    weight = np.concatenate([part.sample_weight for part in held_out[::3]]) * independent_share
     if classes is None:
         weights = least_squares_weights(found, y, weight)
     else:

@@ -11,10 +11,12 @@ import numpy as np
 from scipy.sparse import issparse
 from scipy.special import softmax
 
+from ._utils._held_together import independent_share, label_of_groups
 from .fisher._leave_one_out import leave_one_out
 from .fisher._softmax_regression import (
     NEWTON_MAX_PARAMETERS,
     class_probabilities,
+    fit_softmax,
     information,
 )
 
@@ -36,7 +38,7 @@ _MAX_LEVERAGE = 0.7
 _LEAST_LOSS = 0.05
 
 
-def supported_weights(problem, source_weights, theta, curvature):
+def supported_weights(problem, source_weights, theta, curvature, share=1.0):
     """Posterior mean of the weights: as they are, alike for all sources, less of them, or none.
 
     Parameters
@@ -48,6 +50,8 @@ def supported_weights(problem, source_weights, theta, curvature):
     curvature : DomainInformation or None
         Fisher information near `theta`; None where it is too large to be formed. Then, and where
         rows nearly decide their own fit, they are held out in ten folds, not one at a time.
+    share : float, default=1
+        Independent rows that the target's are worth, over the sum of their weights.
 
     Returns
     -------
@@ -57,13 +61,18 @@ def supported_weights(problem, source_weights, theta, curvature):
         A fit near those weights: with `source_weights`, where it was made.
     """
 
+    if problem.target_groups.max() == 0:
+        return source_weights, theta  # The rows held out leave nothing.
+
     def judge(weights):
         # Without sources their rows need not be looked at.
         rows = slice(None) if np.any(weights > 0) else problem.domains[0]
         weight = problem.weigh(weights)[rows]
         if curvature is None:
-            return _folds(problem, weight, rows), theta
-        return _leave_one_out(problem, weight, rows, theta, curvature)
+            loss, fitted = _folds(problem, weight, rows), theta
+        else:
+            loss, fitted = _leave_one_out(problem, weight, rows, theta, curvature)
+        return share * loss, fitted
 
     candidates = candidate_weights(source_weights, problem.domain_sizes()[1])
     (everything, theta_of_all), (nothing, _) = map(judge, candidates[:2])
@@ -71,6 +80,30 @@ def supported_weights(problem, source_weights, theta, curvature):
         return source_weights, theta_of_all
     losses = [everything, nothing, *(judge(weights)[0] for weights in candidates[2:])]
     return posterior_mean(candidates, losses), theta_of_all
+
+
+def share_of_independent(matrix, labels, n_classes, row_weight, penalty, groups):
+    """Independent rows that the target's are worth, as a share of the sum of their weights.
+
+    By the errors of the target's own fit: where sources lead a fit astray, it errs on rows that are
+    alike in one direction, be they copies or not.
+
+    Parameters
+    ----------
+    matrix : {ndarray, CSR matrix} of shape (n_rows, n_columns)
+        Rows of the target; the last column is constant.
+    labels, row_weight : ndarray of shape (n_rows,)
+    n_classes : int
+    penalty : ndarray of shape (n_columns,)
+    groups : ndarray of int of shape (n_rows,)
+        Of the rows that are held out together.
+    """
+    if groups.max() + 1 == len(groups) and np.all(row_weight <= 1):
+        return 1.0
+    theta = fit_softmax(matrix, labels, n_classes, row_weight, penalty, tol=1e-3)
+    residuals = -class_probabilities(matrix, theta)[0].T
+    residuals[np.arange(len(labels)), labels] += 1
+    return independent_share(residuals, row_weight, groups)
 
 
 def candidate_weights(source_weights, n_samples):
@@ -98,22 +131,23 @@ def posterior_mean(candidates, losses):
 def _leave_one_out(problem, weight, rows, theta, curvature):
     """Held-out log loss of the target's rows, each left out in turn, to first order; the fit."""
     target = problem.domains[0]
-    judged = _judged(problem)
+    judged, _ = _judged(problem)
+    row_weight = problem.row_weight[target][judged]
     theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
     probabilities, _ = class_probabilities(problem.design[rows], theta)
     curvature = information(problem.design[rows], probabilities, weight)
     ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
-    row_weight = problem.row_weight[target]
     own, labels = theta[: problem.matrix.shape[1] + 1], problem.labels[target][judged]
     _, log_probabilities = class_probabilities(_rows(problem, judged), own)
-    fitted = row_weight[judged] @ log_probabilities[labels, np.arange(len(judged))]
-    separated = -fitted < _LEAST_LOSS * row_weight[judged].sum()
+    fitted = row_weight @ log_probabilities[labels, np.arange(len(judged))]
+    separated = -fitted < _LEAST_LOSS * row_weight.sum()
     losses, leverage = leave_one_out(
         _rows(problem, judged),
         labels,
         own,
         curvature.profiled(weight.sum(), ridge),
-        row_weight[judged],
+        row_weight,
+        problem.target_groups[judged],
     )
     if leverage > _MAX_LEVERAGE or separated:
         # Newton's method knows how far it has to go; other fits must not start where they end.
@@ -121,16 +155,17 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
         start = (theta, curvature) if near else (None, None)
         return _folds(problem, weight, rows, *start), theta
     # Rows that are not judged are no evidence.
-    return row_weight[judged] @ losses, theta
+    return row_weight @ losses, theta
 
 
 def _folds(problem, weight, rows, start=None, curvature=None):
     """Held-out log loss of the target's rows from refits without a tenth of them."""
     target = problem.domains[0]
-    order = _judged(problem)
+    judged, place = _judged(problem)
     total = 0.0
-    for fold in range(min(_N_FOLDS, len(order))):
-        held_out = order[fold::_N_FOLDS]
+    for fold in range(min(_N_FOLDS, place.max() + 1)):
+        here = place % _N_FOLDS == fold
+        held_out = judged[here]
         kept = weight.copy()
         kept[held_out] = 0
         # To a twentieth of a nat: a fit that stops early still knows the rows held out.
@@ -152,6 +187,15 @@ def _rows(problem, chosen):
 
 
 def _judged(problem):
-    """Rows of the target in label order: every thinning and fold gets its share of each class."""
-    order = np.argsort(problem.labels[problem.domains[0]], kind="stable")
-    return order[:: 1 + len(order) // _MAX_JUDGED_ROWS]
+    """Rows of the target to judge by, and their groups' places.
+
+    Groups are in label order: every thinning and fold gets its share of each class.
+    """
+    groups = problem.target_groups
+    labels = label_of_groups(problem.labels[problem.domains[0]], groups)
+    order = np.argsort(labels, kind="stable")[:: 1 + len(labels) // _MAX_JUDGED_ROWS]
+    place = np.full(len(labels), -1)
+    place[order] = np.arange(len(order))
+    judged = np.argsort(place[groups], kind="stable")
+    judged = judged[place[groups[judged]] >= 0]
+    return judged, place[groups[judged]]

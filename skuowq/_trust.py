@@ -19,6 +19,7 @@ from sklearn.utils.parallel import delayed
 
 from ._opinion_pool import as_opinions, pool_exponents
 from ._utils._folds import folds_of
+from ._utils._held_together import groups_with_label
 
 # A label's probability counts for no less: one row must not decide.
 _LEAST_PROBABILITY = 1e-3
@@ -46,7 +47,9 @@ class Trust:
     exponents: np.ndarray | None = None
 
 
-def choose_trust(fit, target, n_sources, grid, *, gate, pool, n_folds, parallel, seed):
+def choose_trust(
+    fit, target, n_sources, grid, *, gate, pool, n_folds, parallel, seed, independent_share=1.0
+):
     """Find the sources' factors, and how much to gate, by cross-validation on the target's rows.
 
     First one factor for all sources, the mean of those in a grid by their evidence; then each
@@ -69,12 +72,15 @@ def choose_trust(fit, target, n_sources, grid, *, gate, pool, n_folds, parallel,
         Whether predictions will be pooled with those of factor 0, which is in the grid.
     n_folds, seed : int
     parallel : joblib.Parallel
+    independent_share : float, default=1
+        Independent rows that the target's are worth, over the sum of their weights.
 
     Returns
     -------
     trust : Trust
     """
-    folds = folds_of(target.y, n_folds, seed) if len(target.y) > 2 else []
+    groups = target.groups
+    folds = folds_of(target.y, n_folds, seed, groups) if groups.max() > 1 else []
 
     def held_out(factors, gated):
         """Probabilities of every row of the target, by models that have not seen it."""
@@ -105,7 +111,8 @@ def choose_trust(fit, target, n_sources, grid, *, gate, pool, n_folds, parallel,
     tried = {key: held_out(np.full(n_sources, key[0]), key[1]) for key in candidates}
     means = {key: mean(losses(found)) for key, found in tried.items()}
     with_sources = {key: loss for key, loss in means.items() if key[0] > 0 or not pool}
-    evidence = -_BELIEVED * weight.sum() * np.array(list(with_sources.values()))
+    n_independent = independent_share * weight.sum()
+    evidence = -_BELIEVED * n_independent * np.array(list(with_sources.values()))
     belief = dict(zip(with_sources, softmax(evidence), strict=True))
     average = sum(p * factor for (factor, _), p in belief.items())
     by_gate = sum(p * factor for (factor, gated), p in belief.items() if gated)
@@ -123,15 +130,17 @@ def choose_trust(fit, target, n_sources, grid, *, gate, pool, n_folds, parallel,
                 continue
             found = held_out(changed, gated)
             gain = losses(best) - losses(found)
-            if mean(gain) > _standard_error(gain, weight):
+            if mean(gain) > _standard_error(gain, weight, groups):
                 tested, best = changed, found
                 factors[source] = factor
     if not pool:
         return Trust(factors, gate_share, means)
-    several = np.bincount(target.y)[target.y] > 1  # Nobody could have learned the others.
+    several = (
+        groups_with_label(target.y, groups)[target.y] > 1
+    )  # Nobody could have learned the others.
     seen, labels = np.unique(target.y, return_inverse=True)
     opinions = as_opinions([part[several][:, seen] for part in (best, tried[0.0, gate])])
-    exponents = pool_exponents(opinions, labels[several], weight[several])
+    exponents = pool_exponents(opinions, labels[several], independent_share * weight[several])
     return Trust(factors, gate_share, means, exponents)
 
 
@@ -141,7 +150,10 @@ def _fold_probabilities(fit, target, rows, held, factors, gate_share):
         return fit(rows, factors, gate_share)(held)
 
 
-def _standard_error(values, weight):
+def _standard_error(values, weight, groups):
+    """Of the weighted mean of values that are independent from group to group."""
+    totals = np.bincount(groups, weight)
+    values, weight = np.bincount(groups, weight * values) / totals, totals
     mean = np.average(values, weights=weight)
     variance = np.average((values - mean) ** 2, weights=weight)
     total, squares = weight.sum(), (weight**2).sum()

@@ -36,7 +36,7 @@ from ._utils._base_estimator import (
 )
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
-from ._utils._domains import check_domains, concatenate_rows, is_frame, take_rows
+from ._utils._domains import check_domains, concatenate_rows, is_frame, take_rows, with_groups
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from ._utils._softmax_features import in_given_units, make_design
 from ._utils._sources import as_sources
@@ -309,7 +309,7 @@ class UOWQClassifier(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sources=None, *, sample_weight=None):
+    def fit(self, X, y, sources=None, *, sample_weight=None, groups=None):
         """Weigh the sources and fit the estimator to all rows.
 
         Parameters
@@ -324,6 +324,10 @@ class UOWQClassifier(
             target alone.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the target's rows. Their sum is the size of the target.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of the target with one label here belong together, as the visits of one patient:
+            wherever rows are held out to judge the sources, they are held out at once. Rows of
+            equal features always are.
 
         Returns
         -------
@@ -343,7 +347,7 @@ class UOWQClassifier(
             check_solver(self.solver)
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
         if sources is not None and sources.has_models:
-            return self._fit_with_records(base, X, y, sample_weight, sources)
+            return self._fit_with_records(base, X, y, sample_weight, groups, sources)
         keep_frames = self.estimator is not None and is_frame(X) and not network
         # What the checks learn stays on a copy: a fit that fails leaves the last one whole.
         checked = copy(self)
@@ -357,6 +361,7 @@ class UOWQClassifier(
             check=array_checks(base),
             classes=self.classes,
         )
+        target = with_groups(target, groups, _num_samples(X), sample_weight)
         left = leave_out_far_rows(target, domains, sources)
         domains = left.domains
         checked._leave_out_sources(left.kept)
@@ -382,7 +387,9 @@ class UOWQClassifier(
             base = seeded(base, self.random_state)
             fit = partial(_fit_estimator, base, weight_name, domains, classes, result)
             if domains and self._is_judged() and not logistic:
-                estimator, stack = stack_fits(fit, target, domains, weights, classes, self.n_jobs)
+                estimator, stack = stack_fits(
+                    fit, target, domains, weights, classes, self.n_jobs, result.independent_share
+                )
             else:
                 estimator = fit(target, weights)
         self._take_columns(checked)
@@ -402,7 +409,7 @@ class UOWQClassifier(
         self.intercept_variance_ = result.intercept_variance
         return self
 
-    def _fit_with_records(self, base, X, y, sample_weight, sources):
+    def _fit_with_records(self, base, X, y, sample_weight, groups, sources):
         """Sources that are models or records: their likelihoods to second order."""
         check_base(base, self.discrepancy)
         checked = copy(self)
@@ -416,6 +423,7 @@ class UOWQClassifier(
             check=array_checks(base),
             classes="union",
         )
+        target = with_groups(target, groups, _num_samples(X), sample_weight)
         discrepancy = None
         if not isinstance(self.discrepancy, str):
             discrepancy = check_discrepancy(self.discrepancy, sources.n_sources)
@@ -519,7 +527,9 @@ class UOWQClassifier(
             rows = take_rows(target, kept)
             return train_weighted(base, rows, [], [], epoch_rows=n_rows, final=False, **options)
 
-        pool = NetworkPool(target, tuned, alone) if judged and halves(target) else None
+        pool = None
+        if judged and halves(target):
+            pool = NetworkPool(target, tuned, alone, result.independent_share)
         return tuned(np.arange(len(target.y)), final=True), result, pool
 
     def _fit_by_all_parameters(self, base, target, domains, seed):
@@ -748,5 +758,6 @@ def _softmax_problem(base, domains, n_classes):
         sizes=[len(domain.y) for domain in domains],
         n_classes=n_classes,
         penalty=penalty,
+        groups=domains[0].groups,
     )
     return problem, centre, scale

@@ -22,7 +22,13 @@ from ._utils._base_estimator import (
 )
 from ._utils._bind_sources import BindSourcesMixin
 from ._utils._checks import check_discrepancy
-from ._utils._domains import Domain, check_numeric_domains, concatenate_rows, is_frame
+from ._utils._domains import (
+    Domain,
+    check_numeric_domains,
+    concatenate_rows,
+    is_frame,
+    with_groups,
+)
 from ._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from ._utils._softmax_features import make_design
 from ._utils._sources import as_sources
@@ -192,7 +198,7 @@ class UOWQRegressor(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sources=None, *, sample_weight=None):
+    def fit(self, X, y, sources=None, *, sample_weight=None, groups=None):
         """Weigh the sources and fit the estimator to all rows.
 
         Parameters
@@ -207,6 +213,10 @@ class UOWQRegressor(
             target alone.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the target's rows. Their sum is the size of the target.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of the target with one label here belong together, as the visits of one patient:
+            wherever rows are held out to judge the sources, they are held out at once. Rows of
+            equal features always are.
 
         Returns
         -------
@@ -241,6 +251,7 @@ class UOWQRegressor(
             keep_frames=keep_frames,
             check=array_checks(base),
         )
+        target = with_groups(target, groups, _num_samples(X), sample_weight)
         left = leave_out_far_rows(target, domains, sources, n_classes=1)
         domains = left.domains
         checked._leave_out_sources(left.kept)
@@ -251,7 +262,9 @@ class UOWQRegressor(
         stack = None
         judged = isinstance(self.discrepancy, str) and self.discrepancy == "reml"
         if domains and judged and not _is_linear(base):
-            estimator, stack = stack_fits(fit, target, domains, weights, None, self.n_jobs)
+            estimator, stack = stack_fits(
+                fit, target, domains, weights, None, self.n_jobs, result.independent_share
+            )
         else:
             estimator = fit(target, weights)
         self._take_columns(checked)
@@ -297,6 +310,7 @@ class UOWQRegressor(
             sizes=[len(part.y) for part in parts],
             penalty=penalty,
             own_levels=self.own_levels,
+            groups=target.groups,
         )
         result = linear_source_weights(
             problem,

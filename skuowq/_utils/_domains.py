@@ -6,7 +6,8 @@ them.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -14,17 +15,27 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
+from ._held_together import held_together
 from ._sklearn import _check_sample_weight, _safe_indexing
 from ._sources import source_label
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Rows of one domain; `y` holds indices into the classes."""
+    """Rows of one domain; `y` holds indices into the classes.
+
+    `named` numbers the groups that the user has named, or is None.
+    """
 
     X: object
     y: np.ndarray
     sample_weight: np.ndarray
+    named: np.ndarray | None = None
+
+    @cached_property
+    def groups(self):
+        """Rows with one number are held out together: copies, and those named together."""
+        return held_together(self.X, self.named)
 
     @property
     def n_samples(self):
@@ -35,7 +46,8 @@ class Domain:
 def take_rows(domain, rows):
     """Some rows of a domain."""
     X, weight = _safe_indexing(domain.X, rows), domain.sample_weight[rows]
-    return Domain(X=X, y=domain.y[rows], sample_weight=weight)
+    named = None if domain.named is None else domain.named[rows]
+    return Domain(X=X, y=domain.y[rows], sample_weight=weight, named=named)
 
 
 def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check, classes):
@@ -149,6 +161,62 @@ def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check, che
         raw.append(_drop_zero_weight(X_i, y_i, weight_i))
     _check_target_classes(raw[0][1], sources)
     return raw, labels
+
+
+def with_groups(target, groups, n_rows, sample_weight):
+    """The target, knowing which of its rows the user wants held out together.
+
+    Parameters
+    ----------
+    target : Domain
+        Without the rows of weight zero.
+    groups : array-like of shape (n_rows,) or None
+        Hashable labels.
+    n_rows : int
+        Rows that ``fit`` received.
+    sample_weight : array-like of shape (n_rows,), number or None
+    """
+    if groups is None:
+        return target
+    numbers = check_groups(groups, n_rows)
+    if sample_weight is not None:
+        numbers = numbers[np.broadcast_to(np.asarray(sample_weight, dtype=float) > 0, n_rows)]
+    return replace(target, named=numbers)
+
+
+def check_groups(groups, n_rows):
+    """Numbers in place of the user's labels of groups."""
+    shape = np.shape(groups) if hasattr(groups, "shape") else None
+    if isinstance(groups, (str, bytes)) or not hasattr(groups, "__len__"):
+        raise ValueError(f"groups is {groups!r}: pass an array with the group of every row")
+    if shape not in (None, (len(groups),)) or len(groups) != n_rows:
+        raise ValueError(
+            f"groups has shape {shape or (len(groups),)}, and the target has {n_rows} rows: pass "
+            "the group of every row, in one dimension"
+        )
+    values = groups.tolist() if hasattr(groups, "tolist") else list(groups)
+    numbers = {}
+    for row, value in enumerate(values):
+        try:
+            numbers.setdefault(value, len(numbers))
+        except TypeError:
+            raise ValueError(
+                f"groups holds {value!r} at row {row}, a {type(value).__name__}: pass numbers, "
+                "strings or other hashable values, in one dimension"
+            ) from None
+        if _is_missing(value):
+            raise ValueError(
+                f"groups is missing at row {row} ({value!r}): name the group of every row; a row "
+                "that belongs to no other gets a name of its own"
+            )
+    return np.array([numbers[value] for value in values], dtype=int)
+
+
+def _is_missing(value):
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas.NA says neither yes nor no.
+        return True
 
 
 def check_unlabeled(X_unlabeled, X, n_rows, sources, *, keep_frames, check):

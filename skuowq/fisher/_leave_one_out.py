@@ -10,13 +10,14 @@ from ._softmax_regression import class_probabilities, contrast_basis
 _ROUNDING = 1e-14
 
 
-def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None):
-    """Log loss of every row under the fit without it, to first order.
+def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None, groups=None):
+    """Log loss of every row under the fit without it and its copies, to first order.
 
     With ``A`` the curvature of the objective, ``F_j = V'(diag p_j - p_j p_j')V``,
-    ``h_j = m_j (x_j (x) I)' A^-1 (x_j (x) I)`` and ``r_j = V'(e_{y_j} - p_j)``, one Newton step
-    without row j moves its logits' contrasts by ``-h_j (I - F_j h_j)^-1 r_j``. A weight counts
-    copies and one copy is left out, or what there is of it: ``m_j = min(weight_j, 1)``.
+    ``h_j = m_j (x_j (x) I)' A^-1 (x_j (x) I)``, ``m_j`` the row's weight and
+    ``r_j = V'(e_{y_j} - p_j)``, one Newton step without row j moves its logits' contrasts by
+    ``-h_j (I - F_j h_j)^-1 r_j``. The rows of a group are left out together, by the same step with
+    the blocks of all of them.
 
     Parameters
     ----------
@@ -29,7 +30,10 @@ def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None):
     penalised_information : ndarray of shape (n_parameters, n_parameters)
         ``A``: information of all rows of the fit together plus the ridge penalty.
     sample_weight : ndarray of shape (n_samples,), default=None
-        The rows' weights in the fit; None is 1.
+        The rows' weights in the fit; None is 1. A row is left out with all of its weight.
+    groups : array-like of shape (n_samples,), default=None
+        Rows with one label here are left out together. None leaves every row out by itself. Copies
+        of a row belong in one group, or each is judged by a fit that knows the others.
 
     Returns
     -------
@@ -37,10 +41,10 @@ def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None):
         The step is good where rows do not decide their own fit: while the eigenvalues of
         ``F_j h_j`` stay below some 0.7.
     """
-    return leave_one_out(X, y, theta, penalised_information, sample_weight)[0]
+    return leave_one_out(X, y, theta, penalised_information, sample_weight, groups)[0]
 
 
-def leave_one_out(X, y, theta, penalised_information, sample_weight):
+def leave_one_out(X, y, theta, penalised_information, sample_weight=None, groups=None):
     """`leave_one_out_loss`, and the largest eigenvalue of any ``F_j h_j``."""
     n_features, n_contrasts = theta.shape
     basis = contrast_basis(n_contrasts + 1)
@@ -49,20 +53,76 @@ def leave_one_out(X, y, theta, penalised_information, sample_weight):
     # Columns (j, a): x_j in the rows of theta's column a.
     rows = np.einsum("jf,ab->fajb", X, np.eye(n_contrasts))
     rows = rows.reshape(n_features * n_contrasts, n_samples * n_contrasts)
-    solved = factorise(penalised_information)(rows)
+    solve = factorise(penalised_information)
+    solved = solve(rows)
     solved = solved.reshape(n_features, n_contrasts, n_samples, n_contrasts)
-    leverage = np.einsum("jf,fajb->jab", X, solved)
-    if sample_weight is not None:
-        leverage *= np.minimum(sample_weight, 1)[:, None, None]
+    weight = np.ones(n_samples) if sample_weight is None else sample_weight
+    leverage = np.einsum("jf,fajb->jab", X, solved) * weight[:, None, None]
     probabilities = class_probabilities(X, theta)[0].T
     mean = probabilities @ basis
     curvature = np.einsum("jc,ca,cb->jab", probabilities, basis, basis)
     curvature -= mean[:, :, None] * mean[:, None, :]
     residual = basis[y] - mean
-    own_share = curvature @ leverage
-    # Nothing is left of a row that decides its own fit: but for rounding it would be 0 / 0.
-    shrink = (1 + _ROUNDING) * np.eye(n_contrasts) - own_share
-    largest = np.abs(np.linalg.eigvals(own_share)).max()
-    step = leverage @ np.linalg.solve(shrink, residual[:, :, None])
-    logits = (X @ theta - step[:, :, 0]) @ basis.T
+    step, largest = np.empty((n_samples, n_contrasts)), 0.0
+    alone, together = _by_size(groups, n_samples)
+    if len(alone):
+        h, F = leverage[alone], curvature[alone]
+        largest = np.abs(np.linalg.eigvals(F @ h)).max()
+        step[alone] = (h @ np.linalg.solve(_rest(F @ h), residual[alone][:, :, None]))[:, :, 0]
+    for group in together:
+        F = weight[group, None, None] * curvature[group]
+        r = weight[group, None] * residual[group]
+        step[group], share = _group_step(X[group], solved[:, :, group], F, r, solve)
+        largest = max(largest, share)
+    logits = (X @ theta - step) @ basis.T
     return logsumexp(logits, axis=1) - logits[np.arange(n_samples), y], float(largest)
+
+
+def _by_size(groups, n_samples):
+    """Rows that are a group by themselves, and the other groups' rows."""
+    if groups is None:
+        return np.arange(n_samples), []
+    _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    rows = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1])
+    return np.flatnonzero(sizes[groups] == 1), [part for part in rows if len(part) > 1]
+
+
+def _group_step(X, solved, F, r, solve):
+    """How far a Newton step without a group's rows moves their logits' contrasts.
+
+    Parameters
+    ----------
+    X : ndarray of shape (m, n_features)
+    solved : ndarray of shape (n_features, n_contrasts, m, n_contrasts)
+        ``A^-1`` times the rows.
+    F : ndarray of shape (m, n_contrasts, n_contrasts)
+    r : ndarray of shape (m, n_contrasts)
+        Both with the rows' weights.
+    solve : callable
+        Solves with ``A``.
+
+    Returns
+    -------
+    step : ndarray of shape (m, n_contrasts)
+    largest : float
+        Eigenvalue of the group's share in its own fit.
+    """
+    n_parameters = X.shape[1] * r.shape[1]
+    if r.size <= n_parameters:
+        H = np.einsum("if,fajb->iajb", X, solved)
+        share = np.einsum("iab,ibjc->iajc", F, H).reshape(r.size, r.size)
+        moved = H.reshape(r.size, r.size) @ np.linalg.solve(_rest(share), r.ravel())
+    else:  # The same, in the parameters' space, which is the smaller one.
+        own = np.einsum("if,iab,ig->fagb", X, F, X, optimize=True)
+        share = solve(own.reshape(n_parameters, n_parameters))
+        moved = np.linalg.solve(_rest(share), solve((X.T @ r).ravel()))
+        moved = X @ moved.reshape(X.shape[1], -1)
+    return moved.reshape(r.shape), np.abs(np.linalg.eigvals(share)).max()
+
+
+def _rest(share):
+    """What is left without rows of this share in their own fit.
+
+    Where they decide it, that is nothing, and the step 0 / 0 but for rounding.
+    """
+    return (1 + _ROUNDING) * np.eye(share.shape[-1]) - share

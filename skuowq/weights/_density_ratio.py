@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 
 from skuowq._utils._folds import folds_of
+from skuowq._utils._held_together import held_together
 from skuowq._utils._sklearn import _check_sample_weight, _set_random_states
 
 DISCRIMINATORS = ("plausibility", "interactions", "boosted")
@@ -166,44 +167,49 @@ class SourceGate:
         self.discriminator, self.labels = discriminator, labels
         self.plausible = labels and discriminator == "plausibility"
         if self.plausible:
-            self.own, self.model = self._plausibility(X, y, weight)
+            self.own, self.model = self._plausibility(X, y, weight, held_together(X))
 
-    def odds(self, X, y, weight, clip):
-        """Odds of the source's rows, given rows of a target."""
-        if self.plausible:
-            log_odds = self._odds_of_plausibility(X, y, weight)
+    def odds(self, X, y, weight, clip, groups=None):
+        """Odds of the source's rows, given rows of a target; groups are held out together."""
+        groups = held_together(X) if groups is None else groups
+        if np.all(groups == groups[0]):
+            log_odds = np.zeros(len(self.y))  # Nothing to hold out.
+        elif self.plausible:
+            log_odds = self._odds_of_plausibility(X, y, weight, groups)
         else:
-            log_odds = self._odds_of_rows(X, y, weight)
+            log_odds = self._odds_of_rows(X, y, weight, groups)
         return np.exp(np.clip(log_odds, np.log(_LEAST_ODDS), np.log(clip)))
 
-    def _plausibility(self, X, y, weight):
+    def _plausibility(self, X, y, weight, groups):
         """Log probabilities of the labels, cross-fitted, and the model of all rows."""
-        log_p = np.empty(len(y))
-        for fitted, held in folds_of(y, self.n_folds, self.seed):
+        model_of_all = _softmax(X, y, weight)
+        # Of a single group there is nothing to hold out.
+        log_p = _log_probability(model_of_all, X, y)
+        for fitted, held in folds_of(y, self.n_folds, self.seed, groups):
             model = _softmax(X[fitted], y[fitted], weight[fitted])
             log_p[held] = _log_probability(model, X[held], y[held])
-        return log_p, _softmax(X, y, weight)
+        return log_p, model_of_all
 
-    def _odds_of_plausibility(self, X, y, weight):
-        if len(y) < 2:
-            return np.zeros(len(self.y))  # Nothing to hold out.
-        own, model = self._plausibility(X, y, weight)
+    def _odds_of_plausibility(self, X, y, weight, groups):
+        own, model = self._plausibility(X, y, weight, groups)
         theirs = np.column_stack([own, _log_probability(self.model, X, y)])
         ours = np.column_stack([_log_probability(model, self.X, self.y), self.own])
         domains = _domain_labels(weight, self.weight)
-        fitted, features = _on_few_columns(np.vstack([theirs, ours]), *domains)
+        counts = np.append(weight, self.weight)
+        fitted, features = _on_few_columns(np.vstack([theirs, ours]), *domains, counts)
         return fitted.decision_function(features[len(y) :])
 
-    def _odds_of_rows(self, X, y, weight):
+    def _odds_of_rows(self, X, y, weight, groups):
         """Odds of a discriminator on the rows themselves, in folds of both domains."""
-        if len(y) < 2:
-            return np.zeros(len(self.y))  # Nothing to hold out.
         kind = self.discriminator
         linear = kind in ("plausibility", "interactions")
         design = self._products if linear else self._indicators
         features = _stack([design(X, y), design(self.X, self.y)])
         is_target, balance = _domain_labels(weight, self.weight)
-        folds = folds_of(is_target, self.n_folds, self.seed)
+        # A row may have copies in both domains.
+        named = np.append(groups, groups.max() + 1 + np.arange(len(self.y)))
+        groups = held_together(_stack([X, self.X]), named)
+        folds = folds_of(is_target, self.n_folds, self.seed, groups)
         if linear:
             found = [
                 self._held_out(LogisticRegression(C=C), features, is_target, balance, folds)
@@ -216,7 +222,8 @@ class SourceGate:
             model = HistGradientBoostingClassifier(max_leaf_nodes=8, random_state=self.seed)
             features = features.toarray() if sparse.issparse(features) else features
         _, log_odds = self._held_out(model, features, is_target, balance, folds)
-        return _calibrated(log_odds, is_target, balance)[len(y) :]
+        counts = np.append(weight, self.weight)
+        return _calibrated(log_odds, is_target, balance, counts)[len(y) :]
 
     def _held_out(self, model, features, is_target, balance, folds):
         """Cross-validated log loss of a discriminator, and its log odds."""
@@ -246,22 +253,26 @@ class SourceGate:
         return _stack_columns([X, indicators, *parts])
 
 
-def _calibrated(log_odds, is_target, balance):
+def _calibrated(log_odds, is_target, balance, counts):
     """Held-out log odds scaled to be the log odds that they are found to have; never turned round.
 
     Trees that know the few target rows by heart are sure that no row which they have not seen is
     the target's, and held-out target rows tell.
     """
-    fitted, column = _on_few_columns(log_odds[:, None], is_target, balance)
+    fitted, column = _on_few_columns(log_odds[:, None], is_target, balance, counts)
     if fitted.coef_[0, 0] < 0:
         return np.zeros(len(log_odds))
     return fitted.decision_function(column)
 
 
-def _on_few_columns(features, is_target, balance):
-    """A logistic regression of the domain on a few columns, standardised, and these."""
-    spread = features.std(axis=0)
-    features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+def _on_few_columns(features, is_target, balance, counts):
+    """A logistic regression of the domain on a few columns, standardised, and these.
+
+    A row counts as often as its weight in `counts` says.
+    """
+    features = features - np.average(features, axis=0, weights=counts)
+    spread = np.sqrt(np.average(features**2, axis=0, weights=counts))
+    features = features / np.where(spread > 0, spread, 1.0)
     return LogisticRegression().fit(features, is_target, sample_weight=balance), features
 
 

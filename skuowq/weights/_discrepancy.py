@@ -220,14 +220,24 @@ def optimal_source_weights(
 
 
 def weights_and_discrepancy(
-    contrast_gram, n_target, n_samples, n_parameters, *, method, max_weight, solver
+    contrast_gram,
+    n_target,
+    n_samples,
+    n_parameters,
+    *,
+    method,
+    max_weight,
+    solver,
+    n_independent=None,
 ):
     """`optimal_source_weights` and `estimate_discrepancy` for the price of one.
 
     Arguments are known to be in order: of ten thousand sources the check alone takes minutes.
+    Where rows of the target are copies, the noise of its contrasts is that of `n_independent` ones.
     """
+    n_independent = n_target if n_independent is None else n_independent
     candidates, evidence = _candidates(
-        contrast_gram, float(n_target), n_samples, n_parameters, method
+        contrast_gram, float(n_independent), n_samples, n_parameters, method
     )
     solver = None if solver is None else check_solver(solver)
     if max_weight is not None:

@@ -139,9 +139,8 @@ class GatedFit:
 
     def _independent_share(self):
         target = self.target
-        matrix, penalty, _, _ = make_design(
-            [_flat(target.X)], inverse_penalty=1.0, standardise=True
-        )
+        flat = replace(target, X=_flat(target.X))
+        matrix, penalty, _, _ = make_design([flat], ridge=1.0, standardise=True)
         return share_of_independent(
             matrix, target.y, len(self.classes), target.sample_weight, penalty, target.groups
         )

@@ -6,7 +6,7 @@ them.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -20,11 +20,12 @@ from ._sources import source_label
 
 @dataclass(frozen=True)
 class Domain:
-    """Rows of one domain; `y` holds indices into the classes."""
+    """Rows of one domain; `y` holds indices into the classes, `label` is its name in messages."""
 
     X: object
     y: np.ndarray
     sample_weight: np.ndarray
+    label: str = "the target"
 
     @property
     def n_samples(self):
@@ -35,7 +36,7 @@ class Domain:
 def take_rows(domain, rows):
     """Some rows of a domain."""
     X, weight = _safe_indexing(domain.X, rows), domain.sample_weight[rows]
-    return Domain(X=X, y=domain.y[rows], sample_weight=weight)
+    return replace(domain, X=X, y=domain.y[rows], sample_weight=weight)
 
 
 def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check, classes):
@@ -77,7 +78,7 @@ def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check
             X_i, y_i, weight_i = _safe_indexing(X_i, rows), y_i[rows], weight_i[rows]
         if label != "the target" and len(np.unique(y_i)) < 2:
             raise ValueError(_one_class_message(label, y_i, classes))
-        domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i))
+        domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i, label))
     return domains[0], domains[1:], classes_
 
 
@@ -97,7 +98,7 @@ def check_separate_domains(estimator, X, y, sample_weight, sources, *, check):
         own, indices = np.unique(y_i, return_inverse=True)
         if len(own) < 2 and (label != "the target" or sources is not None):
             raise ValueError(_one_class_message(label, y_i, "union"))
-        domains.append(Domain(X_i, indices, weight_i))
+        domains.append(Domain(X_i, indices, weight_i, label))
         classes.append(own)
     return domains[0], domains[1:], classes
 

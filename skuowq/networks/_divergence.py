@@ -6,8 +6,6 @@ from torch.nn.parameter import is_lazy
 
 from skuowq._utils._failed_fit import FailedFit
 
-from ._predict import probabilities
-
 # Of the target, after a training: its last epoch has seen them all.
 _MOST_ROWS = 1000
 
@@ -22,13 +20,12 @@ def all_finite(module, names):
     return all(torch.isfinite(value).all() for name, value in _numbers(module) if name in names)
 
 
-def check_predictions(net, X, on):
-    """Raise `FailedFit` where a fitted net has no finite probabilities for its own rows."""
-    if not np.isfinite(probabilities(net, X[:_MOST_ROWS].cpu().numpy())).all():
-        raise diverged(net, on, "its outputs are")
+def predicts_finite(net, X):
+    """Whether a net, in its own precision, has finite probabilities for rows of its training."""
+    return bool(np.isfinite(net.predict_proba(X[:_MOST_ROWS])).all())
 
 
-def diverged(net, on, what="its parameters are"):
+def diverged(net, on, what):
     """The error of a training that has diverged.
 
     Parameters
@@ -41,7 +38,7 @@ def diverged(net, on, what="its parameters are"):
     """
     return FailedFit(
         f"The network {type(net.module_).__name__} has diverged in epoch {len(net.history)} of its "
-        f"training on {on}: {what} not finite. Scale the columns, for instance with "
+        f"training on {on}: its {what} are not finite. Scale the columns, for instance with "
         f"make_transfer_pipeline(StandardScaler(), ...), pass an lr below {net.lr:g}, or clip the "
         "gradients with skorch.callbacks.GradientNormClipping"
     )

@@ -30,8 +30,8 @@ def make_features(given, sample, hidden_layer_sizes):
     produced = first_output("module", features, features, inputs)
     if getattr(produced, "ndim", 0) != 2 or len(produced) != len(sample):
         raise ValueError(
-            f"module turns {len(sample)} inputs into {described(produced)}: return one of shape "
-            f"({len(sample)}, n_features), a row of features for each input"
+            f"module turns {len(sample)} inputs into {described(produced)}: it must return a "
+            f"row of features for each, an array of shape ({len(sample)}, n_features)"
         )
     return features, produced.shape[1]
 

@@ -30,7 +30,7 @@ def predict_proba(net, X):
     FailedFit
         If any of them is not finite.
     """
-    found = probabilities(net, X)
+    found = _probabilities(net, X)
     finite = np.isfinite(found).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
@@ -42,8 +42,7 @@ def predict_proba(net, X):
     return found
 
 
-def probabilities(net, X):
-    """As `predict_proba`, finite or not."""
+def _probabilities(net, X):
     # Not `net.device`, which is None where accelerate places the parameters.
     if any(value.device.type != "cpu" for value in net.module_.parameters()):
         return net.predict_proba(as_inputs(net, X))

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from skorch.dataset import Dataset, ValidSplit
 
 from ._checkpoint import Checkpoint
-from ._divergence import all_finite, check_predictions, diverged, finite_numbers
+from ._divergence import all_finite, diverged, finite_numbers, predicts_finite
 
 # Numbers in the features of a target whose rows are put in order.
 _MAX_SORTED = 1_000_000
@@ -91,14 +91,15 @@ def train(
             elif not saved["finished"]:
                 file.restore_random(saved)
                 trained.go_on(rows.X, rows.y)
-            interrupted, finite = trained.interrupted, trained.is_finite()
-            if file is not None and not interrupted and finite:
+            interrupted, infinite = trained.interrupted, trained.not_finite()
+            if file is not None and not interrupted and not infinite:
                 trained.save(finished=True)
         except Exception as error:
             # Losses and scores that are given NaN say so in words of their own.
-            if trained.is_finite():
+            infinite = trained.not_finite() if trained.finite_at_first else None
+            if not infinite:
                 raise
-            raise diverged(trained, on) from error
+            raise diverged(trained, on, infinite) from error
         finally:
             trained.let_learn(True)
             trained.__class__ = own_class
@@ -106,9 +107,8 @@ def train(
                 trained.__dict__.pop(name, None)
         if interrupted and not final:
             raise KeyboardInterrupt
-        if not finite:
-            raise diverged(trained, on)
-        check_predictions(trained, rows.X[: rows.n_target], on)
+        if infinite:
+            raise diverged(trained, on, infinite)
     if interrupted:
         warnings.warn(
             f"training was interrupted in epoch {len(trained.history)}: the network is as it "
@@ -195,7 +195,14 @@ class OwnRowsMixin:
 
     def is_finite(self):
         """Whether what was finite before the training still is."""
-        return not self.finite_at_first or all_finite(self.module_, self.finite_at_first)
+        return all_finite(self.module_, self.finite_at_first)
+
+    def not_finite(self):
+        """What is not finite, the parameters or the outputs for the target, or None."""
+        if not self.is_finite():
+            return "parameters"
+        rows = self.rows
+        return None if predicts_finite(self, rows.X[: rows.n_target]) else "outputs"
 
     def go_on(self, X, y):
         """The epochs that are left, of a training that has begun."""

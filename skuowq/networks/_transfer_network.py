@@ -270,9 +270,14 @@ def _check_discriminator(discriminator, sizes):
         some.new_zeros(n_rows, sizes.n_classes + 1),
     )
     shape = tuple(getattr(output, "shape", ()))
-    if shape[:1] != (n_rows,) or output.numel() not in (n_rows, n_rows * sizes.n_sources):
+    if shape[:1] != (n_rows,):
         raise ValueError(
-            f"discriminator turns {n_rows} rows into {described(output)}, and there are "
-            f"{sizes.n_sources} sources: return one of shape ({n_rows}, {sizes.n_sources}), a "
-            f"column for each source, or of shape ({n_rows}, 1) for all"
+            f"discriminator turns {n_rows} rows into {described(output)}: it must return a row for "
+            f"each, an array of shape ({n_rows}, {sizes.n_sources}) or ({n_rows}, 1)"
+        )
+    n_columns = output.numel() // n_rows
+    if n_columns not in (1, sizes.n_sources):
+        raise ValueError(
+            f"discriminator returns {n_columns} columns, and there are {sizes.n_sources} sources: "
+            "return one for each, or one for all"
         )

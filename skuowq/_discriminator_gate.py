@@ -152,13 +152,15 @@ class DiscriminatorGateClassifier(
     effective_sample_size_ : ndarray of shape (n_sources,)
         ``(sum w)^2 / sum w^2`` of each source's row weights, rows counted by their sample weights.
     trust_losses_ : dict of (float, bool) to float
-        For "cv": held-out log loss of each common factor, with the gate (True) and without.
+        For "cv": held-out log loss of each common factor, with the gate (True) and without;
+        infinity where a network diverged or predictions were not finite.
     estimator_ : classifier
         With ``method=None``.
     net_ : skorch.NeuralNetClassifier
         With a method: the trained network.
     target_net_ : skorch.NeuralNetClassifier or None
         With a method and "cv": the network of the target alone, which predictions are pooled with.
+        None where it diverges, or those with the sources do.
     pool_exponents_ : ndarray of shape (2,) or None
         Exponents of the two networks' probabilities in the pool, at most 1 in sum.
     discriminator_ : torch Module or None

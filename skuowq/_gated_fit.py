@@ -16,6 +16,7 @@ from ._trust import Trust, choose_trust
 from ._utils._base_estimator import aligned_columns, sample_weight_name, seeded
 from ._utils._checks import check_hidden_layer_sizes
 from ._utils._domains import concatenate_rows, take_rows
+from ._utils._failed_fit import FailedFit
 from ._utils._sklearn import _safe_indexing
 from ._utils._softmax_features import make_design
 from ._utils._sources import Sources
@@ -256,7 +257,11 @@ class GatedFit:
         if len(np.unique(y)) < 2 <= len(self.classes):
             return DummyClassifier().fit(X, self.classes[y])  # Of a fold of one class.
         name = {sample_weight_name(base): weight}
-        return self._seeded(base).fit(X, self.classes[y], **name)
+        try:
+            return self._seeded(base).fit(X, self.classes[y], **name)
+        except ValueError as error:
+            # So scikit-learn's own say that they diverged.
+            raise FailedFit(str(error)) from error
 
     def _seeded(self, base):
         return seeded(base, None if self.clf.random_state is None else self.seed)

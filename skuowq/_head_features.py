@@ -23,6 +23,7 @@ class HeadFeatures:
     target : Domain
     domains : list of Domain
         The sources.
+    n_classes : int
     seed, verbose, checkpoint
         As in `train_weighted`.
 
@@ -34,7 +35,7 @@ class HeadFeatures:
         Likewise.
     """
 
-    def __init__(self, net, target, domains, *, seed, verbose, checkpoint):
+    def __init__(self, net, target, domains, n_classes, *, seed, verbose, checkpoint):
         from .networks import as_inputs, head_inputs, train_weighted
 
         first, *others = domains
@@ -47,9 +48,11 @@ class HeadFeatures:
             verbose=verbose,
             checkpoint=checkpoint,
             final=False,
+            n_classes=n_classes,
+            with_head=True,
         )
-        self._inputs = as_inputs(self.net, target.X)
-        parts = [self._inputs, *(as_inputs(self.net, domain.X) for domain in domains)]
+        parts = [as_inputs(self.net, domain.X, domain.label) for domain in (target, *domains)]
+        self._inputs = parts[0]
         features = head_inputs(self.net, parts)
         stacked = np.concatenate(features)
         weight = np.concatenate([domain.sample_weight for domain in (target, *domains)])

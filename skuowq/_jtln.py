@@ -263,8 +263,9 @@ class JTLNClassifier(
         """Features before the training."""
         if not hasattr(self.module, "parameters") or isinstance(self.module, type):
             return X.reshape(len(X), -1)
-        from .networks import module_features
+        from .networks import make_features, module_features
 
+        make_features(self.module, X[:2], ())  # Refuses what makes no rows of features.
         return module_features(self.module, X)
 
     def _train(self, target, domains, classes, costs, sizes):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
+from ._utils._failed_fit import FailedFit
 from .weights._discrepancy import weights_and_discrepancy
 
 
@@ -103,6 +104,11 @@ class NetworkContrasts:
             sample_weight=torch.tensor(self.target.sample_weight),
             output=output,
         )
+        if not np.isfinite(gram).all():
+            raise FailedFit(
+                "the networks of the domains are too far apart to be compared: scale the columns, "
+                "for instance with make_transfer_pipeline(StandardScaler(), ...), or lower lr"
+            )
         self.weights, self.discrepancy = weights_and_discrepancy(
             gram / self.n_parameters,
             self.target.n_samples,
@@ -200,4 +206,10 @@ def _check_states(states, module, given):
             raise ValueError(
                 f"{whose} has other parameters than the target's: use networks of one module and "
                 "size on all domains, with an output for every class"
+            )
+        if not all(bool(state[name].isfinite().all()) for name in shapes):
+            # Those that are trained here are finite.
+            raise ValueError(
+                f"source_estimators[{i}] has parameters that are not finite, as a training that "
+                "diverges leaves them: train it anew on scaled columns, or with a lower lr"
             )

@@ -5,6 +5,7 @@ from hashlib import blake2b
 import numpy as np
 
 from ._opinion_pool import EXPONENTS, as_opinions, belief_in_exponents, pool
+from ._utils._failed_fit import FailedFit
 from ._utils._held_together import label_of_groups
 
 # For two exponents. Every half that is held out costs two trainings.
@@ -18,37 +19,54 @@ class NetworkPool:
     ----------
     target : Domain
     tuned, alone : callable
-        ``tuned(kept)`` returns a network trained with these rows of the target.
+        ``tuned(kept)`` returns a network trained with these rows of the target. The one that fails
+        with a half of them takes no part.
     independent_share : float, default=1
         Independent rows that the target's are worth, over the sum of their weights.
 
     Attributes
     ----------
-    net : NeuralNetClassifier
-        The network of the target alone.
+    net : NeuralNetClassifier or None
+        The network of the target alone; None where it takes no part.
     exponents : ndarray of shape (2,)
         Of the tuned network and of that of the target alone: the mean of those believed in.
+
+    Raises
+    ------
+    FailedFit
+        If both fail.
     """
 
     def __init__(self, target, tuned, alone, independent_share=1.0):
-        from .networks import predict_proba
-
         # Of the classes that the target lacks its own network knows nothing.
         self.classes, labels = np.unique(target.y, return_inverse=True)
-        everything = np.arange(len(target.y))
-        parts, judged = [], halves(target)
-        for rows in judged:
-            kept = np.setdiff1d(everything, rows)
-            p = [
-                predict_proba(train(kept), target.X[rows])[:, self.classes]
-                for train in (tuned, alone)
-            ]
-            parts.append(as_opinions(p))
+        judged = halves(target)
+        found = [self._held_out(target, train, judged) for train in (tuned, alone)]
+        failures = [part for part in found if isinstance(part, FailedFit)]
+        if len(failures) == 2:
+            raise failures[0]
         rows = np.concatenate(judged)
         weight = independent_share * target.sample_weight[rows]
-        self.belief = belief_in_exponents(np.concatenate(parts, axis=1), labels[rows], weight)
+        nothing = np.ones((len(rows), len(self.classes)))
+        usable = [not isinstance(part, FailedFit) for part in found]
+        opinions = [part if used else nothing for part, used in zip(found, usable, strict=True)]
+        self.belief = belief_in_exponents(as_opinions(opinions), labels[rows], weight, usable)
         self.exponents = self.belief @ EXPONENTS
-        self.net = alone(everything)
+        self.net = alone(np.arange(len(target.y))) if usable[1] else None
+
+    def _held_out(self, target, train, judged):
+        """Probabilities of the judged rows by networks that have not seen them, or the failure."""
+        from .networks import predict_proba
+
+        everything = np.arange(len(target.y))
+        try:
+            parts = [
+                predict_proba(train(np.setdiff1d(everything, rows)), target.X[rows])
+                for rows in judged
+            ]
+        except FailedFit as failure:
+            return failure
+        return np.concatenate(parts)[:, self.classes]
 
     def __call__(self, probabilities, X):
         """Pooled probabilities.
@@ -66,7 +84,8 @@ class NetworkPool:
         """
         from .networks import predict_proba
 
-        alone = predict_proba(self.net, X)
+        # Without a network of its own the exponent is 0.
+        alone = probabilities if self.net is None else predict_proba(self.net, X)
         return pool(EXPONENTS, self.belief, probabilities, alone, self.classes)
 
 

@@ -62,7 +62,7 @@ def pool_exponents(opinions, labels, weight):
     return np.clip(found.x, 0, 1)
 
 
-def belief_in_exponents(opinions, labels, weight):
+def belief_in_exponents(opinions, labels, weight, usable=(True, True)):
     """Posterior of the exponents, all alike before the first row.
 
     Parameters
@@ -71,6 +71,8 @@ def belief_in_exponents(opinions, labels, weight):
         Log probabilities of held-out rows.
     labels : ndarray of int of shape (n_rows,)
     weight : ndarray of shape (n_rows,)
+    usable : sequence of bool, default=(True, True)
+        Which of the two models may take part at all.
 
     Returns
     -------
@@ -82,7 +84,8 @@ def belief_in_exponents(opinions, labels, weight):
         weight @ log_softmax(np.tensordot(pair, opinions, 1), axis=1)[rows, labels]
         for pair in EXPONENTS
     ]
-    return softmax(_BELIEVED * np.array(evidence))
+    out = EXPONENTS[:, ~np.asarray(usable)].any(axis=1)
+    return softmax(np.where(out, -np.inf, _BELIEVED * np.array(evidence)))
 
 
 def pool(exponents, belief, transferred, alone, classes):

@@ -91,6 +91,7 @@ class PretrainedNetwork:
                 np.concatenate([domain.X for domain in domains]),
                 labels.codes[labels.indices([domain.y for domain in domains])],
                 np.concatenate([domain.sample_weight for domain in domains]),
+                "the sources",
             )
             self.pretrained = train_weighted(
                 base,
@@ -99,6 +100,8 @@ class PretrainedNetwork:
                 [],
                 checkpoint=self._folder("sources"),
                 final=False,
+                n_classes=labels.n_codes,
+                with_head=True,
                 **self.options,
             )
 
@@ -110,7 +113,8 @@ class PretrainedNetwork:
         """What the last layer sees of rows."""
         from .networks import as_inputs, head_inputs
 
-        return head_inputs(self.pretrained, [as_inputs(self.pretrained, X) for X in parts])
+        inputs = zip(parts, ["the sources", "the target"], strict=True)
+        return head_inputs(self.pretrained, [as_inputs(self.pretrained, *part) for part in inputs])
 
     def tune(self, target):
         """Train the last layers on some rows of the target."""

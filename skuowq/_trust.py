@@ -18,6 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import delayed
 
 from ._opinion_pool import as_opinions, pool_exponents
+from ._utils._failed_fit import FailedFit
 from ._utils._folds import folds_of
 from ._utils._held_together import groups_with_label
 
@@ -36,9 +37,11 @@ class Trust:
     gate_share : float
         Of the factors, what goes to rows as the gate weighs them; the rest goes to all alike.
     losses : dict of (float, bool) to float
-        Held-out log loss of every common factor, with the gate and without.
+        Held-out log loss of every common factor, with the gate and without; infinity where a fit
+        came to nothing.
     exponents : ndarray of shape (2,) or None
-        With ``pool``: of the model with these factors, and of the model of the target alone.
+        With ``pool``: of the model with these factors, and of the model of the target alone. None
+        where one of the two fails.
     """
 
     factors: np.ndarray
@@ -61,7 +64,8 @@ def choose_trust(
     ----------
     fit : callable
         ``fit(rows, factors, gate_share)`` learns from these rows of the target and all sources, and
-        returns a function from row numbers of the target to class probabilities.
+        returns a function from row numbers of the target to class probabilities. A candidate for
+        which it raises `FailedFit`, or whose probabilities are not finite, is out.
     target : Domain
     n_sources : int
     grid : sequence of float
@@ -78,16 +82,25 @@ def choose_trust(
     Returns
     -------
     trust : Trust
+
+    Raises
+    ------
+    FailedFit
+        If all candidates are out.
     """
-    groups = target.groups
+    failures, groups = [], target.groups
     folds = folds_of(target.y, n_folds, seed, groups) if groups.max() > 1 else []
 
     def held_out(factors, gated):
-        """Probabilities of every row of the target, by models that have not seen it."""
+        """Probabilities of every row of the target by models that have not seen it, or None."""
         parts = parallel(
             delayed(_fold_probabilities)(fit, target, rows, held, factors, float(gated))
             for rows, held in folds
         )
+        failed = [part for part in parts if isinstance(part, FailedFit)]
+        if failed:
+            failures.extend(failed)
+            return None
         found = np.empty((len(target.y), parts[0].shape[1]))
         for (_, held), part in zip(folds, parts, strict=True):
             found[held] = part
@@ -102,6 +115,12 @@ def choose_trust(
     def mean(values):
         return float(np.average(values, weights=weight))
 
+    def is_better(found, best):
+        if found is None or best is None:
+            return found is not None
+        gain = losses(best) - losses(found)
+        return mean(gain) > _standard_error(gain, weight, groups)
+
     if len(folds) < 2:
         return Trust(np.ones(n_sources), float(gate), {})  # Nothing to hold out.
     candidates = [(c, gate) for c in grid]
@@ -109,17 +128,19 @@ def choose_trust(
         # Without the gate only in full: it is there for sources that need none.
         candidates += [(c, False) for c in grid if c >= 1]
     tried = {key: held_out(np.full(n_sources, key[0]), key[1]) for key in candidates}
-    means = {key: mean(losses(found)) for key, found in tried.items()}
+    means = {key: np.inf if found is None else mean(losses(found)) for key, found in tried.items()}
     with_sources = {key: loss for key, loss in means.items() if key[0] > 0 or not pool}
     n_independent = independent_share * weight.sum()
-    evidence = -_BELIEVED * n_independent * np.array(list(with_sources.values()))
-    belief = dict(zip(with_sources, softmax(evidence), strict=True))
-    average = sum(p * factor for (factor, _), p in belief.items())
-    by_gate = sum(p * factor for (factor, gated), p in belief.items() if gated)
-    gate_share = by_gate / average if average > 0 else float(gate)
-    factors = np.full(n_sources, average)
     common, gated = min(with_sources, key=with_sources.get)
     best = tried[common, gated]
+    factors, gate_share = np.full(n_sources, common), float(gated)
+    if best is not None:
+        evidence = -_BELIEVED * n_independent * np.array(list(with_sources.values()))
+        belief = dict(zip(with_sources, softmax(evidence), strict=True))
+        average = sum(p * factor for (factor, _), p in belief.items())
+        by_gate = sum(p * factor for (factor, gated), p in belief.items() if gated)
+        gate_share = by_gate / average if average > 0 else float(gate)
+        factors = np.full(n_sources, average)
     if n_sources > 1 and 0.0 in grid:
         tested = np.full(n_sources, common)
         for source, factor in product(range(n_sources), (0.0, max(1.0, common))):
@@ -129,15 +150,22 @@ def choose_trust(
             if factor == tested[source] or (pool and not changed.any()):
                 continue
             found = held_out(changed, gated)
-            gain = losses(best) - losses(found)
-            if mean(gain) > _standard_error(gain, weight, groups):
+            if is_better(found, best):
                 tested, best = changed, found
                 factors[source] = factor
-    if not pool:
+    if best is None:
+        if not pool or tried[0.0, gate] is None:
+            raise failures[0]
+        warnings.warn(
+            f"no network can be trained with the sources, so they are not used. {failures[0]}",
+            UserWarning,
+            stacklevel=5,  # choose_trust, GatedFit, fit and its wrapper are in between
+        )
+        return Trust(np.zeros(n_sources), 0.0, means)
+    if not pool or tried[0.0, gate] is None:
         return Trust(factors, gate_share, means)
-    several = (
-        groups_with_label(target.y, groups)[target.y] > 1
-    )  # Nobody could have learned the others.
+    # Nobody could have learned the others.
+    several = groups_with_label(target.y, groups)[target.y] > 1
     seen, labels = np.unique(target.y, return_inverse=True)
     opinions = as_opinions([part[several][:, seen] for part in (best, tried[0.0, gate])])
     exponents = pool_exponents(opinions, labels[several], independent_share * weight[several])
@@ -147,7 +175,16 @@ def choose_trust(
 def _fold_probabilities(fit, target, rows, held, factors, gate_share):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # The final fit says it once.
-        return fit(rows, factors, gate_share)(held)
+        try:
+            found = fit(rows, factors, gate_share)(held)
+        except FailedFit as failure:
+            return failure
+    if not np.isfinite(found).all():
+        return FailedFit(
+            "the estimator predicts probabilities that are not finite: scale the columns, or pass "
+            "another estimator"
+        )
+    return found
 
 
 def _standard_error(values, weight, groups):

@@ -493,7 +493,7 @@ class UOWQClassifier(
             result = self._weigh(base, target, domains, n_samples, len(classes))
             weights = result.weights.source_weights
             return train_weighted(base, target, domains, weights, **options), result, None
-        head = HeadFeatures(base, target, domains, **options)
+        head = HeadFeatures(base, target, domains, len(classes), **options)
         sizes = n_samples, len(classes)
         result = self._weigh(base, head.target, head.domains, *sizes, learned_features=True)
         result = _for_row_counters(result, target, domains, len(classes))

@@ -494,3 +494,121 @@ def test_unlabelled_rows_without_a_network_warn(tasks):
         with pytest.warns(UserWarning, match="X_unlabeled is for networks") as caught:
             light(trust=1.0).fit(tasks.X_target, tasks.y_target, **more)
         assert caught[0].filename == __file__
+
+
+DIVERGES = {"optimizer": torch.optim.SGD, "lr": 0.1, "max_epochs": 10}
+
+
+def scaled(sources, **factors):
+    return {name: (factors.get(name, 1.0) * X, y) for name, (X, y) in sources.items()}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_that_diverges_is_an_error(method, tasks):
+    clf = network(method, **DIVERGES)
+    with pytest.raises(ValueError, match="has diverged .* the target and 2 sources.* below 0.1"):
+        clf.fit(1e4 * tasks.X_target, tasks.y_target, sources=scaled(tasks.sources, far=1e4))
+    with pytest.raises(ValueError, match="has diverged in epoch .* on the target: "):
+        clf.fit(1e8 * tasks.X_target, tasks.y_target)
+
+
+@pytest.mark.parametrize("method", ["dann", "dcoral"])
+def test_a_candidate_that_diverges_is_out(method, tasks):
+    clf = network(method, **(DIVERGES | {"trust": "cv"}))
+    clf.fit(tasks.X_target, tasks.y_target, sources=scaled(tasks.sources, far=1e8))
+    assert clf.trust_[1] == 0 < clf.trust_[0]
+    assert clf.trust_losses_[1.0, True] == clf.trust_losses_[1.0, False] == np.inf
+    assert np.isfinite(clf.predict_proba(tasks.X_test)).all()
+    worse = scaled(tasks.sources, **dict.fromkeys(tasks.sources, 1e8))
+    with pytest.warns(UserWarning, match="with the sources, so they are not used.* diverged"):
+        clf.fit(tasks.X_target, tasks.y_target, sources=worse)
+    assert_array_equal(clf.trust_, 0)
+    assert clf.target_net_ is None
+    assert np.isfinite(clf.predict_proba(tasks.X_test)).all()
+    with pytest.raises(ValueError, match="has diverged in epoch .* Scale the columns"):
+        clf.fit(1e8 * tasks.X_target, tasks.y_target, sources=worse)
+
+
+class SometimesNothing(LogisticRegression):
+    """Predicts NaN where it was fitted to fewer rows than `least`, or more than `most`."""
+
+    def __init__(self, least=0, most=10**6, fails=False):
+        super().__init__()
+        self.least, self.most, self.fails = least, most, fails
+
+    def fit(self, X, y, sample_weight=None):
+        self.sane_ = self.least <= len(X) <= self.most
+        if self.fails and not self.sane_:
+            raise ValueError("the solver has diverged")
+        return super().fit(X, y, sample_weight)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X) * (1.0 if self.sane_ else np.nan)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_light_candidate_without_finite_predictions_is_out(tasks, fails):
+    alone = fit(light(estimator=SometimesNothing(most=60, fails=fails)), tasks)
+    assert_array_equal(alone.trust_, 0)
+    assert alone.trust_losses_[1.0, True] == np.inf > alone.trust_losses_[0.0, True]
+    with_sources = fit(light(estimator=SometimesNothing(least=100, fails=fails)), tasks)
+    assert (with_sources.trust_ > 0).any()
+    assert with_sources.trust_losses_[0.0, True] == np.inf
+    for clf in (alone, with_sources):
+        assert np.isfinite(clf.predict_proba(tasks.X_test)).all()
+    message = "the solver has diverged" if fails else "predicts probabilities that are not finite"
+    with pytest.raises(ValueError, match=message):
+        fit(light(estimator=SometimesNothing(most=0, fails=fails)), tasks)
+
+
+class Judge(nn.Module):
+    """A discriminator of the wrong shape."""
+
+    def __init__(self, n_inputs=8 + 3):
+        super().__init__()
+        self.linear = nn.Linear(n_inputs, 2)
+
+    def forward(self, features, labels):
+        return self.linear(torch.cat([features, labels], dim=1))
+
+
+class Turned(Judge):
+    def forward(self, features, labels):
+        return super().forward(features, labels).T
+
+
+class Single(Judge):
+    def forward(self, features, labels):
+        return super().forward(features, labels).mean()
+
+
+@pytest.mark.parametrize("method", ["dann", "adda"])
+@pytest.mark.parametrize(
+    ("judge", "message"),
+    [
+        (Turned, r"discriminator turns 4 rows into an output of shape \(2, 4\)"),
+        (Single, r"discriminator turns 4 rows into an output of shape \(\)"),
+        (Judge(5), "discriminator: Judge cannot be called with inputs of shape"),
+    ],
+)
+def test_discriminators_of_the_wrong_shape(tasks, method, judge, message):
+    with pytest.raises(ValueError, match=message):
+        fit(network(method, discriminator=judge), tasks)
+    fit(network(method, discriminator=Judge, max_epochs=1), tasks)
+
+
+def test_inputs_out_of_range_and_lone_rows(tasks):
+    with pytest.raises(ValueError, match="source 'far': column .* spans .* float32"):
+        fit_far = network(gate=False)
+        fit_far.fit(tasks.X_target, tasks.y_target, sources=scaled(tasks.sources, far=1e39))
+
+    class Normed(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Linear(5, 4), nn.BatchNorm1d(4))
+
+    clf = network(module=Normed, batch_size=1, max_epochs=2)
+    assert np.isfinite(fit(clf, tasks).predict_proba(tasks.X_test)).all()
+    for alone in (clf.set_params(method="adda"), clf.set_params(method="dan")):
+        sources = tasks.sources if alone.method == "adda" else None
+        with pytest.raises(ValueError, match="a batch holds a single row"):
+            alone.fit(tasks.X_target, tasks.y_target, sources=sources)

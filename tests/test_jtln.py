@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
-from torch import nn
+from torch import nn, optim
 
 from skuowq import JTLNClassifier, Sources, make_transfer_pipeline
 from skuowq.transport import class_distances
@@ -235,3 +235,39 @@ def test_bad_data_are_named(data):
     rare = np.r_[["mid"], y[1:]]
     with pytest.raises(ValueError, match="class 'mid' of the target has one row"):
         jtln().fit(X, rare, sources={"a": (X_s, y_s)})
+
+
+@pytest.mark.parametrize("scale", [1e3, 1e8])
+@pytest.mark.parametrize("options", [{}, {"transport_to": "labels"}, {"transport_weight": 0.0}])
+def test_a_network_that_diverges_is_an_error(data, options, scale):
+    (X, y), sources = data["target"], data["sources"]
+    clf = jtln(optimizer=optim.SGD, max_epochs=20, **(options | {"lr": 0.5}))
+    with pytest.raises(ValueError, match="has diverged .* the target and 2 sources.* below 0.5"):
+        clf.fit(scale * X, y, sources={name: (scale * S, z) for name, (S, z) in sources.items()})
+    with pytest.raises(ValueError, match="source 'four': column 0 spans .* float32"):
+        far = {**sources, "four": (1e39 * sources["four"][0], sources["four"][1])}
+        clf.fit(X, y, sources=far)
+
+
+class ThreeAxes(nn.Linear):
+    def forward(self, X):
+        return super().forward(X)[:, None]
+
+
+class Mean(nn.Linear):
+    def forward(self, X):
+        return super().forward(X).mean(dim=0, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (ThreeAxes(3, 4), r"module turns 2 inputs into an output of shape \(2, 1, 4\)"),
+        (Mean(3, 4), r"module turns 2 inputs into an output of shape \(1, 4\)"),
+        (nn.Linear(5, 4), r"module: Linear cannot be called with inputs of shape \(2, 3\)"),
+    ],
+)
+def test_modules_of_the_wrong_shape(data, module, message):
+    for options in ({}, {"transport_weight": 0.0}):
+        with pytest.raises(ValueError, match=message):
+            jtln(module=module, **options).fit(*data["target"], sources=data["sources"])

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from skorch.callbacks import Callback
 from torch import nn
 
 from skuowq import Sources, UOWQClassifier, make_transfer_pipeline
@@ -265,3 +266,77 @@ def test_small_batches_are_refused_where_there_are_sources(tasks):
         UOWQClassifier(make_net(batch_size=1)).fit(
             tasks.X_target, tasks.y_target, sources=tasks.sources
         )
+
+
+DIVERGES = {"optimizer": torch.optim.SGD, "lr": 0.1, "max_epochs": 10}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"discrepancy": "plugin"},
+        {"discrepancy": [0.01, 0.02]},
+        {"parameters": "all", "discrepancy": "plugin", "n_updates": 1, "update_every": 2},
+    ],
+)
+@pytest.mark.parametrize("scale", [1e3, 1e8, 1e20])
+def test_a_network_that_diverges_is_an_error(tasks, options, scale):
+    sources = [(scale * X, y) for X, y in tasks.sources]
+    clf = UOWQClassifier(make_net(**DIVERGES), random_state=0, **options)
+    with pytest.raises(ValueError, match="has diverged .* Scale the columns"):
+        clf.fit(scale * tasks.X_target, tasks.y_target, sources=sources)
+    with pytest.raises(ValueError, match="MLP has diverged in epoch .* on the target"):
+        clf.fit(1e8 * tasks.X_target, tasks.y_target)
+
+
+def test_numbers_beyond_single_precision_name_their_source(tasks):
+    far = tasks.sources[1][0].copy()
+    far[7, 2] = 4e38
+    sources = {"near": tasks.sources[0], "far": (far, tasks.sources[1][1])}
+    for options in ({}, {"parameters": "all", "discrepancy": "plugin"}):
+        clf = UOWQClassifier(make_net(max_epochs=2), random_state=0, **options)
+        with pytest.raises(ValueError, match="source 'far': column 2 spans .* to 4e\\+38"):
+            clf.fit(tasks.X_target, tasks.y_target, sources=sources)
+
+
+def test_what_the_head_needs_is_asked_for_before_the_sources_are_learnt(tasks):
+    class NoHead(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.hidden = nn.Linear(tasks.X_target.shape[1], 8)
+            self.weight = nn.Parameter(torch.ones(8, 3))
+
+        def forward(self, X):
+            return self.hidden(X) @ self.weight
+
+    class Trains(Callback):
+        epochs = 0
+
+        def on_epoch_begin(self, net, **kwargs):
+            Trains.epochs += 1
+
+    def fails(message, module, sources=tasks.sources, **options):
+        clf = UOWQClassifier(make_net(module, callbacks=[Trains()], **options), random_state=0)
+        with pytest.raises(ValueError, match=message):
+            clf.fit(tasks.X_target, tasks.y_target, sources=sources)
+        assert Trains.epochs == 0
+
+    fails("NoHead does not end in a linear layer", NoHead)
+    shape = {"module__in_features": tasks.X_target.shape[1], "module__out_features": 2}
+    kept = [(X[y < 2], y[y < 2]) for X, y in tasks.sources]
+    assert tasks.y_target.max() == 2
+    fails("Linear has 2 outputs, and there are 3 classes", nn.Linear, kept, **shape)
+
+
+def test_given_networks_that_have_diverged_are_refused(tasks):
+    shape = {"module__n_features": tasks.X_target.shape[1], "module__n_classes": 3}
+    net = make_net(callbacks=None, max_epochs=1, **shape)
+    fine, spoiled = net.initialize().module_, make_net(callbacks=None, **shape).initialize().module_
+    with torch.no_grad():
+        spoiled.head.weight[0, 0] = torch.nan
+    clf = UOWQClassifier(
+        net, parameters="all", discrepancy="plugin", source_estimators=[fine, spoiled]
+    )
+    with pytest.raises(ValueError, match=r"source_estimators\[1\] has parameters that are not"):
+        clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)

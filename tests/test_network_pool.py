@@ -8,11 +8,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 
 from skuowq import UOWQClassifier
-from skuowq._network_pool import halves
+from skuowq._network_pool import NetworkPool, halves
 from skuowq._opinion_pool import EXPONENTS, belief_in_exponents, pool_exponents
-from skuowq._utils._domains import Domain
+from skuowq._utils._domains import Domain, take_rows
+from skuowq._utils._failed_fit import FailedFit
 from skuowq.datasets import make_classification_tasks
-from skuowq.networks import predict_proba
+from skuowq.networks import predict_proba, train_weighted
 
 
 def make_target(labels, seed=0):
@@ -182,3 +183,36 @@ def test_few_rows_take_no_more_of_a_source_than_the_plugin_gives():
     # A tenth of the target's rows is left to the sources, whatever is found.
     assert weights["default"] @ [300, 300] > 1.8 * (1 + 1e-6)
     assert (weights["default"] <= weights["plugin"] * (1 + 1e-6)).all()
+
+
+def make_pool(target, fails):
+    """A pool of networks of which some fail on a half of the rows."""
+    domains = {"tuned": [target, make_target(np.arange(200) % 2, 1)], "alone": [target]}
+
+    def trainer(name):
+        def train(kept):
+            if fails == "both" or (fails == name and len(kept) < len(target.y)):
+                raise FailedFit(f"{name} has diverged")
+            first, *others = domains[name]
+            weights = [1.0] * len(others)
+            net = make_net(max_epochs=3)
+            return train_weighted(net, take_rows(first, kept), others, weights, seed=0)
+
+        return train
+
+    return NetworkPool(target, trainer("tuned"), trainer("alone")), trainer("tuned")
+
+
+def test_a_network_that_diverges_without_half_of_the_rows_takes_no_part():
+    target = make_target(np.arange(40) % 2)
+    found, tuned = make_pool(target, "alone")
+    assert found.net is None
+    assert found.exponents[1] == 0 < found.exponents[0]
+    p = found(predict_proba(tuned(np.arange(40)), target.X), target.X)
+    assert_allclose(p.sum(axis=1), 1)
+    found, tuned = make_pool(target, "tuned")
+    assert found.exponents[0] == 0 < found.exponents[1]
+    assert found.belief[EXPONENTS[:, 0] > 0].max() == 0
+    assert_allclose(found.belief.sum(), 1)
+    with pytest.raises(ValueError, match="tuned has diverged"):
+        make_pool(target, "both")

@@ -305,3 +305,35 @@ def test_layers_that_hold_parameters_beside_others_and_heads_that_run_twice():
 def test_what_tuning_cannot_honour_is_refused():
     with pytest.raises(ValueError, match="without class_weight"):
         OT3LClassifier(LogisticRegression(class_weight="balanced")).fit(X, y, sources=SOURCES)
+
+
+@pytest.mark.parametrize("strategy", ["mixed", "stratified"])
+def test_a_network_that_diverges_is_an_error(strategy):
+    net = make_net(optimizer=torch.optim.SGD, lr=0.1, max_epochs=20)
+    clf = OT3LClassifier(net, strategy=strategy, random_state=0)
+    wild = {name: (1e8 * X_i, y_i) for name, (X_i, y_i) in SOURCES.items()}
+    with pytest.raises(ValueError, match="MLP has diverged in epoch .* on the sources.* below 0.1"):
+        clf.fit(1e8 * X, y, sources=wild)
+    with pytest.raises(ValueError, match="MLP has diverged in epoch .* on the target.* below 0.1"):
+        clf.fit(1e8 * X, y)
+    with pytest.raises(ValueError, match="MLP has diverged in epoch .* on the target.* below 0.1"):
+        clf.fit(1e20 * X, y, sources=SOURCES)
+    with pytest.raises(ValueError, match="the target: column 0 spans .* float32"):
+        clf.fit(1e39 * X, y, sources=SOURCES)
+
+
+def test_a_budget_of_one_row_and_layers_that_normalise_batches():
+    clf = OT3LClassifier(make_net(Dropped), strategy="stratified", budget=1, random_state=0)
+    with pytest.raises(ValueError, match="a batch holds a single row, and Dropped"):
+        clf.set_params(n_tuned_layers=2).fit(X, y, sources=SOURCES)
+    clf.set_params(n_tuned_layers=1).fit(X, y, sources=SOURCES)
+    assert np.isfinite(clf.predict_proba(X_TEST)).all()
+
+
+def test_the_network_must_have_the_targets_classes_before_the_sources_are_learnt():
+    two = {name: (X_i[y_i < 2], y_i[y_i < 2]) for name, (X_i, y_i) in SOURCES.items()}
+    Stop.after(1, RuntimeError("an epoch of training"))
+    net = make_net(n_classes=2, callbacks=[Stop()])
+    with pytest.raises(ValueError, match="MLP has 2 outputs, and there are 3 classes"):
+        OT3LClassifier(net, random_state=0).fit(X, y, sources=two)
+    Stop.after(None, None)

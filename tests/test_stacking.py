@@ -280,3 +280,87 @@ def test_it_gains_where_the_weights_alone_do_not():
         losses = [log_loss(y_test, m.predict_proba(X_test)) for m in (clf, clf.estimator_)]
         differences.append(losses[0] - losses[1])
     assert np.mean(differences) < -np.std(differences, ddof=1) / np.sqrt(6)
+
+
+class SometimesNothing:
+    """Of what it is mixed into: no finite predictions where fitted to few rows, or to many."""
+
+    def __init__(self, least=0, most=10**6, fails=False):
+        super().__init__(min_samples_leaf=5, random_state=0)
+        self.least, self.most, self.fails = least, most, fails
+
+    def fit(self, X, y, sample_weight=None):
+        self.sane_ = self.least <= len(X) <= self.most
+        if self.fails and not self.sane_:
+            raise ValueError("the solver has diverged")
+        return super().fit(X, y, sample_weight)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X) * (1.0 if self.sane_ else np.nan)
+
+
+class Classifies(SometimesNothing, DecisionTreeClassifier):
+    pass
+
+
+class Regresses(SometimesNothing, DecisionTreeRegressor):
+    def predict(self, X):
+        return super().predict(X) + (0.0 if self.sane_ else np.inf)
+
+
+def finite_predictions(model, X):
+    p = model.predict_proba(X) if hasattr(model, "predict_proba") else model.predict(X)
+    return np.isfinite(p).all()
+
+
+@pytest.mark.parametrize(
+    ("model", "draw"),
+    [
+        (lambda base: UOWQClassifier(base, max_weight=0.05), classes),
+        (lambda base: UOWQRegressor(base, discrepancy="reml"), numbers),
+    ],
+    ids=["classifier", "regressor"],
+)
+def test_what_predicts_no_finite_numbers_is_out(model, draw):
+    base = Classifies if draw is classes else Regresses
+    X, y, sources, X_test, _ = draw(0)
+    alone = model(base(most=60)).fit(X, y, sources)
+    assert_array_equal(alone.pool_weights_, [0, 1, 0])
+    with_sources = model(base(least=61)).fit(X, y, sources)
+    assert with_sources.pool_weights_[1] == 0
+    assert_allclose(with_sources.pool_weights_.sum(), 1)
+    for fitted in (alone, with_sources):
+        assert finite_predictions(fitted, X_test)
+    with pytest.raises(ValueError, match=f"{base.__name__} predicts numbers that are not finite"):
+        model(base(most=0)).fit(X, y, sources)
+
+
+def test_weights_of_what_is_left():
+    rng = np.random.RandomState(0)
+    y, row_weight = rng.normal(size=40), np.ones(40)
+    predictions = y + rng.normal(size=(3, 40)) * np.array([[0.5], [0.6], [0.4]])
+    likelihoods = rng.uniform(0.1, 1, size=(3, 40))
+    for usable in ([0, 1, 1], [1, 0, 1], [1, 1, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]):
+        for weights in (
+            least_squares_weights(predictions, y, row_weight, np.array(usable, dtype=bool)),
+            mixture_weights(likelihoods, row_weight, np.array(usable, dtype=bool)),
+        ):
+            assert_array_equal(weights[np.array(usable) == 0], 0)
+            assert_allclose(weights.sum(), 1)
+            assert weights.min() >= 0
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-20, 1e20, 1e200, 1e300])
+def test_weights_do_not_depend_on_units(scale):
+    rng = np.random.RandomState(0)
+    y, row_weight = rng.normal(size=40), rng.uniform(size=40)
+    predictions = y + rng.normal(size=(3, 40)) * np.array([[0.5], [0.6], [0.4]])
+    expected = least_squares_weights(predictions, y, row_weight)
+    assert_allclose(
+        least_squares_weights(scale * predictions, scale * y, row_weight), expected, atol=1e-6
+    )
+    # One that is hopeless leaves the others' weights alone.
+    predictions[0] *= 1e300
+    left = least_squares_weights(predictions, y, row_weight)
+    expected = least_squares_weights(predictions, y, row_weight, (False, True, True))
+    assert_allclose(left, expected, atol=1e-6)

@@ -22,14 +22,24 @@ from ._sources import source_label
 
 @dataclass(frozen=True)
 class Domain:
-    """Rows of one domain; `y` holds indices into the classes.
+    """Rows of one domain.
 
-    `named` numbers the groups that the user has named, or is None.
+    Attributes
+    ----------
+    X : {ndarray, CSR matrix, DataFrame} of shape (n_rows, ...)
+    y : ndarray of shape (n_rows,)
+        Indices into the classes, or numbers.
+    sample_weight : ndarray of shape (n_rows,)
+    label : str
+        What messages call the domain.
+    named : ndarray of int of shape (n_rows,) or None
+        Numbers of the groups that the user has named.
     """
 
     X: object
     y: np.ndarray
     sample_weight: np.ndarray
+    label: str = "the target"
     named: np.ndarray | None = None
 
     @cached_property
@@ -47,7 +57,7 @@ def take_rows(domain, rows):
     """Some rows of a domain."""
     X, weight = _safe_indexing(domain.X, rows), domain.sample_weight[rows]
     named = None if domain.named is None else domain.named[rows]
-    return Domain(X=X, y=domain.y[rows], sample_weight=weight, named=named)
+    return replace(domain, X=X, y=domain.y[rows], sample_weight=weight, named=named)
 
 
 def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check, classes):
@@ -89,7 +99,7 @@ def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check
             X_i, y_i, weight_i = _safe_indexing(X_i, rows), y_i[rows], weight_i[rows]
         if label != "the target" and len(np.unique(y_i)) < 2:
             raise ValueError(_one_class_message(label, y_i, classes))
-        domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i))
+        domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i, label))
     return domains[0], domains[1:], classes_
 
 
@@ -109,7 +119,7 @@ def check_separate_domains(estimator, X, y, sample_weight, sources, *, check):
         own, indices = np.unique(y_i, return_inverse=True)
         if len(own) < 2 and (label != "the target" or sources is not None):
             raise ValueError(_one_class_message(label, y_i, "union"))
-        domains.append(Domain(X_i, indices, weight_i))
+        domains.append(Domain(X_i, indices, weight_i, label))
         classes.append(own)
     return domains[0], domains[1:], classes
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ._divergence import domains_in_words
 from ._domain_batches import WeightedRows, cycle
-from ._training import OwnRowsMixin, as_inputs, merge_duplicates, train
+from ._inputs import as_inputs
+from ._shapes import check_lone_row
+from ._training import OwnRowsMixin, merge_duplicates, train
 
 # Of an epoch: twenty target rows alone would be done with a single step.
 _FEWEST_BATCHES = 10
@@ -52,6 +55,11 @@ def train_aligned(
     Returns
     -------
     net : NeuralNetClassifier
+
+    Raises
+    ------
+    FailedFit
+        If the training diverged.
     """
 
     def make_rows(initialised):
@@ -61,6 +69,9 @@ def train_aligned(
         net,
         make_rows,
         _AlignedMixin,
+        on=domains_in_words(
+            target, [source for source, w in zip(sources, trust, strict=True) if w > 0]
+        ),
         seed=seed,
         verbose=verbose,
         checkpoint=checkpoint,
@@ -150,6 +161,13 @@ class AlignedBatches:
         self.batch_size = batch_size
         self.n_source = len(rows) - rows.n_target
 
+    def fewest_together(self, apart):
+        """Rows that pass the features at once; `apart`: the source's may pass them alone."""
+        unlabeled = self.rows.unlabeled
+        n_free = 0 if unlabeled is None else len(unlabeled)
+        sizes = [min(n, self.batch_size) for n in (self.rows.n_target, n_free, self.n_source)]
+        return sum(sizes[:2]) if apart else sum(sizes)
+
     def __len__(self):
         most = max(self.rows.n_target, self.rows.epoch_rows)
         return max(-(-most // self.batch_size), _FEWEST_BATCHES)
@@ -206,7 +224,7 @@ def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, seed):
     # A batch's mean of weighted losses is the objective on average.
     weight = np.concatenate([n * weights[0], *(n_source * part for part in weights[1:])])
     rows = AlignedRows(
-        as_inputs(net, np.concatenate([domain.X for domain in domains])),
+        torch.cat([as_inputs(net, domain.X, domain.label) for domain in domains]),
         torch.tensor(np.concatenate([domain.y for domain in domains])).long(),
         torch.tensor(weight, dtype=torch.float32),
         torch.repeat_interleave(torch.tensor(numbers), torch.tensor(sizes)),
@@ -217,7 +235,7 @@ def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, seed):
     rows.counts = torch.tensor(counts, dtype=torch.float32)
     rows.copied = copied
     if X_unlabeled is not None:
-        rows.unlabeled = as_inputs(net, X_unlabeled)
+        rows.unlabeled = as_inputs(net, X_unlabeled, "X_unlabeled")
     return rows
 
 
@@ -225,7 +243,10 @@ class _AlignedMixin(OwnRowsMixin):
     def get_iterator(self, dataset, training=False):
         if not training:
             return super().get_iterator(dataset, training=training)
-        return AlignedBatches(dataset, self.batch_size)
+        batches = AlignedBatches(dataset, self.batch_size)
+        if batches.fewest_together(self.module_.encodes_apart) == 1:
+            check_lone_row(self, self.module_.features, dataset.X)
+        return batches
 
     def notify(self, method_name, **kwargs):
         if method_name == "on_epoch_begin":

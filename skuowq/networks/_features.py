@@ -2,10 +2,10 @@
 
 from copy import deepcopy
 
-import torch
 from torch import nn
 
-from ._training import module_inputs
+from ._inputs import module_inputs
+from ._shapes import described, first_output
 
 
 def make_features(given, sample, hidden_layer_sizes):
@@ -26,15 +26,12 @@ def make_features(given, sample, hidden_layer_sizes):
     n_features : int
     """
     features = make_module("module", given) or _perceptron(sample[0].size, hidden_layer_sizes)
-    with torch.no_grad():
-        features.eval()
-        produced = features(module_inputs(features, sample))
-        features.train()
-    shape = tuple(getattr(produced, "shape", ()))
-    if len(shape) != 2 or len(produced) != len(sample):
+    inputs = module_inputs(features, sample, "the target")
+    produced = first_output("module", features, features, inputs)
+    if getattr(produced, "ndim", 0) != 2 or len(produced) != len(sample):
         raise ValueError(
-            f"module turns {len(sample)} inputs into a {type(produced).__name__} of shape "
-            f"{shape}: it must return a row of features for each"
+            f"module turns {len(sample)} inputs into {described(produced)}: it must return a "
+            f"row of features for each, an array of shape ({len(sample)}, n_features)"
         )
     return features, produced.shape[1]
 

@@ -4,7 +4,9 @@ import numpy as np
 import torch
 from skorch.utils import to_device, to_tensor
 
-from ._training import too_few_outputs
+from skuowq._utils._failed_fit import FailedFit
+
+from ._shapes import too_few_outputs
 
 _BATCH = 1024
 # Logits below all others: probabilities under 1e-8.
@@ -28,10 +30,10 @@ def head_inputs(net, parts):
     Raises
     ------
     ValueError
-        If the network does not end in a linear layer.
+        If the network does not end in a linear layer, or it sees no finite numbers there.
     """
     module = net.module_
-    head = module.get_submodule(_head_name(net, parts[0][:2]))
+    head = module.get_submodule(head_name(net, parts[0][:2]))
     seen = []
     # A head that runs twice sees its own output last.
     handle = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
@@ -50,6 +52,11 @@ def head_inputs(net, parts):
     finally:
         handle.remove()
         module.train(was_training)
+    if not all(np.isfinite(found).all() for found in features):
+        raise FailedFit(
+            f"The last layer of {type(module).__name__} sees numbers that are not finite: scale "
+            "the columns, for instance with make_transfer_pipeline(StandardScaler(), ...)"
+        )
     return features
 
 
@@ -74,7 +81,7 @@ def state_with_head(net, X, outputs, coef, intercept):
         logit of the second of two classes, gets the difference.
     """
     state = {name: value.clone() for name, value in net.module_.state_dict().items()}
-    name = _head_name(net, X[:2])
+    name = head_name(net, X[:2])
     prefix = f"{name}." if name else ""
     weight, bias = state[f"{prefix}weight"], state.get(f"{prefix}bias")
     if len(weight) == 1:
@@ -107,7 +114,7 @@ def state_with_outputs(net, X, unknown, n_outputs):
     state : dict of str to Tensor
     """
     state = {name: value.clone() for name, value in net.module_.state_dict().items()}
-    name = _head_name(net, X[:2])
+    name = head_name(net, X[:2])
     prefix = f"{name}." if name else ""
     weight, bias = state[f"{prefix}weight"], state.get(f"{prefix}bias")
     if 1 < len(weight) < n_outputs:
@@ -124,7 +131,7 @@ def state_with_outputs(net, X, unknown, n_outputs):
     return state
 
 
-def _head_name(net, X):
+def head_name(net, X):
     """Name of the linear layer run last; its output must be the network's, but for a softmax."""
     module, order = net.module_, []
     handles = [
@@ -147,7 +154,7 @@ def _head_name(net, X):
         if logits.ndim == 2 and logits.numel() == output.numel():
             return name
     raise ValueError(
-        f"{type(module).__name__} does not end in a linear layer, whose inputs would be the "
-        "features that sources are compared on: end it in torch.nn.Linear (UOWQClassifier also "
+        f"estimator: {type(module).__name__} does not end in a linear layer, whose inputs would be "
+        "the features that sources are compared on: end it in torch.nn.Linear (UOWQClassifier also "
         "takes it with parameters='all' and discrepancy='plugin')"
     )

@@ -28,6 +28,8 @@ class JointNetwork(nn.Module):
     transport_to : {"predictions", "labels"}
     """
 
+    encodes_apart = False
+
     def __init__(
         self,
         features,

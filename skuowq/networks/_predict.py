@@ -2,9 +2,12 @@
 
 from copy import deepcopy
 
+import numpy as np
 import torch
 
-from ._training import as_inputs, module_inputs
+from skuowq._utils._failed_fit import FailedFit
+
+from ._inputs import as_inputs, module_inputs
 
 
 def predict_proba(net, X):
@@ -21,7 +24,25 @@ def predict_proba(net, X):
     Returns
     -------
     probabilities : ndarray of shape (n_rows, n_classes)
+
+    Raises
+    ------
+    FailedFit
+        If any of them is not finite.
     """
+    found = _probabilities(net, X)
+    finite = np.isfinite(found).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise FailedFit(
+            f"The network {type(net.module_).__name__} gives row {row} no finite probabilities: "
+            f"the row's numbers go up to {np.abs(X[row]).max():.2g}. Scale the columns, for "
+            "instance with make_transfer_pipeline(StandardScaler(), ...)"
+        )
+    return found
+
+
+def _probabilities(net, X):
     # Not `net.device`, which is None where accelerate places the parameters.
     if any(value.device.type != "cpu" for value in net.module_.parameters()):
         return net.predict_proba(as_inputs(net, X))

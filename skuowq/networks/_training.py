@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 from sklearn.base import clone
-from skorch.classifier import NeuralNetBinaryClassifier
 from skorch.dataset import Dataset, ValidSplit
 
 from ._checkpoint import Checkpoint
+from ._divergence import all_finite, diverged, finite_numbers, predicts_finite
 
 # Numbers in the features of a target whose rows are put in order.
 _MAX_SORTED = 1_000_000
@@ -27,6 +27,7 @@ def train(
     make_rows,
     methods,
     *,
+    on,
     seed,
     verbose=0,
     start=None,
@@ -34,6 +35,7 @@ def train(
     checkpoint=None,
     final=True,
     frozen=(),
+    check=None,
 ):
     """Train a copy of a net.
 
@@ -45,13 +47,22 @@ def train(
         Rows to train on, a `WeightedRows`, for the initialised net.
     methods : type
         Subclass of `OwnRowsMixin`: what the net does in the training that it does not do else.
+    on : str
+        The domains in a message's words.
     seed, verbose, start, rule, checkpoint, final, frozen
         As in `train_weighted`.
+    check : callable, default=None
+        Called with the net before the training: refuses what it cannot use.
 
     Returns
     -------
     net : NeuralNetClassifier
         Fitted; of the class of `net`.
+
+    Raises
+    ------
+    FailedFit
+        If its parameters or its outputs for the target are not finite in the end.
     """
     device = _device(net)
     with _own_randomness(seed, device):
@@ -74,22 +85,30 @@ def train(
                 if rule is not None:
                     rule.progress = saved["rule"]
                 rows.set_source_weights(saved["source_weights"])
-            trained.prepare(rows, start if saved is None else None, rule, file, frozen)
+            trained.prepare(rows, start if saved is None else None, rule, file, frozen, check)
             if saved is None:
                 trained.partial_fit(rows.X, rows.y)
             elif not saved["finished"]:
                 file.restore_random(saved)
                 trained.go_on(rows.X, rows.y)
-            interrupted = trained.interrupted
-            if file is not None and not interrupted:
+            interrupted, infinite = trained.interrupted, trained.not_finite()
+            if file is not None and not interrupted and not infinite:
                 trained.save(finished=True)
+        except Exception as error:
+            # Losses and scores that are given NaN say so in words of their own.
+            infinite = trained.not_finite() if trained.finite_at_first else None
+            if not infinite:
+                raise
+            raise diverged(trained, on, infinite) from error
         finally:
             trained.let_learn(True)
             trained.__class__ = own_class
             for name in methods.training_attributes:
                 trained.__dict__.pop(name, None)
-    if interrupted and not final:
-        raise KeyboardInterrupt
+        if interrupted and not final:
+            raise KeyboardInterrupt
+        if infinite:
+            raise diverged(trained, on, infinite)
     if interrupted:
         warnings.warn(
             f"training was interrupted in epoch {len(trained.history)}: the network is as it "
@@ -124,22 +143,6 @@ def merge_duplicates(domain, seed):
     return replace(domain, X=domain.X[first], y=domain.y[first], sample_weight=weight[order])
 
 
-def as_inputs(net, X):
-    """A tensor of the dtype of the net's parameters; integers for a net that looks them up."""
-    return module_inputs(net.module_, X)
-
-
-def module_inputs(module, X):
-    """As `as_inputs`, for a module."""
-    reader = getattr(module, "reads_inputs", module)
-    tables = (torch.nn.Embedding, torch.nn.EmbeddingBag)
-    looks_up = any(isinstance(layer, tables) for layer in reader.modules())
-    if looks_up and np.issubdtype(X.dtype, np.integer):
-        return torch.tensor(X, dtype=torch.long)
-    floating = [p.dtype for p in module.parameters() if p.dtype.is_floating_point]
-    return torch.tensor(X, dtype=floating[0] if floating else torch.float32)
-
-
 class OwnRowsMixin:
     """Methods of a net that trains on rows of several domains, and its attributes for that time."""
 
@@ -152,12 +155,15 @@ class OwnRowsMixin:
         "own_class",
         "interrupted",
         "trains",
+        "check",
+        "finite_at_first",
     )
-    frozen = ()
+    frozen = finite_at_first = ()
 
-    def prepare(self, rows, begin_at, rule, file, frozen):
+    def prepare(self, rows, begin_at, rule, file, frozen, check):
         self.rows, self.begin_at, self.rule, self.file = rows, begin_at, rule, file
         self.interrupted, self.trains, self.frozen = False, rows, tuple(frozen)
+        self.check = check
 
     def frozen_layers(self):
         return [self.module_.get_submodule(name) for name in self.frozen]
@@ -182,11 +188,21 @@ class OwnRowsMixin:
             module = wrapped if accelerator is None else accelerator.unwrap_model(wrapped)
             module.load_state_dict(self.begin_at)
         self.let_learn(False)
-        self.check_module()
+        if self.check is not None:
+            self.check(self)
+        self.finite_at_first = finite_numbers(self.module_)
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
 
-    def check_module(self):
-        """Before the training: refuse what it cannot use."""
+    def is_finite(self):
+        """Whether what was finite before the training still is."""
+        return all_finite(self.module_, self.finite_at_first)
+
+    def not_finite(self):
+        """What is not finite, the parameters or the outputs for the target, or None."""
+        if not self.is_finite():
+            return "parameters"
+        rows = self.rows
+        return None if predicts_finite(self, rows.X[: rows.n_target]) else "outputs"
 
     def go_on(self, X, y):
         """The epochs that are left, of a training that has begun."""
@@ -210,6 +226,9 @@ class OwnRowsMixin:
             raise
         if method_name != "on_epoch_end":
             return
+        if not self.is_finite():
+            # As early stopping does: callbacks may put better parameters back as training ends.
+            raise KeyboardInterrupt
         # After all callbacks, so that what is saved has heard of the epoch.
         if self.rule is not None:
             weights = self.rule.after_epoch(self, len(self.history))
@@ -261,32 +280,6 @@ def _feasible_split(split, labels):
     if split.stratified and fewest > 1:
         return ValidSplit(min(split.cv, fewest), stratified=True)
     return ValidSplit(min(split.cv, n_rows)) if n_rows > 1 else None
-
-
-def check_outputs(net, rows):
-    """A network with fewer outputs than classes would fail deep inside, or learn nonsense."""
-    if not hasattr(net.criterion_, "reduction"):
-        raise ValueError(
-            f"the criterion {type(net.criterion_).__name__} has no `reduction`, so rows cannot be "
-            "weighed: use one of torch's, such as torch.nn.CrossEntropyLoss"
-        )
-    net.module_.eval()
-    with torch.no_grad():
-        output = net.infer(rows.X[:2])
-    output = output[0] if isinstance(output, tuple) else output
-    n_classes = int(rows.y.max()) + 1
-    binary = isinstance(net, NeuralNetBinaryClassifier)
-    n_outputs = 2 if binary else output.shape[-1]
-    if n_outputs < n_classes:
-        raise too_few_outputs(net.module_, n_outputs, n_classes)
-
-
-def too_few_outputs(module, n_outputs, n_classes):
-    """The error of a network without an output for each class."""
-    return ValueError(
-        f"{type(module).__name__} has {n_outputs} outputs, and there are {n_classes} "
-        "classes: give it one output for each class"
-    )
 
 
 def _device(net):

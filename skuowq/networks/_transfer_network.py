@@ -9,6 +9,7 @@ from torch import nn
 from ._alignments import ALIGNMENTS
 from ._alignments._alignment import reverse
 from ._features import make_features, make_module
+from ._shapes import described, first_output
 
 # Odds of the online gate are kept in these bounds.
 _LEAST_ODDS = 1e-4
@@ -131,9 +132,15 @@ class TransferNetwork(nn.Module):
             self.discriminator = make_module("discriminator", discriminator) or Discriminator(
                 sizes.n_features, n_classes, n_sources, discriminator_size
             )
+            _check_discriminator(self.discriminator, sizes)
 
     def forward(self, X):
         return self.classifier(self.features(X))
+
+    @property
+    def encodes_apart(self):
+        """Whether source rows come to have an encoder of their own."""
+        return self.alignment.encodes_apart
 
     @property
     def reads_inputs(self):
@@ -231,13 +238,7 @@ class TransferNetwork(nn.Module):
         if y is None:
             y = torch.full((len(features),), n_classes, device=features.device)
         log_odds = self.discriminator(features, F.one_hot(y, n_classes + 1).to(features))
-        log_odds = log_odds.reshape(len(features), -1)
-        if log_odds.shape[1] not in (1, self.sizes.n_sources):
-            raise ValueError(
-                f"discriminator returns {log_odds.shape[1]} columns, and there are "
-                f"{self.sizes.n_sources} sources: return one for each, or one for all"
-            )
-        return log_odds
+        return log_odds.reshape(len(features), -1)
 
     def _own_column(self, log_odds, source):
         return log_odds.gather(1, source[:, None].to(log_odds.device))[:, 0]
@@ -255,3 +256,28 @@ class TransferNetwork(nn.Module):
         with torch.no_grad():
             features = self.alignment.source_features(self)(X)
         return self._gate(features, y, torch.full((len(y),), source, device=y.device))
+
+
+def _check_discriminator(discriminator, sizes):
+    """Refuse one whose output is not a number for each row, or one for each row and source."""
+    n_rows = sizes.n_sources + 2  # Rows must not be taken for columns.
+    some = next(discriminator.parameters(), torch.zeros(0))
+    output = first_output(
+        "discriminator",
+        discriminator,
+        discriminator,
+        some.new_zeros(n_rows, sizes.n_features),
+        some.new_zeros(n_rows, sizes.n_classes + 1),
+    )
+    shape = tuple(getattr(output, "shape", ()))
+    if shape[:1] != (n_rows,):
+        raise ValueError(
+            f"discriminator turns {n_rows} rows into {described(output)}: it must return a row for "
+            f"each, an array of shape ({n_rows}, {sizes.n_sources}) or ({n_rows}, 1)"
+        )
+    n_columns = output.numel() // n_rows
+    if n_columns not in (1, sizes.n_sources):
+        raise ValueError(
+            f"discriminator returns {n_columns} columns, and there are {sizes.n_sources} sources: "
+            "return one for each, or one for all"
+        )

@@ -4,8 +4,12 @@ import numpy as np
 import torch
 from skorch.classifier import NeuralNetBinaryClassifier
 
+from ._divergence import domains_in_words
 from ._domain_batches import DomainBatches, WeightedRows
-from ._training import OwnRowsMixin, as_inputs, check_outputs, merge_duplicates, train
+from ._head import head_name
+from ._inputs import as_inputs
+from ._shapes import check_lone_row, check_outputs
+from ._training import OwnRowsMixin, merge_duplicates, train
 
 
 def train_weighted(
@@ -22,6 +26,8 @@ def train_weighted(
     checkpoint=None,
     final=True,
     frozen=(),
+    n_classes=None,
+    with_head=False,
 ):
     """Train a copy of a net on all rows, with a weight for each source.
 
@@ -52,20 +58,35 @@ def train_weighted(
         Whether an interrupted training is worth having. If not, the interruption is passed on.
     frozen : sequence of str, default=()
         Names of layers that learn nothing.
+    n_classes : int, default=None
+        Outputs that the net must have; None is as many as the rows have classes.
+    with_head : bool, default=False
+        Whether the net must end in a linear layer.
 
     Returns
     -------
     net : NeuralNetClassifier
         Fitted; of the class of `net`.
+
+    Raises
+    ------
+    FailedFit
+        If the training diverged.
     """
 
     def make_rows(initialised):
         return stacked_rows(initialised, target, sources, source_weights, seed, epoch_rows)
 
+    def check(initialised):
+        check_outputs(initialised, initialised.rows, n_classes)
+        if with_head:
+            head_name(initialised, initialised.rows.X[:2])
+
     return train(
         net,
         make_rows,
         _WeightedRowsMixin,
+        on=domains_in_words(target, sources),
         seed=seed,
         verbose=verbose,
         start=start,
@@ -73,13 +94,14 @@ def train_weighted(
         checkpoint=checkpoint,
         final=final,
         frozen=frozen,
+        check=check,
     )
 
 
 def stacked_rows(net, target, sources, source_weights, seed, epoch_rows):
     """All rows as tensors of the dtypes that the net takes."""
     domains = [merge_duplicates(target, seed), *sources]
-    X = as_inputs(net, np.concatenate([domain.X for domain in domains]))
+    X = torch.cat([as_inputs(net, domain.X, domain.label) for domain in domains])
     y = torch.tensor(np.concatenate([domain.y for domain in domains]))
     # Two classes by one logit take labels as numbers.
     y = y.float() if isinstance(net, NeuralNetBinaryClassifier) else y.long()
@@ -91,9 +113,6 @@ def stacked_rows(net, target, sources, source_weights, seed, epoch_rows):
 
 
 class _WeightedRowsMixin(OwnRowsMixin):
-    def check_module(self):
-        check_outputs(self, self.rows)
-
     def get_iterator(self, dataset, training=False):
         if not training:
             return super().get_iterator(dataset, training=training)
@@ -103,6 +122,8 @@ class _WeightedRowsMixin(OwnRowsMixin):
             raise ValueError(
                 f"batch_size is {size}, and a batch holds target and source rows: pass 2 or more"
             )
+        if min(size, len(dataset)) == 1:
+            check_lone_row(self, self.module_, dataset.X)
         accelerator = getattr(self, "accelerator", None)
         if accelerator is None:
             return DomainBatches(dataset, size)

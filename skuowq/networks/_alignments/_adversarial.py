@@ -25,6 +25,8 @@ class Adda(Dann):
     Then a copy of it keeps encoding the source, and the target's encoder moves towards it.
     """
 
+    encodes_apart = True
+
     def __init__(self, sizes, matches):
         super().__init__(sizes, matches)
         self.frozen = None

@@ -17,6 +17,8 @@ class Alignment(nn.Module):
 
     # Whether the features also learn from the discriminator that may be the gate.
     adversarial = False
+    # Whether source rows come to have an encoder of their own.
+    encodes_apart = False
 
     def __init__(self, sizes, matches):
         super().__init__()

@@ -472,7 +472,9 @@ def test_categories_and_missing_values_reach_the_estimator(mixed, estimator):
 @pytest.mark.parametrize(
     "estimator",
     [
-        HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0),
+        HistGradientBoostingClassifier(
+            max_iter=30, max_bins=32, categorical_features="from_dtype", random_state=0
+        ),
         DecisionTreeClassifier(min_samples_leaf=5, random_state=0),
     ],
     ids=lambda e: type(e).__name__,

@@ -4,8 +4,9 @@ BIN := .venv/bin
 # Small matrices: a second BLAS thread costs more than it gives.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
+PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
-.PHONY: demo examples test test-all lint bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
+.PHONY: demo examples test test-all test-kernels test-oldest test-python test-pythons lint bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -14,10 +15,32 @@ examples: .venv/installed
 	for example in examples/plot_*.py; do MPLBACKEND=Agg $(BIN)/python $$example || exit 1; done
 
 test: lint
-	MPLBACKEND=Agg SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 -m "not slow"
+	$(PYTEST_ENV) $(BIN)/python -m pytest -n 2 -m "not slow" --durations=20
 
 test-all: lint
-	MPLBACKEND=Agg SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2
+	$(PYTEST_ENV) $(BIN)/python -m pytest -n 2
+
+# A quarter of an hour and more: the suite under each kernel of OpenBLAS that this processor can run.
+test-kernels: .venv/installed
+	$(PYTEST_ENV) $(BIN)/python tests/run_on_kernels.py
+
+# The oldest versions that pyproject.toml admits. They call newer packages by names that are deprecated by now.
+test-oldest: .venv-oldest/installed
+	$(PYTEST_ENV) .venv-oldest/bin/python -m pytest -n 2 -m "not slow" -W ignore::DeprecationWarning
+
+# The newer Pythons, where the machine has them.
+test-pythons:
+	for version in 3.12 3.13; do $(MAKE) test-python PYTHON_VERSION=$$version || exit 1; done
+
+# The variable is for pyenv, whose python3.12 runs only when it is told which version is meant.
+test-python: export PYENV_VERSION = $(PYTHON_VERSION)
+test-python:
+	@if python$(PYTHON_VERSION) -c "" 2>/dev/null; \
+	then $(MAKE) test-in-python-$(PYTHON_VERSION); \
+	else echo "python$(PYTHON_VERSION): none that runs on this machine, so nothing was tested"; fi
+
+test-in-python-%: .venv-python%/installed
+	$(PYTEST_ENV) .venv-python$*/bin/python -m pytest -n 2 -m "not slow"
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -80,6 +103,18 @@ bench-weights: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
 	touch $@
 
+# torch stays as in constraints.txt: older builds for the CPU alone are in no registry, and those for GPUs take gigabytes.
+.venv-oldest/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-oldest
+	sed -n 's/^    "\([A-Za-z-]*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml | grep -v '^torch=' > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -c .venv-oldest/constraints.txt -e ".[plots,dev]"
+	touch $@
+
+.venv-python%/installed: pyproject.toml constraints.txt
+	python$* -m venv .venv-python$*
+	.venv-python$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
+	touch $@
+
 .venv-peers/installed: benchmarks/gate/peers.txt pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/gate/peers.txt
@@ -92,4 +127,4 @@ bench-weights: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-peers .venv-rivals .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-oldest .venv-peers .venv-python* .venv-rivals .pytest_cache .ruff_cache .import_linter_cache

@@ -74,7 +74,7 @@ def test_rows_are_those_that_the_function_selects(base, strategy):
     again = clone(clf).fit(X, y, sources=SOURCES)
     assert_array_equal(again.predict_proba(X_TEST), p)
     copy = pickle.loads(pickle.dumps(clf))
-    assert_array_equal(copy.predict_proba(X_TEST), p)
+    assert_allclose(copy.predict_proba(X_TEST), p, rtol=1e-6)
 
 
 def test_distances_are_between_classes_of_all_sources_together():
@@ -194,9 +194,9 @@ def test_without_sources_and_through_scikit_learn(base):
     }
     framed = clone(clf).fit(frame, y, sources=frames)
     plain = clone(clf).fit(X, y, sources=SOURCES)
-    assert_array_equal(
-        framed.predict_proba(pd.DataFrame(X_TEST, columns=["u", "v"])), plain.predict_proba(X_TEST)
-    )
+    # Sums over the columns of a frame run in another order.
+    p = framed.predict_proba(pd.DataFrame(X_TEST, columns=["u", "v"]))
+    assert_allclose(p, plain.predict_proba(X_TEST), rtol=1e-4)
 
 
 def test_rows_of_weight_0_are_not_chosen():

@@ -74,7 +74,7 @@ def make_classification_tasks(
     >>> tasks = make_classification_tasks(n_target=12, random_state=0)
     >>> tasks.X_target.shape, tasks.y_target.shape, len(tasks.sources)
     ((12, 10), (12,), 3)
-    >>> tasks.discrepancy.diagonal().round(6).tolist()
+    >>> (tasks.discrepancy.diagonal().round(6) + 0.0).tolist()
     [0.0, 0.1, 1.0]
     """
     check_count("n_target", n_target, 1)

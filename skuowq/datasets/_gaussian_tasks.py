@@ -60,7 +60,7 @@ def make_gaussian_tasks(
     >>> tasks = make_gaussian_tasks(discrepancies=(0.0, 0.05, 1.0), random_state=0)
     >>> tasks.X_target.shape, len(tasks.sources)
     ((20, 5), 3)
-    >>> tasks.discrepancy.diagonal().round(6).tolist()
+    >>> (tasks.discrepancy.diagonal().round(6) + 0.0).tolist()
     [0.0, 0.05, 1.0]
     """
     check_count("n_target", n_target, 1)

@@ -43,7 +43,7 @@ def contrast_basis(n_classes):
     Examples
     --------
     >>> from skuowq.fisher import contrast_basis
-    >>> contrast_basis(2).ravel().round(3).tolist()
+    >>> (contrast_basis(2).ravel().round(3) + 0.0).tolist()
     [-0.707, 0.707]
     """
     return _basis(n_classes).copy()

@@ -126,7 +126,7 @@ def error_curve(
     --------
     >>> from skuowq.theory import error_curve
     >>> curve = error_curve(20, 200, 0.02, n_parameters=5)
-    >>> round(float(curve.x[curve.error.argmin()]), 2)  # 1 / (1 + 0.02 * 200)
+    >>> round(float(curve.x[curve.error.argmin()]), 2) + 0.0  # 1 / (1 + 0.02 * 200)
     0.2
     """
     N0 = one_number("n_target", n_target, TARGET_ROWS)
@@ -314,8 +314,10 @@ def weight_curve(n_samples, discrepancy, *, source=0, n_points=121):
     --------
     >>> from skuowq.theory import weight_curve
     >>> curve = weight_curve(100, 0.01, n_points=3)
-    >>> curve.x.tolist(), curve.source_weights[:, 0].round(3).tolist()
-    ([0.0001, 0.01, 1.0], [0.99, 0.5, 0.01])
+    >>> (curve.x.round(6) + 0.0).tolist()
+    [0.0001, 0.01, 1.0]
+    >>> (curve.source_weights[:, 0].round(3) + 0.0).tolist()
+    [0.99, 0.5, 0.01]
     """
     G = discrepancy_matrix(discrepancy)
     n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))

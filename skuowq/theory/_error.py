@@ -73,9 +73,10 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
     The same source as the target, used fully, is worth its rows:
 
     >>> from skuowq.theory import asymptotic_error
-    >>> round(asymptotic_error(20, 80, 1.0, 0.0, n_parameters=10), 6)
+    >>> round(asymptotic_error(20, 80, 1.0, 0.0, n_parameters=10), 6) + 0.0
     0.05
-    >>> asymptotic_error(20, 80, [[0.0], [0.5], [1.0]], 0.1, n_parameters=10).round(4).tolist()
+    >>> error = asymptotic_error(20, 80, [[0.0], [0.5], [1.0]], 0.1, n_parameters=10)
+    >>> (error.round(4) + 0.0).tolist()
     [0.25, 0.2778, 0.37]
     """
     N0 = one_number("n_target", n_target, TARGET_ROWS)
@@ -136,9 +137,9 @@ def minimal_error(n_target, n_samples, discrepancy, n_parameters):
     Examples
     --------
     >>> from skuowq.theory import minimal_error
-    >>> minimal_error(20, 80, 0.0, n_parameters=10)
+    >>> round(minimal_error(20, 80, 0.0, n_parameters=10), 6) + 0.0
     0.05
-    >>> round(minimal_error(20, 80, 0.1, n_parameters=10), 4)
+    >>> round(minimal_error(20, 80, 0.1, n_parameters=10), 4) + 0.0
     0.1731
     """
     N0 = one_number("n_target", n_target, TARGET_ROWS)
@@ -186,9 +187,10 @@ def equivalent_rows(n_samples, noise_ratio):
 
     >>> from skuowq.theory import equivalent_rows, optimal_weight
     >>> n = equivalent_rows([400, 400], [1.0, 4.0])
-    >>> n.tolist()
+    >>> (n.round(6) + 0.0).tolist()
     [400.0, 100.0]
-    >>> (optimal_weight(n, 0.01) / [1.0, 4.0]).tolist()
+    >>> weights = optimal_weight(n, 0.01) / [1.0, 4.0]
+    >>> (weights.round(6) + 0.0).tolist()
     [0.2, 0.125]
     """
     n = above_zero("n_samples", n_samples, SOURCE_ROWS)
@@ -228,7 +230,7 @@ def optimal_weight(n_source, discrepancy):
     Examples
     --------
     >>> from skuowq.theory import optimal_weight
-    >>> optimal_weight(100, [0.0, 0.01, 0.09]).tolist()
+    >>> (optimal_weight(100, [0.0, 0.01, 0.09]).round(6) + 0.0).tolist()
     [1.0, 0.5, 0.1]
     """
     N = above_zero("n_source", n_source, SOURCE_ROWS)
@@ -265,7 +267,7 @@ def optimal_quantity(n_target, n_source, discrepancy):
     Examples
     --------
     >>> from skuowq.theory import optimal_quantity
-    >>> optimal_quantity(10, 500, [0.01, 0.06, 0.3]).round(3).tolist()
+    >>> (optimal_quantity(10, 500, [0.01, 0.06, 0.3]).round(3) + 0.0).tolist()
     [500.0, 50.0, 2.0]
     """
     N0 = above_zero("n_target", n_target, TARGET_ROWS)

@@ -57,7 +57,8 @@ def james_stein_error(n_target, n_source, discrepancy, n_parameters, *, shrinkag
     --------
     >>> from skuowq.theory import james_stein_error
     >>> target_only = 10 / (2 * 20)
-    >>> (james_stein_error(20, 1000, [0.0, 0.05, 0.5], 10) / target_only).round(3).tolist()
+    >>> ratio = james_stein_error(20, 1000, [0.0, 0.05, 0.5], 10) / target_only
+    >>> (ratio.round(3) + 0.0).tolist()
     [0.143, 0.614, 0.94]
     """
     N0 = one_number("n_target", n_target, TARGET_ROWS)

@@ -151,7 +151,7 @@ def validate(
     ...     Exponential(), [1.0], [[1.1]], 10, 30, claim="sample_size", multiples=[1, 4000],
     ...     random_state=0,
     ... )
-    >>> result.z.round().tolist()
+    >>> (result.z.round() + 0.0).tolist()
     [12.0, 0.0]
     """
     if not isinstance(claim, str) or claim not in PLANS:

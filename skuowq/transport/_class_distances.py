@@ -60,9 +60,8 @@ def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=N
     >>> import numpy as np
     >>> from skuowq.transport import class_distances
     >>> X, y = np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([0, 0, 1, 1])
-    >>> class_distances(X, y, X + 1, y).round(1)
-    array([[ 1., 11.],
-           [ 9.,  1.]])
+    >>> (class_distances(X, y, X + 1, y).round(1) + 0.0).tolist()
+    [[1.0, 11.0], [9.0, 1.0]]
     """
     ours, theirs = check_pair(X_s, y_s, X_t, y_t)
     if method not in METHODS:

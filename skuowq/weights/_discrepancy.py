@@ -72,10 +72,11 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
     Examples
     --------
     >>> from skuowq.weights import estimate_discrepancy
-    >>> estimate_discrepancy([[0.09]], 20, [1000], 50, method="plugin").item()
-    0.09
-    >>> round(estimate_discrepancy([[0.09]], 20, [1000], 50).item(), 4)
-    0.024
+    >>> estimate = estimate_discrepancy([[0.09]], 20, [1000], 50, method="plugin")
+    >>> (estimate.round(4) + 0.0).tolist()
+    [[0.09]]
+    >>> (estimate_discrepancy([[0.09]], 20, [1000], 50).round(4) + 0.0).tolist()
+    [[0.024]]
     """
     arguments = _check(contrast_gram, n_target, n_samples, n_parameters, method)
     candidates, evidence = _candidates(*arguments, method)
@@ -108,7 +109,7 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, met
     Examples
     --------
     >>> from skuowq.weights import discrepancy_std_error
-    >>> discrepancy_std_error([[0.024]], 20, [1000], 50).round(3).tolist()
+    >>> (discrepancy_std_error([[0.024]], 20, [1000], 50).round(3) + 0.0).tolist()
     [0.015]
     """
     arguments = _check(discrepancy, n_target, n_samples, n_parameters, method, "discrepancy")
@@ -207,7 +208,7 @@ def optimal_source_weights(
     >>> from skuowq.weights import optimal_source_weights
     >>> near_and_far = np.array([[0.05, 0.05], [0.05, 0.9]])
     >>> result = optimal_source_weights(near_and_far, 20, [500, 500], 60)
-    >>> result.source_weights.round(3).tolist()
+    >>> (result.source_weights.round(3) + 0.0).tolist()
     [1.0, 0.002]
     """
     result, _ = weights_and_discrepancy(

@@ -27,7 +27,7 @@ class Bernoulli(Family):
     --------
     >>> from skuowq.theory import Bernoulli
     >>> family = Bernoulli()
-    >>> family.fisher_information([0.2]).round(3).tolist()
+    >>> (family.fisher_information([0.2]).round(3) + 0.0).tolist()
     [[6.25]]
     >>> float(family.kl_divergence([0.5], [1.0]))
     inf

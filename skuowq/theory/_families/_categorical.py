@@ -29,9 +29,9 @@ class Categorical(Family):
     --------
     >>> from skuowq.theory import Categorical
     >>> family = Categorical(3)
-    >>> family.fisher_information([0.5, 0.25]).tolist()
+    >>> (family.fisher_information([0.5, 0.25]).round(6) + 0.0).tolist()
     [[6.0, 4.0], [4.0, 8.0]]
-    >>> family.maximum_likelihood([[0], [0], [1], [2]]).tolist()
+    >>> (family.maximum_likelihood([[0], [0], [1], [2]]).round(6) + 0.0).tolist()
     [0.5, 0.25]
     """
 

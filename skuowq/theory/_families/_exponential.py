@@ -29,9 +29,9 @@ class Exponential(Family):
     --------
     >>> from skuowq.theory import Exponential
     >>> family = Exponential()
-    >>> family.fisher_information([0.5]).tolist()
+    >>> (family.fisher_information([0.5]).round(6) + 0.0).tolist()
     [[4.0]]
-    >>> family.maximum_likelihood([[1.0], [7.0]]).tolist()
+    >>> (family.maximum_likelihood([[1.0], [7.0]]).round(6) + 0.0).tolist()
     [0.25]
     """
 

@@ -32,9 +32,9 @@ class Gaussian(Family):
     --------
     >>> from skuowq.theory import Gaussian
     >>> family = Gaussian()
-    >>> family.fisher_information([0, 2.0]).tolist()
+    >>> (family.fisher_information([0, 2.0]).round(6) + 0.0).tolist()
     [[0.5, 0.0], [0.0, 0.125]]
-    >>> family.maximum_likelihood([[1.0], [3.0]]).tolist()
+    >>> (family.maximum_likelihood([[1.0], [3.0]]).round(6) + 0.0).tolist()
     [2.0, 1.0]
     """
 

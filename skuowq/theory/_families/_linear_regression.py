@@ -40,9 +40,9 @@ class LinearRegression(QuadraticFamily):
     --------
     >>> from skuowq.theory import LinearRegression
     >>> family = LinearRegression([[1, -1], [1, 1]], noise_variance=2.0)
-    >>> family.fisher_information([0, 0]).tolist()
+    >>> (family.fisher_information([0, 0]).round(6) + 0.0).tolist()
     [[0.5, 0.0], [0.0, 0.5]]
-    >>> family.maximum_likelihood([[1, -1, 3], [1, 1, 5]]).tolist()
+    >>> (family.maximum_likelihood([[1, -1, 3], [1, 1, 5]]).round(6) + 0.0).tolist()
     [4.0, 1.0]
     """
 

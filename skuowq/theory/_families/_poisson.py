@@ -27,9 +27,9 @@ class Poisson(Family):
     --------
     >>> from skuowq.theory import Poisson
     >>> family = Poisson()
-    >>> family.fisher_information([4.0]).tolist()
+    >>> (family.fisher_information([4.0]).round(6) + 0.0).tolist()
     [[0.25]]
-    >>> family.maximum_likelihood([[3], [0]], sample_weight=[2, 1]).tolist()
+    >>> (family.maximum_likelihood([[3], [0]], sample_weight=[2, 1]).round(6) + 0.0).tolist()
     [2.0]
     """
 

@@ -43,10 +43,10 @@ class SoftmaxRegression(Family):
     --------
     >>> from skuowq.theory import SoftmaxRegression
     >>> family = SoftmaxRegression([[1, -1], [1, 1]])
-    >>> family.fisher_information([0, 0]).tolist()
+    >>> (family.fisher_information([0, 0]).round(6) + 0.0).tolist()
     [[0.25, 0.0], [0.0, 0.25]]
     >>> rows = [[1, 1, 0], [1, 1, 0], [1, 1, 1], [1, -1, 0], [1, -1, 1], [1, -1, 1]]
-    >>> family.maximum_likelihood(rows).round(4).tolist()
+    >>> (family.maximum_likelihood(rows).round(4) + 0.0).tolist()
     [0.0, 0.6931]
     """
 

@@ -164,9 +164,9 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
             rows = np.flatnonzero(used & (codes == code))
             parts[name] = _safe_indexing(X, rows), y[rows], weight[rows]
         for name, (_, labels, _) in parts.items():
-            if len(parts) > 1 and len(np.unique(labels)) < 2:
+            if len(parts) > 1 and len(distinct_labels(labels, "y")[0]) < 2:
                 raise ValueError(
-                    f"task {name!r} has the single class {labels.tolist()[0]!r}: it cannot tell "
+                    f"task {name!r} has the single class {plain_labels(labels)[0]!r}: it cannot tell "
                     "classes apart. Pass rows of at least two classes of it, or leave it out."
                 )
         seed = self.random_state

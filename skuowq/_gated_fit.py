@@ -13,7 +13,6 @@ from ._trust import Trust, choose_trust
 from ._utils._base_estimator import aligned_columns, sample_weight_name, seeded
 from ._utils._checks import check_hidden_layer_sizes
 from ._utils._domains import concatenate_rows, take_rows
-from ._utils._labels import plain_labels
 from ._utils._sklearn import _safe_indexing
 from ._utils._softmax_features import make_design
 from ._utils._sources import Sources
@@ -83,7 +82,7 @@ class GatedFit:
         lacking = np.setdiff1d(np.arange(len(self.classes)), seen)
         if len(lacking):
             warnings.warn(
-                f"classes {plain_labels(self.classes[lacking])} have no labelled row in the target, so "
+                f"classes {self.classes[lacking].tolist()} have no labelled row in the target, so "
                 "the gate takes all of their source rows for wrong: label a row of each, or pass "
                 "gate_labels=False",
                 UserWarning,

@@ -166,8 +166,8 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         for name, (_, labels, _) in parts.items():
             if len(parts) > 1 and len(distinct_labels(labels, "y")[0]) < 2:
                 raise ValueError(
-                    f"task {name!r} has the single class {plain_labels(labels)[0]!r}: it cannot tell "
-                    "classes apart. Pass rows of at least two classes of it, or leave it out."
+                    f"task {name!r} has the single class {plain_labels(labels)[0]!r}: it cannot "
+                    "tell classes apart. Pass rows of at least two classes of it, or leave it out."
                 )
         seed = self.random_state
         if seed is not None:

@@ -420,6 +420,6 @@ def _one_class_message(label, y, classes):
     if len(y) == 0:
         return f"{label} has no row of the target's classes: leave it out or pass classes='union'."
     return (
-        f"{label} has the single class {plain_labels(y)[0]!r}: it cannot tell classes apart. Pass rows "
-        "of at least two classes or leave it out."
+        f"{label} has the single class {plain_labels(y)[0]!r}: it cannot tell classes apart. Pass "
+        "rows of at least two classes or leave it out."
     )

@@ -62,8 +62,8 @@ def distinct_labels(labels, argument):
             present.setdefault(label, label)
         except TypeError as error:
             raise TypeError(
-                f"{argument} holds {label!r}, a {type(label).__name__}, by which rows cannot be told "
-                "apart: use strings, numbers, dates or tuples of these."
+                f"{argument} holds {label!r}, a {type(label).__name__}, by which rows cannot be "
+                "told apart: use strings, numbers, dates or tuples of these."
             ) from error
     ordered = _in_order([label for label in present if not _is_missing(label)])
     number = {label: k for k, label in enumerate(ordered)}

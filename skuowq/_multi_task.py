@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from ._uowq import UOWQClassifier
 from ._utils._base_estimator import AnyClassifierMixin, array_checks, is_network
 from ._utils._domains import check_groups, is_frame
+from ._utils._labels import as_column, distinct_labels, find_labels, plain_labels
 from ._utils._sklearn import (
     StrOptions,
     _check_sample_weight,
@@ -131,7 +132,8 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
         task : array-like of shape (n_samples,), default=None
-            Each row's task. None takes all rows for one task.
+            Each row's task: strings, numbers, dates or whatever else Python can hash. None takes
+            all rows for one task.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         groups : array-like of shape (n_samples,), default=None
@@ -155,20 +157,20 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         else:
             X, y = validate_data(self, X, y, **array_checks(base))
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        task = np.zeros(len(y), dtype=int) if task is None else _check_task(task, len(y))
+        task = np.zeros(len(y), dtype=int) if task is None else task
+        tasks, codes = _check_task(task, len(y))
         groups = None if groups is None else check_groups(groups, len(y))
-        used = np.flatnonzero(weight > 0)
-        tasks = np.unique(task[used])
-        rows = {name: used[task[used] == name] for name in tasks.tolist()}
-        parts = {
-            name: (_safe_indexing(X, chosen), y[chosen], weight[chosen])
-            for name, chosen in rows.items()
-        }
+        used = weight > 0
+        tasks = tasks[np.unique(codes[used])]
+        parts, rows = {}, {}
+        for name, code in zip(plain_labels(tasks), np.unique(codes[used]), strict=True):
+            rows[name] = np.flatnonzero(used & (codes == code))
+            parts[name] = _safe_indexing(X, rows[name]), y[rows[name]], weight[rows[name]]
         for name, (_, labels, _) in parts.items():
-            if len(parts) > 1 and len(np.unique(labels)) < 2:
+            if len(parts) > 1 and len(distinct_labels(labels, "y")[0]) < 2:
                 raise ValueError(
-                    f"task {name!r} has the single class {labels.tolist()[0]!r}: it cannot tell "
-                    "classes apart. Pass rows of at least two classes of it, or leave it out."
+                    f"task {name!r} has the single class {plain_labels(labels)[0]!r}: it cannot "
+                    "tell classes apart. Pass rows of at least two classes of it, or leave it out."
                 )
         seed = self.random_state
         if seed is not None:
@@ -253,33 +255,37 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         if task is None and len(self.tasks_) > 1:
             raise ValueError(
                 f"task is missing, and there are {len(self.tasks_)} tasks: pass task=, each row's, "
-                f"one of {self.tasks_.tolist()}"
+                f"one of {plain_labels(self.tasks_)}"
             )
-        if task is None:
-            task = np.full(X.shape[0], self.tasks_[0])
-        task = _check_task(task, X.shape[0])
-        unknown = np.setdiff1d(task, self.tasks_)
-        if len(unknown):
-            raise ValueError(
-                f"task holds {unknown.tolist()}, which were not fitted: use {self.tasks_.tolist()}"
-            )
+        codes = np.zeros(X.shape[0], dtype=int)
+        if task is not None:
+            given, codes = _check_task(task, X.shape[0])
+            known = find_labels(given, self.tasks_)
+            if np.any(known < 0):
+                raise ValueError(
+                    f"task holds {plain_labels(given[known < 0])}, which were not fitted: use "
+                    f"{plain_labels(self.tasks_)}"
+                )
+            codes = known[codes]
         found = np.empty((X.shape[0], *shape), dtype=dtype)
-        for name, clf in self.estimators_.items():
-            rows = np.flatnonzero(task == name)
+        for code, clf in enumerate(self.estimators_.values()):
+            rows = np.flatnonzero(codes == code)
             if len(rows):
                 found[rows] = getattr(clf, method)(_safe_indexing(X, rows))
         return found
 
 
 def _check_task(task, n_rows):
-    task = np.asarray(task)
+    """The tasks, sorted, and the number of each row's."""
+    task = as_column(task)
     if task.shape != (n_rows,):
         raise ValueError(
             f"task has shape {task.shape}, and there are {n_rows} rows: pass each row's task"
         )
-    if any(name is None or name != name for name in task.tolist()):
+    tasks, codes = distinct_labels(task, "task")
+    if np.any(codes < 0):
         raise ValueError("task holds missing values: name every row's task, or leave the row out")
-    return task
+    return tasks, codes
 
 
 def _fit_task(classifier, name, parts, groups):

@@ -7,6 +7,7 @@ from sklearn.base import clone
 
 from ._anchored_logistic import fit_anchored
 from ._utils._domains import Domain
+from ._utils._labels import find_labels, label_kind
 
 # Of an epoch: a handful of target rows would otherwise be done with a single step.
 _FEWEST_BATCHES = 10
@@ -33,7 +34,7 @@ class SourceLabels:
 
     def __init__(self, classes, names):
         self.target, *self.own = classes
-        kinds = ["text" if own.dtype.kind in "USO" else "numbers" for own in self.own]
+        kinds = [label_kind(own) for own in self.own]
         for kind, name in zip(kinds, names, strict=True):
             if kind != kinds[0]:
                 raise ValueError(
@@ -41,14 +42,10 @@ class SourceLabels:
                     "label the sources alike"
                 )
         self.sources = np.unique(np.concatenate(self.own)) if self.own else np.array([])
-        known = {label: k for k, label in enumerate(self.target.tolist())}
-        self.codes, self.n_codes = np.zeros(len(self.sources), dtype=int), len(known)
-        for k, label in enumerate(self.sources.tolist()):
-            if label in known:
-                self.codes[k] = known[label]
-            else:
-                self.codes[k] = self.n_codes
-                self.n_codes += 1
+        self.codes = find_labels(self.sources, self.target)
+        unknown = self.codes < 0
+        self.n_codes = len(self.target) + int(unknown.sum())
+        self.codes[unknown] = np.arange(len(self.target), self.n_codes)
 
     def indices(self, labels):
         """Indices into the sources' classes, from every source's indices into its own."""

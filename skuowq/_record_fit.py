@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from ._logistic_fit import is_logistic, is_plain, ridge_of
 from ._record_weights import RecordProblem, record_source_weights
 from ._utils._domains import check_columns
+from ._utils._labels import label_kind, plain_labels
 from ._utils._source_record import SourceModel, SourceRecord
 from ._utils._sources import source_label
 from .fisher import (
@@ -107,7 +108,7 @@ def _all_classes(target_classes, sources):
     found = [target_classes]
     for entry, name in zip(sources._entries, sources.names, strict=True):
         own = np.unique(entry[1]) if isinstance(entry, tuple) else entry.classes
-        kinds = ["text" if part.dtype.kind in "USO" else "numbers" for part in (own, found[0])]
+        kinds = [label_kind(part) for part in (own, found[0])]
         if kinds[0] != kinds[1]:
             raise ValueError(
                 f"the labels of {source_label(name)} are {kinds[0]}, those of the target are "
@@ -133,8 +134,9 @@ def _as_record(entry, classes, usual, centre, ridge, label, columns):
     if isinstance(entry, SourceRecord):
         if not np.array_equal(entry.classes, classes):
             raise ValueError(
-                f"{label} is a record of the classes {entry.classes.tolist()}, and target and "
-                f"sources together have {classes.tolist()}: make it with classes={classes.tolist()}"
+                f"{label} is a record of the classes {plain_labels(entry.classes)}, and target and "
+                f"sources together have {plain_labels(classes)}: make it with "
+                f"classes={plain_labels(classes)}"
             )
         if entry.n_features != n_features:
             raise ValueError(

@@ -668,12 +668,15 @@ def _fit_estimator(base, weight_name, domains, classes, result, target, source_w
             parts.append(thin_rows(domain, w, i))
     X, y, weight = zip(*parts, strict=True)
     sizes = [len(y_k) for y_k in y]
-    X, y, weight = concatenate_rows(X), classes[np.concatenate(y)], np.concatenate(weight)
+    X, y, weight = concatenate_rows(X), np.concatenate(y), np.concatenate(weight)
     estimator = clone(base)
     balanced = helped and estimator.get_params().get("class_weight") == "balanced"
     if balanced:
-        # By the classes' shares in the target, not among rows of all domains.
-        estimator.set_params(class_weight=_balance(classes, target))
+        # By the classes' shares in the target, not among rows of all domains. As weights of rows:
+        # scikit-learn does not find the label "0" in a dict of class weights.
+        weight = weight * _balance(len(classes), target)[y]
+        estimator.set_params(class_weight=None)
+    y = classes[y]
     if own_intercepts:
         kept = np.append(True, source_weights > 0)
         common, own = np.split(result.theta, [len(result.theta) - len(kept)])
@@ -719,12 +722,11 @@ def _with_some_source_rows(result, n_samples, n_target, max_weight):
     )
 
 
-def _balance(classes, target):
+def _balance(n_classes, target):
     """Class weights that make all classes of the target count alike; a lacking one has one row."""
-    totals = np.bincount(target.y, target.sample_weight, minlength=len(classes))
+    totals = np.bincount(target.y, target.sample_weight, minlength=n_classes)
     totals[totals == 0] = target.sample_weight.mean()
-    weights = totals.sum() / (len(classes) * totals)
-    return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+    return totals.sum() / (n_classes * totals)
 
 
 def _at_the_targets_class_shares(domains, own_intercepts):

@@ -121,3 +121,41 @@ def test_bad_input_is_named(stacked):
     one_class[task == "far"] = 0
     with pytest.raises(ValueError, match=r"'far'.*single class"):
         clf.fit(X, one_class, task=task)
+
+
+MONTHS = ["2024-01-01", "2024-02-01", "2024-03-01"]
+
+
+def columns_of_tasks():
+    pd = pytest.importorskip("pandas")
+    months, zone = pd.to_datetime(MONTHS), pd.to_datetime(MONTHS).tz_localize("Asia/Tokyo")
+    float32 = np.array([0.1, 0.2, 0.3], dtype="float32")
+    return {
+        # How tasks are called in the fit, and in predict.
+        "days": (months.to_numpy().astype("datetime64[D]"), np.array(list(months), dtype=object)),
+        "nanoseconds": (months.to_numpy().astype("datetime64[ns]"), pd.Series(months)),
+        "time zone": (pd.Series(zone), pd.Series(zone.tz_convert("UTC"))),
+        "durations": (np.array([1, 2, 3], "timedelta64[h]"), pd.to_timedelta([1, 2, 3], unit="h")),
+        "float32": (float32, np.array([0.1, 0.2, 0.3])),
+        "Int64": (pd.Series([1, 2, 3], dtype="Int64"), np.array([1.0, 2.0, 3.0])),
+        "category": (pd.Series(list("abc"), dtype="category"), np.array(list("abc"))),
+        "period": (pd.Series(months.to_period("M")), pd.Series(months.to_period("M"))),
+        "mixed": (pd.Series([1, "b", ("c", 2)]), pd.Series([1, "b", ("c", 2)])),
+    }
+
+
+@pytest.mark.parametrize("kind", columns_of_tasks())
+def test_tasks_of_any_kind(stacked, kind):
+    X, y, task = stacked
+    number = np.searchsorted(["far", "here", "near"], task)
+    fitted, asked = columns_of_tasks()[kind]
+    expected = MultiTaskUOWQClassifier().fit(X, y, task=number)
+    clf = MultiTaskUOWQClassifier().fit(X, y, task=fitted[number])
+    assert len(clf.tasks_) == len(clf.estimators_) == 3
+    assert_allclose(clf.source_weights_, expected.source_weights_)
+    found = clf.predict_proba(X, task=asked[number])
+    assert_allclose(found, expected.predict_proba(X, task=number))
+    with pytest.raises(ValueError, match="which were not fitted"):
+        clf.predict(X[:1], task=["elsewhere"])
+    with pytest.raises(ValueError, match="task holds missing values"):
+        clf.predict(X[:1], task=[None])

@@ -25,7 +25,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skuowq import Sources, UOWQClassifier
@@ -168,9 +168,21 @@ def test_balanced_classes_are_balanced_by_the_targets_shares():
     assert recall["balanced"] > recall["plain"]
     assert accuracy["balanced"] > max(accuracy["plain"], accuracy["alone"])
     target = Domain(X, y, np.ones(60))
-    weights = _balance(np.array(["a", "b", "c"]), target)
-    assert_allclose(weights["a"] * np.sum(y == 0), weights["b"] * np.sum(y == 1))
-    assert_allclose(weights["c"], weights["b"] * np.sum(y == 1))
+    weights = _balance(3, target)
+    assert_allclose(weights[0] * np.sum(y == 0), weights[1] * np.sum(y == 1))
+    assert_allclose(weights[2], weights[1] * np.sum(y == 1))
+
+
+@pytest.mark.parametrize("names", [["0", "1"], ["-1", "2.5"], ["1", "01"], ["no", "yes"]])
+@pytest.mark.parametrize("base", [LogisticRegression, SVC, HistGradientBoostingClassifier])
+def test_balanced_classes_may_be_called_anything(base, names):
+    """scikit-learn reads the label "0" as the number 0 in a dict of class weights."""
+    (X, y), (X_test, _), sources = other_class_shares(60, 2)
+    names = np.sort(names)  # As classes are.
+    clf = UOWQClassifier(base(class_weight="balanced"), random_state=0)
+    found = clone(clf).fit(X, names[y], [(X_i, names[y_i]) for X_i, y_i in sources])
+    expected = clone(clf).fit(X, y, sources)
+    assert_array_equal(found.predict(X_test), names[expected.predict(X_test)])
 
 
 @pytest.mark.parametrize("dtype", [bool, "category", object, "Int64", str])

@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
 from ._held_together import held_together
+from ._labels import distinct_labels, find_labels, label_kind, plain_labels
 from ._sklearn import _check_sample_weight, _safe_indexing
 from ._sources import source_label
 
@@ -88,7 +89,7 @@ def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check
     classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
     if sources is not None and len(classes_) < 2:
         raise ValueError(
-            f"The target has the single class {classes_.tolist()[0]!r}, and classes='target' "
+            f"The target has the single class {plain_labels(classes_)[0]!r}, and classes='target' "
             "leaves the sources' others out: pass classes='union'."
         )
     domains = []
@@ -391,6 +392,10 @@ def _check_labels(y, label):
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f" and not np.all(np.isfinite(y)):
             raise ValueError("y contains NaN or infinity.")
+        if y.dtype.kind in "mM" and np.isnat(y).any():
+            raise ValueError("y contains NaT: leave out rows without a label.")
+        if y.dtype.kind in "SO":
+            _check_objects(y)
         if y.dtype.kind not in "iubSU":  # Integers and strings cannot be a regression target.
             check_classification_targets(y)
     except ValueError as error:
@@ -400,6 +405,16 @@ def _check_labels(y, label):
     if y.dtype.kind == "O" and all(isinstance(value, str) for value in y):
         y = y.astype(str)
     return y
+
+
+def _check_objects(y):
+    """Of labels that are neither numbers nor times scikit-learn takes strings."""
+    kinds = sorted({type(value).__name__ for value in y})
+    if kinds and not all(isinstance(value, str) for value in y):
+        raise ValueError(
+            f"Unknown label type: y holds labels of type {', '.join(kinds)}: convert them to "
+            "strings, or to integers, and leave out rows without a label."
+        )
 
 
 def _check_numbers(y, label):
@@ -432,7 +447,7 @@ def _common_classes(ys, labels, classes):
     target = np.unique(ys[0])
     if len(ys) == 1:
         return target
-    kinds = ["text" if y.dtype.kind in "USO" else "numbers" for y in ys]
+    kinds = [label_kind(y) for y in ys]
     for kind, label in zip(kinds[1:], labels, strict=True):
         if kind != kinds[0]:
             raise ValueError(
@@ -444,13 +459,13 @@ def _common_classes(ys, labels, classes):
     only_sources = np.setdiff1d(ours, target)
     if len(only_target) and len(only_sources):
         raise ValueError(
-            f"Classes {only_target.tolist()} appear only in the target and "
-            f"{only_sources.tolist()} only in the sources. " + _ENCODING_REMEDY
+            f"Classes {plain_labels(only_target)} appear only in the target and "
+            f"{plain_labels(only_sources)} only in the sources. " + _ENCODING_REMEDY
         )
     if classes == "target" or not len(only_sources):
         return target
     warnings.warn(
-        f"Classes {only_sources.tolist()} appear only in the sources; they are learnt, and "
+        f"Classes {plain_labels(only_sources)} appear only in the sources; they are learnt, and "
         "predict_proba has a column for each. Pass classes='target' to leave their rows out.",
         UserWarning,
         stacklevel=5,  # check_domains, fit and its wrapper stand between here and the user
@@ -459,14 +474,15 @@ def _common_classes(ys, labels, classes):
 
 
 def _check_target_classes(y, sources):
-    known = None if sources is None else sources.target_classes
+    known = None if sources is None else sources._target_classes
     if known is None:
         return
-    unknown = [label for label in np.unique(y).tolist() if label not in known]
-    if unknown:
+    present, _ = distinct_labels(y, "y")
+    unknown = present[find_labels(present, known) < 0]
+    if len(unknown):
         raise ValueError(
-            f"The target has the classes {unknown}, but its classes are said to be {list(known)}. "
-            + _ENCODING_REMEDY
+            f"The target has the classes {plain_labels(unknown)}, but its classes are said to be "
+            f"{plain_labels(known)}. " + _ENCODING_REMEDY
         )
 
 
@@ -482,6 +498,6 @@ def _one_class_message(label, y, classes):
     if len(y) == 0:
         return f"{label} has no row of the target's classes: leave it out or pass classes='union'."
     return (
-        f"{label} has the single class {y.tolist()[0]!r}: it cannot tell classes apart. Pass rows "
-        "of at least two classes or leave it out."
+        f"{label} has the single class {plain_labels(y)[0]!r}: it cannot tell classes apart. Pass "
+        "rows of at least two classes or leave it out."
     )

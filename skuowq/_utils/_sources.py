@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 from scipy.sparse import issparse
 
+from ._labels import as_column, distinct_labels, find_labels, label_names, plain_labels
 from ._sklearn import _safe_indexing
 from ._source_record import as_record_or_model
 
@@ -80,7 +81,7 @@ class Sources:
         if isinstance(pairs, Sources):
             X_unlabeled = pairs.X_unlabeled if X_unlabeled is None else X_unlabeled
             names = pairs.names if names is None else names
-            target_classes = pairs.target_classes if target_classes is None else target_classes
+            target_classes = pairs._target_classes if target_classes is None else target_classes
             pairs = pairs._entries
         if isinstance(pairs, Mapping):
             names = list(pairs) if names is None else names
@@ -101,7 +102,7 @@ class Sources:
         rows_only = all(isinstance(entry, tuple) for entry in entries)
         block = _pack(entries) if rows_only else None
         if target_classes is not None:
-            target_classes = tuple(np.unique(target_classes).tolist())
+            target_classes = _distinct_classes(target_classes)
         if X_unlabeled is not None:
             X_unlabeled = _check_unlabeled(X_unlabeled)
         entries = entries if block is None else _unpack(*block)
@@ -130,16 +131,18 @@ class Sources:
         y : array-like of shape (n_samples,)
             Labels.
         sample_domain : array-like of shape (n_samples,)
-            The domain of every row; the values name the sources.
+            The domain of every row; the values name the sources. Anything that a column of a data
+            frame holds and Python can hash: strings, numbers, dates, periods, tuples, ...
         target : scalar
-            The value that marks the target's rows.
+            The value that marks the target's rows. A date may be one of Python, numpy or pandas.
 
         Returns
         -------
         X_target : same type as X
         y_target : same type as y
         sources : Sources
-            One source per other domain, in sorted order.
+            One source per other domain, in sorted order; values without an order among them come
+            by their type.
 
         Examples
         --------
@@ -152,7 +155,7 @@ class Sources:
         >>> X_target.tolist(), sources
         ([[4.0, 5.0], [6.0, 7.0]], Sources(2 sources, 4 rows: a 2, c 2))
         """
-        sample_domain = np.asarray(sample_domain)
+        sample_domain = as_column(sample_domain)
         X = X.tocsr() if issparse(X) else X
         n_rows = _n_rows(X)
         if _n_rows(y) != n_rows:
@@ -162,27 +165,27 @@ class Sources:
                 f"sample_domain has shape {sample_domain.shape}, but X has {n_rows} rows: pass one "
                 "domain a row."
             )
-        if any(domain is None or domain != domain for domain in sample_domain.tolist()):
+        domains, codes = distinct_labels(sample_domain, "sample_domain")
+        if np.any(codes < 0):
             raise ValueError("sample_domain has missing values: give every row a domain.")
-        domains = np.unique(sample_domain)
-        if not np.any(domains == target):
+        [target_code] = find_labels([target], domains)
+        if target_code < 0:
             raise ValueError(
-                f"target={target!r} is not among the domains {domains.tolist()} of sample_domain."
+                f"target={target!r} is not among the domains {plain_labels(domains)} of "
+                "sample_domain."
             )
         if len(domains) == 1:
             raise ValueError(
                 f"sample_domain holds the target {target!r} alone: there is no source."
             )
-
-        def rows_of(domain):
-            rows = np.flatnonzero(sample_domain == domain)
-            return _safe_indexing(X, rows), _safe_indexing(y, rows)
-
-        others = [domain for domain in domains.tolist() if domain != target]
-        X_target, y_target = rows_of(target)
-        pairs = [rows_of(domain) for domain in others]
-        sources = cls(pairs, names=[str(d) for d in others], target_classes=np.unique(y_target))
-        return X_target, y_target, sources
+        names = label_names(domains)
+        parts = []
+        for code in range(len(domains)):
+            rows = np.flatnonzero(codes == code)
+            parts.append((_safe_indexing(X, rows), _safe_indexing(y, rows)))
+        X_target, y_target = parts.pop(target_code)
+        del names[target_code]
+        return X_target, y_target, cls(parts, names=names, target_classes=y_target)
 
     @property
     def n_sources(self):
@@ -218,7 +221,7 @@ class Sources:
 
     @property
     def target_classes(self):
-        return self._target_classes
+        return None if self._target_classes is None else tuple(plain_labels(self._target_classes))
 
     @property
     def X_unlabeled(self):
@@ -343,6 +346,11 @@ def _check_source(pair, label):
         if not np.any(sample_weight > 0):
             raise ValueError(f"{label}: all sample_weight are zero: leave the source out.")
     return X, y, sample_weight
+
+
+def _distinct_classes(target_classes):
+    """The target's classes, sorted; what is missing is the fit's to refuse."""
+    return distinct_labels(as_column(target_classes).ravel(), "target_classes")[0]
 
 
 def _check_unlabeled(X):

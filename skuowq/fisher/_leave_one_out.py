@@ -5,6 +5,7 @@ from scipy.special import logsumexp
 
 from skuowq._utils._factor import factorise
 
+from ._arguments import check_parameters, class_indices, row_weights
 from ._softmax_regression import class_probabilities, contrast_basis
 
 _ROUNDING = 1e-14
@@ -24,7 +25,7 @@ def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None, g
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
         Rows that took part in the fit.
     y : ndarray of shape (n_samples,)
-        Class indices.
+        Class indices 0 to n_classes - 1, of any integer dtype.
     theta : ndarray of shape (n_features, n_classes - 1)
         The fit.
     penalised_information : ndarray of shape (n_parameters, n_parameters)
@@ -41,7 +42,10 @@ def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None, g
         The step is good where rows do not decide their own fit: while the eigenvalues of
         ``F_j h_j`` stay below some 0.7.
     """
-    return leave_one_out(X, y, theta, penalised_information, sample_weight, groups)[0]
+    theta = check_parameters(theta, X)
+    y = class_indices(y, theta.shape[1] + 1, X.shape[0])
+    weight = row_weights(sample_weight, X.shape[0])
+    return leave_one_out(X, y, theta, penalised_information, weight, groups)[0]
 
 
 def leave_one_out(X, y, theta, penalised_information, sample_weight=None, groups=None):

@@ -17,6 +17,13 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse import issparse
 
+from ._arguments import (
+    check_n_classes,
+    check_parameters,
+    class_indices,
+    row_weights,
+    some_row_weights,
+)
 from ._domain_design import DomainDesign, DomainInformation, information_solver
 
 # Up to this many parameters a Newton step with an explicit Hessian is the fastest road.
@@ -46,6 +53,7 @@ def contrast_basis(n_classes):
     >>> (contrast_basis(2).ravel().round(3) + 0.0).tolist()
     [-0.707, 0.707]
     """
+    check_n_classes(n_classes)
     return _basis(n_classes).copy()
 
 
@@ -71,6 +79,7 @@ def softmax_probabilities(X, theta):
     -------
     probabilities : ndarray of shape (n_samples, n_classes)
     """
+    theta = check_parameters(theta, X)
     return np.ascontiguousarray(class_probabilities(X, theta)[0].T)
 
 
@@ -81,7 +90,7 @@ def softmax_mean_score(X, y, theta, sample_weight=None):
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
-        Class indices 0 to n_classes - 1.
+        Class indices 0 to n_classes - 1, of any integer dtype.
     theta : ndarray of shape (n_features, n_classes - 1)
         The point where the score is taken.
     sample_weight : ndarray of shape (n_samples,), default=None
@@ -92,7 +101,9 @@ def softmax_mean_score(X, y, theta, sample_weight=None):
     score : ndarray of shape (n_features, n_classes - 1)
         Per row: divided by the sum of the weights.
     """
-    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    theta = check_parameters(theta, X)
+    y = class_indices(y, theta.shape[1] + 1, X.shape[0])
+    weight = some_row_weights(sample_weight, X.shape[0])
     return mean_score(X, y, class_probabilities(X, theta)[0], weight)
 
 
@@ -115,7 +126,8 @@ def softmax_fisher_information(X, theta, sample_weight=None):
     --------
     softmax_fisher_product : The same matrix times vectors, without forming it.
     """
-    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    theta = check_parameters(theta, X)
+    weight = some_row_weights(sample_weight, X.shape[0])
     return information(X, class_probabilities(X, theta)[0], weight)
 
 
@@ -134,7 +146,8 @@ def softmax_fisher_product(X, theta, directions, sample_weight=None):
     -------
     products : ndarray of shape (n_parameters, n_directions)
     """
-    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    theta = check_parameters(theta, X)
+    weight = some_row_weights(sample_weight, X.shape[0])
     return information_product(X, class_probabilities(X, theta)[0], weight, directions)
 
 
@@ -148,7 +161,7 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
-        Class indices 0 to n_classes - 1.
+        Class indices 0 to n_classes - 1, of any integer dtype.
     n_classes : int
     sample_weight : ndarray of shape (n_samples,)
     penalty : ndarray of shape (n_features,)
@@ -165,7 +178,20 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
     Returns
     -------
     theta : ndarray of shape (n_features, n_classes - 1)
+
+    Raises
+    ------
+    ValueError
+        For labels that are no class indices, or weights that are no weights.
     """
+    check_n_classes(n_classes)
+    y = class_indices(y, n_classes, X.shape[0])
+    sample_weight = row_weights(sample_weight, X.shape[0])
+    penalty = np.asarray(penalty, dtype=float)
+    if penalty.shape != (X.shape[1],):
+        raise ValueError(
+            f"penalty has shape {penalty.shape}, and X has {X.shape[1]} columns: pass one each"
+        )
     shape = (X.shape[1], n_classes - 1)
     if not np.any(sample_weight > 0):
         return np.zeros(shape)  # The penalty alone.

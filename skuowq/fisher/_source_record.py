@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from skuowq._utils._labels import distinct_labels, find_labels, plain_labels
 from skuowq._utils._source_record import SourceRecord
 
 from ._softmax_regression import (
@@ -73,13 +74,18 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     X = check_array(X, accept_sparse="csr", dtype=np.float64)
     y = column_or_1d(y)
     check_consistent_length(X, y)
-    classes = np.unique(y) if classes is None else np.unique(classes)
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(f"y has the labels {unknown.tolist()}, which are not among classes")
+    present, labels = distinct_labels(y, "y")
+    if np.any(labels < 0):
+        raise ValueError("y has missing values: leave those rows out")
+    classes = present if classes is None else distinct_labels(classes, "classes")[0]
+    place = find_labels(present, classes)
+    if np.any(place < 0):
+        unknown = plain_labels(present[place < 0])
+        raise ValueError(f"y has the labels {unknown}, which are not among classes")
+    labels = place[labels]
     if len(classes) < 2:
         raise ValueError(
-            f"y has the single class {classes.tolist()[0]!r}: pass all classes as classes="
+            f"y has the single class {plain_labels(classes)[0]!r}: pass all classes as classes="
         )
     if not C > 0:
         raise ValueError(f"C is {C!r}: pass a number above 0")
@@ -99,7 +105,6 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
             f"{shape[0] * shape[1]:,} squared numbers, and {_MOST_PARAMETERS:,} squared are the "
             "most: reduce the features, or send a fitted model"
         )
-    labels = np.searchsorted(classes, y)
     if point is None:
         penalty = record_penalty(rows, weight, centre, len(classes), 1 / C)
         theta = fit_softmax(rows, labels, len(classes), weight, penalty)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skuowq._utils._labels import distinct_labels, label_names
 from skuowq.plotting._matplotlib import import_pyplot
 
 _MAX_WRITTEN = 15  # classes on the longer side up to which the numbers are written
@@ -58,8 +59,8 @@ class ClassDistancesDisplay:
 
         display = cls(
             distances=class_distances(X_s, y_s, X_t, y_t, method),
-            source_classes=np.unique(y_s).tolist(),
-            target_classes=np.unique(y_t).tolist(),
+            source_classes=label_names(distinct_labels(y_s, "y_s")[0]),
+            target_classes=label_names(distinct_labels(y_t, "y_t")[0]),
         )
         return display.plot(ax=ax)
 

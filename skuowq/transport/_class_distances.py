@@ -1,9 +1,11 @@
 """How far the classes of one data set are from those of another."""
 
 import numpy as np
-from sklearn.metrics.pairwise import euclidean_distances
+from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
+
+from skuowq._utils._labels import distinct_labels, plain_labels
 
 METHODS = ("gaussian", "exact", "sinkhorn", "mmd")
 # Bandwidths of the kernels, in median squared distances.
@@ -88,6 +90,8 @@ def check_pair(X_s, y_s, X_t, y_t):
     for X, y, name in ((X_s, y_s, "the source"), (X_t, y_t, "the target")):
         X, y = check_array(X, dtype=np.float64, input_name=f"X of {name}"), column_or_1d(y)
         check_consistent_length(X, y)
+        if np.any(distinct_labels(y, f"y of {name}")[1] < 0):
+            raise ValueError(f"y of {name} has missing values: leave those rows out")
         parts.append((X, y))
     widths = [X.shape[1] for X, _ in parts]
     if widths[0] != widths[1]:
@@ -100,13 +104,13 @@ def check_pair(X_s, y_s, X_t, y_t):
 
 def by_class(X, y):
     """Rows of every class, and the classes, sorted."""
-    classes = np.unique(y)
-    return [X[y == label] for label in classes], classes
+    classes, codes = distinct_labels(y, "y")
+    return [X[codes == code] for code in range(len(classes))], classes
 
 
 def check_two_rows(parts, classes, whose, remedy):
     """Refuse classes of one row, which have no covariance."""
-    for part, label in zip(parts, classes.tolist(), strict=True):
+    for part, label in zip(parts, plain_labels(classes), strict=True):
         if len(part) < 2:
             raise ValueError(
                 f"class {label!r} of {whose} has one row, and its spread needs two: {remedy}"
@@ -118,12 +122,17 @@ def _distance(method, first, second, reg, scale):
         return gaussian_distance(first, second)
     if method == "mmd":
         return _squared_mmd(first, second, scale)
-    cost = euclidean_distances(first, second, squared=True)
+    cost = squared_distances(first, second)
     if method == "exact":
         return np.sqrt(max(transport_cost(cost), 0.0))
     eps = reg * cost.max()
-    own = [euclidean_distances(part, squared=True) for part in (first, second)]
+    own = [squared_distances(part, part) for part in (first, second)]
     return np.sqrt(sinkhorn_divergence(cost, *own, eps))
+
+
+def squared_distances(first, second):
+    """Squared distances from differences: inner products would lose them in rows far from 0."""
+    return cdist(first, second, "sqeuclidean")
 
 
 def _moments(X):
@@ -149,10 +158,15 @@ def transport_cost(cost, a=None, b=None):
     """Least cost of moving one distribution to another; uniform ones by default."""
     import ot
 
+    largest = cost.max()
+    if largest == 0:
+        return 0.0
     n, m = cost.shape
     a = np.full(n, 1 / n) if a is None else a
     b = np.full(m, 1 / m) if b is None else b
-    return float(ot.emd2(a, b, np.ascontiguousarray(cost), numItermax=10_000_000))
+    # Costs of order 1, for its tolerances are absolute.
+    cost = np.ascontiguousarray(cost / largest)
+    return float(largest * ot.emd2(a, b, cost, numItermax=10_000_000))
 
 
 def sinkhorn_divergence(cost, own_first, own_second, eps):
@@ -188,14 +202,13 @@ def _median_squared(first, second):
     """Median squared distance of different rows, over at most a thousand of each."""
     rng = np.random.RandomState(0)
     rows = np.vstack([part[rng.permutation(len(part))[:_MEDIAN_ROWS]] for part in (first, second)])
-    squared = euclidean_distances(rows, squared=True)[np.triu_indices(len(rows), 1)]
-    median = np.median(squared)
+    median = np.median(pdist(rows, "sqeuclidean"))
     return median if median > 0 else 1.0
 
 
 def _squared_mmd(first, second, scale):
     def kernel(a, b):
-        squared = euclidean_distances(a, b, squared=True) / scale
+        squared = squared_distances(a, b) / scale
         return sum(np.exp(-squared / width) for width in _BANDWIDTHS) / len(_BANDWIDTHS)
 
     def within(part):

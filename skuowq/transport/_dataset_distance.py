@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.parallel import Parallel, delayed
+
+from skuowq._utils._labels import distinct_labels
 
 from ._class_distances import (
     by_class,
@@ -13,6 +14,7 @@ from ._class_distances import (
     check_two_rows,
     class_distances,
     sinkhorn_divergence,
+    squared_distances,
     transport_cost,
 )
 
@@ -69,7 +71,7 @@ def dataset_distance(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05):
         check_two_rows(*by_class(X, y), whose, "leave the class out")
     between = class_distances(*ours, *theirs) ** 2
     if method == "gaussian":
-        shares = [np.unique(y, return_counts=True)[1] / len(y) for _, y in (ours, theirs)]
+        shares = [np.bincount(distinct_labels(y, "y")[1]) / len(y) for _, y in (ours, theirs)]
         return float(np.sqrt(max(transport_cost(2 * between, *shares), 0.0)))
     cost = _row_costs(ours, theirs, between)
     if method == "exact":
@@ -108,6 +110,5 @@ def pairwise_dataset_distances(datasets, method="gaussian", *, reg=0.05, n_jobs=
 
 def _row_costs(first, second, between):
     (X, y), (Z, z) = first, second
-    rows = np.unique(y, return_inverse=True)[1]
-    columns = np.unique(z, return_inverse=True)[1]
-    return euclidean_distances(X, Z, squared=True) + between[np.ix_(rows, columns)]
+    rows, columns = distinct_labels(y, "y")[1], distinct_labels(z, "y")[1]
+    return squared_distances(X, Z) + between[np.ix_(rows, columns)]

@@ -5,6 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state, column_or_1d
 
+from skuowq._utils._labels import distinct_labels
+
 STRATEGIES = ("mixed", "far", "near", "uniform", "stratified")
 AGGREGATES = ("mean", "min", "ot")
 
@@ -70,7 +72,9 @@ def select_target_rows(
     array([1, 1, 3, 3])
     """
     y = column_or_1d(y)
-    classes, labels = np.unique(y, return_inverse=True)
+    classes, labels = distinct_labels(y, "y")
+    if np.any(labels < 0):
+        raise ValueError("y has missing values: leave those rows out")
     _check(strategy, aggregate, alpha, budget, len(y))
     rng = check_random_state(random_state)
     if strategy == "uniform":
@@ -102,7 +106,9 @@ def class_scores(distances, aggregate):
     import ot
 
     n, m = distances.shape
-    plan = ot.emd(np.full(n, 1 / n), np.full(m, 1 / m), np.ascontiguousarray(distances))
+    # Costs of order 1, for the solver's tolerances are absolute.
+    cost = np.ascontiguousarray(distances / (np.abs(distances).max() or 1.0))
+    plan = ot.emd(np.full(n, 1 / n), np.full(m, 1 / m), cost)
     return m * (plan * distances).sum(axis=0)
 
 

@@ -18,6 +18,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from skuowq._utils._folds import folds_of
 from skuowq._utils._held_together import held_together
+from skuowq._utils._labels import distinct_labels, label_kind
 from skuowq._utils._sklearn import _check_sample_weight, _set_random_states
 
 DISCRIMINATORS = ("plausibility", "interactions", "boosted")
@@ -120,7 +121,14 @@ def density_ratio(
         raise ValueError(f"clip is {clip!r}: pass the largest ratio, a number above 0")
     if not (isinstance(cv, Integral) and cv >= 2):
         raise ValueError(f"cv is {cv!r}: pass the number of folds, 2 or more")
-    classes, y = np.unique(np.concatenate([y_target, y_source]), return_inverse=True)
+    kinds = label_kind(y_target), label_kind(y_source)
+    if kinds[0] != kinds[1]:
+        raise ValueError(
+            f"y_target holds {kinds[0]} and y_source {kinds[1]}: label both domains alike"
+        )
+    classes, y = distinct_labels(np.concatenate([y_target, y_source]), "y_target or y_source")
+    if np.any(y < 0):
+        raise ValueError("y_target or y_source has missing values: leave those rows out")
     y_target, y_source = np.split(y, [len(y_target)])
     weights = [
         _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)

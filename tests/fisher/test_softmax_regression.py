@@ -119,3 +119,77 @@ def test_a_class_without_rows_keeps_finite_parameters():
     probabilities = fisher.softmax_probabilities(X, theta)
     assert np.all(np.isfinite(theta))
     assert probabilities[:, 1].max() < 0.01
+
+
+def as_indices(y, dtype):
+    if dtype == "category codes":
+        return pytest.importorskip("pandas").Series(y).astype("category").cat.codes
+    if dtype == "Int8":
+        return pytest.importorskip("pandas").Series(y, dtype="Int8")
+    return y.tolist() if dtype == "list" else y.astype(dtype)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int16", "uint8", "uint64", "category codes", "Int8", "list"]
+)
+def test_the_dtype_of_the_classes_changes_nothing(problem, dtype):
+    """300 rows of six classes: products of the two overflow small integers."""
+    X, y, theta, weight = (np.concatenate([part] * 10) for part in problem)
+    X[:, 0] += np.linspace(0, 1, len(y))
+    theta, small = theta[:4], as_indices(y, dtype)
+    found = fisher.softmax_mean_score(X, small, theta, weight)
+    assert_allclose(found, fisher.softmax_mean_score(X, y, theta, weight), rtol=1e-12)
+    arguments = (theta.shape[1] + 1, weight, np.ones(4))
+    expected = fisher.fit_softmax(X, y, *arguments)
+    assert_allclose(fisher.fit_softmax(X, small, *arguments), expected, rtol=1e-9)
+    A = weight.sum() * fisher.softmax_fisher_information(X, expected, weight)
+    A += np.eye(len(A))
+    found = fisher.leave_one_out_loss(X, small, expected, A, weight)
+    assert_allclose(found, fisher.leave_one_out_loss(X, y, expected, A, weight), rtol=1e-12)
+
+
+def test_two_classes_may_be_bools(problem):
+    X, y, _, weight = problem
+    arguments = (2, weight, np.ones(4))
+    found = fisher.fit_softmax(X, y > 0, *arguments)
+    assert_allclose(found, fisher.fit_softmax(X, (y > 0).astype(int), *arguments))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array([0, 1, -1, 2], dtype=np.int8), r"y holds -1, and there are 3 classes: pass"),
+        (np.array([0, 1, 3, 2]), "y holds 3, and there are 3 classes"),
+        (np.array([0.0, 1.0, 2.0, 1.0]), "y holds float64: pass class indices, the integers 0"),
+        (np.array(["0", "1", "2", "1"]), "y holds str"),
+        ([0, 1, None, 2], "y holds object"),
+        (np.array([0, 1, 2]), r"y has shape \(3,\), and X has 4 rows"),
+        (np.eye(4, dtype=int), r"y has shape \(4, 4\), and X has 4 rows"),
+    ],
+)
+def test_labels_that_are_no_class_indices(y, message):
+    X, theta = np.ones((4, 2)), np.zeros((2, 2))
+    with pytest.raises(ValueError, match=message):
+        fisher.fit_softmax(X, y, 3, np.ones(4), np.ones(2))
+    with pytest.raises(ValueError, match=message):
+        fisher.softmax_mean_score(X, y, theta)
+    with pytest.raises(ValueError, match=message):
+        fisher.leave_one_out_loss(X, y, theta, np.eye(4))
+
+
+def test_other_arguments_are_named():
+    X, y, theta = np.ones((4, 2)), np.array([0, 1, 2, 0]), np.zeros((2, 2))
+    with pytest.raises(ValueError, match="n_classes is 1: pass the number of classes"):
+        fisher.fit_softmax(X, y, 1, np.ones(4), np.ones(2))
+    with pytest.raises(ValueError, match=r"penalty has shape \(\), and X has 2 columns"):
+        fisher.fit_softmax(X, y, 3, np.ones(4), 1.0)
+    with pytest.raises(ValueError, match="sample_weight has entries that are below 0"):
+        fisher.fit_softmax(X, y, 3, -np.ones(4), np.ones(2))
+    with pytest.raises(ValueError, match=r"sample_weight has shape \(3,\), and X has 4 rows"):
+        fisher.softmax_fisher_information(X, theta, np.ones(3))
+    with pytest.raises(ValueError, match="sample_weight is 0 for all rows"):
+        fisher.softmax_mean_score(X, y, theta, np.zeros(4))
+    with pytest.raises(ValueError, match=r"theta has shape \(3, 2\), and X has 2 columns"):
+        fisher.softmax_probabilities(X, np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="n_classes is 0"):
+        fisher.contrast_basis(0)

@@ -175,3 +175,49 @@ def test_bad_input(call, message):
         call(*draw(0))
     X, y = load_iris(return_X_y=True)
     assert np.isfinite(class_distances(X[:1], y[:1], X, y, "exact")).all()
+
+
+def on_a_grid(seed):
+    """Rows that moving by 1e8 does not round."""
+    X, y = draw(seed, d=3)
+    return np.round(X * 2**20) / 2**20, y
+
+
+@pytest.mark.parametrize("offset", [1e4, -1e6, 1e8])
+@pytest.mark.parametrize("method", METHODS)
+def test_moving_all_rows_changes_nothing(method, offset):
+    (X, y), (Z, z) = on_a_grid(0), on_a_grid(1)
+    found = class_distances(X, y, Z, z, method)
+    moved = class_distances(X + offset, y, Z + offset, z, method)
+    assert_allclose(moved, found, rtol=1e-6)
+    if method == "mmd":
+        return
+    distance = dataset_distance(X, y, Z, z, method)
+    assert_allclose(dataset_distance(X + offset, y, Z + offset, z, method), distance, rtol=1e-6)
+    sources = {"near": (X + offset, y), "far": (X + offset + [0.5, 0, 0], y)}
+    ranking = rank_sources(sources, Z + offset, z, method=method)
+    assert_allclose(ranking.distances[list(ranking.names).index("near")], distance, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-8, 1e8])
+@pytest.mark.parametrize("method", METHODS)
+def test_units_change_nothing_but_the_units(method, scale):
+    (X, y), (Z, z) = draw(0, d=3), draw(1, d=3)
+    unit = 1.0 if method == "mmd" else scale  # Kernels have the units of the rows.
+    found = class_distances(scale * X, y, scale * Z, z, method)
+    assert_allclose(found, unit * class_distances(X, y, Z, z, method), rtol=1e-9)
+    if method != "mmd":
+        found = dataset_distance(scale * X, y, scale * Z, z, method)
+        assert_allclose(found, scale * dataset_distance(X, y, Z, z, method), rtol=1e-9)
+
+
+def test_classes_of_any_kind():
+    pd = pytest.importorskip("pandas")
+    one, other = draw(0), draw(1)
+    found = class_distances(*one, *other)
+    months = pd.period_range("2024-01", periods=3, freq="M")
+    mixed = pd.Series([[1, "b", ("c", 2)][k] for k in one[1]], dtype=object)
+    for names in (pd.Series(months[one[1]]), pd.Series(months.to_timestamp()[one[1]]), mixed):
+        assert_allclose(class_distances(one[0], names, *other), found)
+    with pytest.raises(ValueError, match="y of the target has missing values"):
+        class_distances(*one, other[0], np.where(other[1] == 1, np.nan, other[1]))

@@ -62,6 +62,10 @@ def test_aggregates():
     # Each class goes to its own: what it pays is its distance.
     np.testing.assert_allclose(class_scores(square, "ot"), [0, 4])
     assert counts(4, strategy="far", aggregate="ot")[1] == 2
+    drawn = np.random.RandomState(0).uniform(size=(5, 4))
+    expected = class_scores(drawn, "ot")
+    np.testing.assert_allclose(class_scores(1e-17 * drawn, "ot"), 1e-17 * expected, rtol=1e-9)
+    np.testing.assert_allclose(class_scores(0 * drawn, "ot"), 0)
 
 
 @pytest.mark.parametrize(

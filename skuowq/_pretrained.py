@@ -119,7 +119,7 @@ class PretrainedNetwork:
 
         net, start, frozen = self.base, None, []
         if self.pretrained is not None:
-            net, sample = self.pretrained, as_inputs(self.pretrained, target.X[:2])
+            net, sample = self.pretrained, as_inputs(self.pretrained, target.X[:2], target.label)
             unknown, n_classes = self.labels.unknown, len(self.labels.target)
             start = state_with_outputs(net, sample, unknown, n_classes)
             layers = layers_in_order(net, sample)

@@ -239,15 +239,15 @@ def test_bad_data_are_named(data):
         jtln().fit(X, rare, sources={"a": (X_s, y_s)})
 
 
-@pytest.mark.parametrize("scale", [1e3, 1e8])
+@pytest.mark.parametrize("scale", [1e8, 1e20])
 @pytest.mark.parametrize("options", [{}, {"transport_to": "labels"}, {"transport_weight": 0.0}])
 def test_a_network_that_diverges_is_an_error(data, options, scale):
     (X, y), sources = data["target"], data["sources"]
     clf = jtln(optimizer=optim.SGD, max_epochs=20, **(options | {"lr": 0.5}))
-    with pytest.raises(ValueError, match="has diverged .* the target and 2 sources.* below 0.5"):
+    with pytest.raises(ValueError, match=r"has diverged .* the target and 2 sources.* below 0.5"):
         clf.fit(scale * X, y, sources={name: (scale * S, z) for name, (S, z) in sources.items()})
-    with pytest.raises(ValueError, match="source 'four': column 0 spans .* float32"):
-        far = {**sources, "four": (1e39 * sources["four"][0], sources["four"][1])}
+    far = {**sources, "four": (1e39 * sources["four"][0], sources["four"][1])}
+    with pytest.raises(ValueError, match=r"source 'four': column 0 spans .* float32"):
         clf.fit(X, y, sources=far)
 
 

@@ -284,9 +284,9 @@ DIVERGES = {"optimizer": torch.optim.SGD, "lr": 0.1, "max_epochs": 10}
 def test_a_network_that_diverges_is_an_error(tasks, options, scale):
     sources = [(scale * X, y) for X, y in tasks.sources]
     clf = UOWQClassifier(make_net(**DIVERGES), random_state=0, **options)
-    with pytest.raises(ValueError, match="has diverged .* Scale the columns"):
+    with pytest.raises(ValueError, match=r"has diverged .* Scale the columns"):
         clf.fit(scale * tasks.X_target, tasks.y_target, sources=sources)
-    with pytest.raises(ValueError, match="MLP has diverged in epoch .* on the target"):
+    with pytest.raises(ValueError, match=r"MLP has diverged in epoch .* on the target"):
         clf.fit(1e8 * tasks.X_target, tasks.y_target)
 
 
@@ -296,7 +296,7 @@ def test_numbers_beyond_single_precision_name_their_source(tasks):
     sources = {"near": tasks.sources[0], "far": (far, tasks.sources[1][1])}
     for options in ({}, {"parameters": "all", "discrepancy": "plugin"}):
         clf = UOWQClassifier(make_net(max_epochs=2), random_state=0, **options)
-        with pytest.raises(ValueError, match="source 'far': column 2 spans .* to 4e\\+38"):
+        with pytest.raises(ValueError, match=r"source 'far': column 2 spans .* to 4e\+38"):
             clf.fit(tasks.X_target, tasks.y_target, sources=sources)
 
 

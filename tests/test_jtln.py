@@ -247,8 +247,11 @@ def test_a_network_that_diverges_is_an_error(data, options, scale):
     with pytest.raises(ValueError, match=r"has diverged .* the target and 2 sources.* below 0.5"):
         clf.fit(scale * X, y, sources={name: (scale * S, z) for name, (S, z) in sources.items()})
     far = {**sources, "four": (1e39 * sources["four"][0], sources["four"][1])}
-    with pytest.raises(ValueError, match=r"source 'four': column 0 spans .* float32"):
-        clf.fit(X, y, sources=far)
+    with pytest.raises(ValueError, match=r"column 0 spans .* float32"):
+        clf.fit(1e39 * X, y, sources={"four": far["four"]})
+    with pytest.warns(UserWarning, match=r"source 'four' spans .* other units"):
+        clf.set_params(lr=1e-3).fit(X, y, sources=far)
+    assert np.isfinite(clf.predict_proba(X)).all()
 
 
 class ThreeAxes(nn.Linear):

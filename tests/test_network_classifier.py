@@ -290,14 +290,17 @@ def test_a_network_that_diverges_is_an_error(tasks, options, scale):
         clf.fit(1e8 * tasks.X_target, tasks.y_target)
 
 
-def test_numbers_beyond_single_precision_name_their_source(tasks):
+def test_numbers_beyond_single_precision_name_their_domain(tasks):
+    beyond = [(1e39 * X, y) for X, y in tasks.sources]
     far = tasks.sources[1][0].copy()
     far[7, 2] = 4e38
-    sources = {"near": tasks.sources[0], "far": (far, tasks.sources[1][1])}
     for options in ({}, {"parameters": "all", "discrepancy": "plugin"}):
         clf = UOWQClassifier(make_net(max_epochs=2), random_state=0, **options)
-        with pytest.raises(ValueError, match=r"source 'far': column 2 spans .* to 4e\+38"):
-            clf.fit(tasks.X_target, tasks.y_target, sources=sources)
+        with pytest.raises(ValueError, match=r"column . spans .* float32"):
+            clf.fit(1e39 * tasks.X_target, tasks.y_target, sources=beyond)
+        # A single row that is far outside the target's range takes no part.
+        clf.fit(tasks.X_target, tasks.y_target, sources=[(far, tasks.sources[1][1])])
+        assert clf.source_n_samples_.tolist() == [len(far) - 1]
 
 
 def test_what_the_head_needs_is_asked_for_before_the_sources_are_learnt(tasks):

@@ -316,10 +316,11 @@ def test_a_network_that_diverges_is_an_error(strategy):
         clf.fit(1e8 * X, y, sources=wild)
     with pytest.raises(ValueError, match=r"MLP has diverged in .* on the target: .* below 0.1"):
         clf.fit(1e8 * X, y)
-    with pytest.raises(ValueError, match=r"MLP has diverged in .* on the target: .* below 0.1"):
-        clf.fit(1e20 * X, y, sources=SOURCES)
+    wilder = {name: (1e20 * X_i, y_i) for name, (X_i, y_i) in SOURCES.items()}
+    with pytest.raises(ValueError, match=r"MLP has diverged in .* on the sources: .* below 0.1"):
+        clf.fit(1e20 * X, y, sources=wilder)
     with pytest.raises(ValueError, match=r"the target: column 0 spans .* float32"):
-        clf.fit(1e39 * X, y, sources=SOURCES)
+        clf.fit(1e39 * X, y)
 
 
 def test_a_budget_of_one_row_and_layers_that_normalise_batches():

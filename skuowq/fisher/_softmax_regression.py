@@ -221,7 +221,7 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
         return scale * loss, scale * (gradient * unit).ravel()
 
     # The last decrease underestimates what is left by about an order of magnitude.
-    options = {"maxiter": 1000, "gtol": 1e-9, "ftol": 0.1 * tol * scale}
+    options = {"maxiter": 1000, "gtol": 1e-9, "ftol": 0.03 * tol * scale}
     first = (theta / unit).ravel()
     result = minimize(objective, first, jac=True, method="L-BFGS-B", options=options)
     return result.x.reshape(shape) * unit

@@ -18,7 +18,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge
 from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
@@ -28,7 +28,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skuowq import Sources, UOWQClassifier
+from skuowq import DiscriminatorGateClassifier, Sources, UOWQClassifier, UOWQRegressor
 from skuowq._uowq import _balance
 from skuowq._utils._domains import Domain
 from skuowq._utils._thinning import thin_rows, without_negligible
@@ -658,3 +658,68 @@ def test_a_separated_target_does_not_judge_by_what_it_has_learnt(C):
         clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
         assert clf.source_weights_[0] > 0.02
         assert log_loss(tasks.y_test, clf.predict_proba(tasks.X_test)) < 0.7
+
+
+def frame_with(column, seed, n_rows):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(n_rows, 2)), columns=["a", "b"])
+    seconds = pd.Series(rng.integers(0, 10**6, n_rows)) + 10.0 * frame["a"].round()
+    frame["c"] = column(seconds)
+    return frame, (frame["a"] > 0).astype(int)
+
+
+def without_c(base):
+    return make_pipeline(make_column_transformer((StandardScaler(), ["a", "b"])), base)
+
+
+START = pd.Timestamp("2020-01-01")
+TIMES = {
+    "durations": lambda seconds: pd.to_timedelta(seconds, unit="s"),
+    "dates": lambda seconds: START + pd.to_timedelta(seconds, unit="s"),
+    "time zone": lambda seconds: (START + pd.to_timedelta(seconds, unit="s")).dt.tz_localize("UTC"),
+    "missing": lambda seconds: pd.to_timedelta(seconds, unit="s").where(seconds % 3 > 0),
+}
+OTHERS = {
+    "complex": lambda seconds: seconds + 1j,
+    "lists": lambda seconds: [[second] for second in seconds],
+    "mixed": lambda seconds: [1, "one"] * (len(seconds) // 2),
+    "tuples": lambda seconds: [("a", second % 3) for second in seconds],
+    "text or missing": lambda seconds: pd.Series(
+        np.where(seconds % 3 > 0, "a", "b"), dtype="string"
+    ).where(seconds % 2 > 0),
+    "periods": lambda seconds: pd.PeriodIndex(TIMES["dates"](seconds), freq="D"),
+}
+
+
+@pytest.mark.parametrize("kind", TIMES | OTHERS)
+def test_a_column_that_the_pipeline_drops_may_hold_anything(kind):
+    column = (TIMES | OTHERS)[kind]
+    X, y = frame_with(column, 0, 40)
+    sources = {"one": frame_with(column, 1, 60), "other": frame_with(column, 2, 50)}
+    clf = UOWQClassifier(without_c(LogisticRegression())).fit(X, y, sources)
+    assert clf.predict(X).shape == (40,)
+    assert np.isfinite(clf.source_weights_).all()
+    base = without_c(LogisticRegression())
+    gate = DiscriminatorGateClassifier(None, estimator=base, random_state=0)
+    assert gate.fit(X, y, sources).predict(X).shape == (40,)
+    numbers = {name: (X_i, X_i["a"] + X_i["b"]) for name, (X_i, _) in sources.items()}
+    regressor = UOWQRegressor(without_c(Ridge())).fit(X, X["a"] + X["b"], numbers)
+    assert np.isfinite(regressor.predict(X)).all()
+
+
+@pytest.mark.parametrize("kind", ["durations", "dates", "time zone"])
+def test_times_are_numbers_to_the_weights(kind):
+    def fitted(column):
+        sources = [frame_with(column, 1, 60), frame_with(column, 2, 50)]
+        clf = UOWQClassifier(without_c(LogisticRegression()))
+        return clf.fit(*frame_with(column, 0, 40), sources)
+
+    found = fitted(TIMES[kind]).source_weights_
+    assert_allclose(found, fitted(lambda seconds: seconds).source_weights_, rtol=1e-6)
+
+
+def test_times_and_durations_do_not_mix():
+    X, y = frame_with(TIMES["durations"], 0, 40)
+    source = frame_with(TIMES["dates"], 1, 60)
+    with pytest.raises(ValueError, match="column 'c' holds dates, the target's holds durations"):
+        UOWQClassifier(without_c(LogisticRegression())).fit(X, y, [source])

@@ -312,7 +312,8 @@ def is_frame(X):
 
 
 def _check_frame(X, allow_nan, label):
-    numbers = X.select_dtypes(include="number")
+    # numpy has durations among the integers.
+    numbers = X.select_dtypes(include="number", exclude=["timedelta", "complexfloating"])
     values = numbers.to_numpy(dtype=float, na_value=np.nan)
     infinite = np.isinf(values).any(axis=0)
     if infinite.any():
@@ -384,7 +385,7 @@ def _column_kind(column):
     dtype = getattr(column.dtype, "categories", column).dtype  # Of a categorical, its values'.
     if getattr(dtype, "kind", "O") in "iufb":
         return "numbers"
-    return "dates" if getattr(dtype, "kind", "O") in "mM" else "text"
+    return {"M": "dates", "m": "durations"}.get(getattr(dtype, "kind", "O"), "text")
 
 
 def _check_labels(y, label):

@@ -9,12 +9,13 @@ import itertools
 
 import numpy as np
 from scipy import sparse
-from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.compose import make_column_transformer
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from ._domains import concatenate_rows, is_frame
+from ._labels import distinct_labels
 
 # Intercepts carry no penalty in the model; this keeps them finite where a class has no rows.
 _INTERCEPT_PENALTY = 1e-4
@@ -143,17 +144,52 @@ def in_given_units(theta, centre, scale):
 
 def _numeric(X):
     if is_frame(X):
-        categories = OneHotEncoder(handle_unknown="ignore", max_categories=_MAX_CATEGORIES)
+        numbers, categories = _frame_columns(X)
+        order = list(range(len(numbers) + len(categories)))
+        if not order:
+            return np.zeros((len(X), 1))
+        encoder = OneHotEncoder(handle_unknown="ignore", max_categories=_MAX_CATEGORIES)
         transformer = make_column_transformer(
-            (_imputer(), make_column_selector(dtype_include=["number", "bool"])),
-            (categories, make_column_selector(dtype_exclude=["number", "bool"])),
+            (_imputer(), order[: len(numbers)]), (encoder, order[len(numbers) :])
         )
-        X = transformer.fit_transform(X)
+        X = transformer.fit_transform(np.column_stack(numbers + categories))
         return sparse.csr_matrix(X) if sparse.issparse(X) else np.asarray(X, dtype=float)
     values = X.data if sparse.issparse(X) else X
     if X.dtype == np.float16:
         X = X.astype(np.float64)
     return _imputer().fit_transform(X) if np.isnan(values).any() else X
+
+
+def _frame_columns(X):
+    """Columns of a frame that are numbers, and those that are categories, as their numbers.
+
+    Dates and durations are numbers of seconds: as categories nearly every row would be one. What no
+    softmax regression can read, complex numbers and values without a hash, is left out.
+    """
+    from pandas.api import types
+
+    numbers, categories = [], []
+    for j in range(X.shape[1]):
+        column = X.iloc[:, j]
+        if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
+            numbers.append(_seconds(column))
+        elif types.is_complex_dtype(column):
+            continue
+        elif types.is_numeric_dtype(column):
+            numbers.append(column.to_numpy(dtype=float, na_value=np.nan))
+        else:
+            try:
+                distinct, codes = distinct_labels(column, "X")
+            except TypeError:
+                continue
+            # A missing value is a category, the last.
+            categories.append(np.where(codes < 0, len(distinct), codes))
+    return numbers, categories
+
+
+def _seconds(column):
+    passed = column - column.min()
+    return passed.dt.total_seconds().to_numpy(dtype=float, na_value=np.nan)
 
 
 def _imputer():

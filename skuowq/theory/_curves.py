@@ -16,7 +16,7 @@ from ._arguments import (
     one_number,
     one_per_source,
 )
-from ._error import asymptotic_error, minimal_error
+from ._error import asymptotic_error, minimal_error, parts_of_rows, too_far_apart
 from ._validate import check_family, validate
 from ._validation_result import ValidationResult
 
@@ -152,13 +152,17 @@ def error_curve(
         weights[:, source] = x
         x_label = f"weight $w_{{{source + 1}}}$ of one source row (a target row = 1)"
     elif along == "effective_size":
-        if not w.any():
+        # The best weights may be too small to be written, their mixture is not.
+        mass = best.mixture_weights if source_weights is None else w * n
+        if source_weights is None and not mass.any():
+            raise too_far_apart(N0, n, G, w)
+        if not mass.any():
             raise ValueError(
                 "source_weights are all 0, and no mixture can be kept along 'effective_size': pass "
                 "at least one above 0"
             )
         x = np.linspace(0, 3 * best.effective_source_size, n_points)
-        weights = x[:, None] * w / (w @ n)
+        weights = x[:, None] * (mass / mass.sum() / n)
         x_label = r"effective source size $s = \sum_i w_i n_i$ (target rows)"
     else:
         x = np.geomspace(min(1, n[source] / 2), n[source], n_points)
@@ -166,15 +170,16 @@ def error_curve(
         if source_weights is None:
             weights = np.array([solve_source_weights(row, G).source_weights for row in rows])
         x_label = f"rows used of the source, $n_{{{source + 1}}}$"
-    error = asymptotic_error(N0, rows, weights, G, d)
-    mass = weights * rows
-    squared_bias = d / 2 * ((mass @ G) * mass).sum(axis=1) / (N0 + mass.sum(axis=1)) ** 2
+    with np.errstate(all="ignore"):
+        variance, squared_bias = parts_of_rows(N0, rows, weights * rows, G, d)
+    if not np.isfinite(variance + squared_bias).all():
+        raise too_far_apart(N0, n, G, w)
     return ErrorCurve(
         along=along,
         source=source,
         x=x,
         x_label=x_label,
-        variance=error - squared_bias,
+        variance=variance,
         squared_bias=squared_bias,
         source_weights=weights,
         n_samples=rows,

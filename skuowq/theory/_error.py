@@ -86,23 +86,43 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
     w = not_negative("source_weights", source_weights, WEIGHTS)
     w = one_per_source("source_weights", w, len(G))
     try:
-        mass = w * n
+        with np.errstate(over="ignore"):
+            mass = w * n
     except ValueError as error:
         raise ValueError(
             f"source_weights of shape {w.shape} and n_samples of shape {n.shape} do not broadcast: "
             "pass one grid point a row in both, or a single row in one of them"
         ) from error
-    return unwrap(error_of_rows(N0, n, mass, G, d))
+    with np.errstate(all="ignore"):
+        error = error_of_rows(N0, n, mass, G, d)
+    if not np.all(np.isfinite(error)):
+        raise too_far_apart(N0, n, G, w)
+    return unwrap(error)
+
+
+def too_far_apart(N0, n, G, w):
+    """The error for numbers whose formula is out of the range of double precision."""
+    return ValueError(
+        f"n_target is {N0:g}, n_samples goes from {np.min(n):g} to {np.max(n):g}, discrepancy to "
+        f"{np.abs(G).max():g} and the weights to {np.max(w):g}: with numbers so far apart the "
+        "error is out of the range of double precision; leave out sources of next to no worth"
+    )
 
 
 def error_of_rows(N0, n, mass, G, d):
     """`asymptotic_error` of checked numbers, ``mass`` being the weights times the rows."""
+    variance, squared_bias = parts_of_rows(N0, n, mass, G, d)
+    return variance + squared_bias
+
+
+def parts_of_rows(N0, n, mass, G, d):
+    """The two parts of `error_of_rows`: variance and squared bias."""
     # By shares of the fit, whose squares stay in range where those of rows would not.
     total = N0 + mass.sum(axis=-1)
     share = mass / total[..., None]
     variance = N0 / total / total + (share**2 / n).sum(axis=-1)
     squared_bias = ((share @ G) * share).sum(axis=-1)
-    return d / 2 * (variance + squared_bias)
+    return d / 2 * variance, d / 2 * squared_bias
 
 
 def minimal_error(n_target, n_samples, discrepancy, n_parameters):

@@ -126,3 +126,8 @@ def test_other_functions_name_what_is_wrong():
         optimal_quantity(10, 0, 1)
     with pytest.raises(ValueError, match="one row"):
         minimal_error(10, [[10, 10]], np.eye(2), 1)
+
+
+def test_numbers_beyond_double_precision_are_named():
+    with pytest.raises(ValueError, match="and the weights to 1e\\+200: with numbers so far apart"):
+        asymptotic_error(20, 1e200, 1e200, 0.1, 5)

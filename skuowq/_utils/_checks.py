@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# Beyond, products of sizes and discrepancies leave the range of double precision.
+_LARGEST = 1e100
+
 
 def check_sizes(sizes, name):
     """Float vector of sample sizes, finite and above 0."""
@@ -13,6 +16,12 @@ def check_sizes(sizes, name):
         raise ValueError(
             f"{name} must be finite and above 0, got {sizes[bad[0]]} at position {bad[0]}: leave "
             "out what has no rows."
+        )
+    bad = np.flatnonzero((sizes < 1 / _LARGEST) | (sizes > _LARGEST))
+    if bad.size:
+        raise ValueError(
+            f"{name} must lie between {1 / _LARGEST:.0e} and {_LARGEST:.0e}, got {sizes[bad[0]]:.3g} "
+            f"at position {bad[0]}: give sizes in rows."
         )
     return sizes
 
@@ -32,6 +41,11 @@ def check_discrepancy(discrepancy, n_sources, name="discrepancy"):
     if not np.all(np.isfinite(G)):
         raise ValueError(f"{name} contains NaN or infinity: all entries must be finite.")
     scale = np.abs(G).max()
+    if scale > _LARGEST:
+        raise ValueError(
+            f"{name} holds {scale:.3g} in size, and must stay below {_LARGEST:.0e}: give squared "
+            "distances per parameter, in units of one row's Fisher information."
+        )
     if np.abs(G - G.T).max() > 1e-8 * scale:
         raise ValueError(f"{name} is not symmetric: pass (G + G.T) / 2.")
     G = (G + G.T) / 2
@@ -44,7 +58,7 @@ def check_discrepancy(discrepancy, n_sources, name="discrepancy"):
             "squared discrepancy is at least 0."
         )
     unit = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    smallest = np.linalg.eigvalsh(G / np.outer(unit, unit))[0]
+    smallest = np.linalg.eigvalsh(G / unit[:, None] / unit)[0]
     if smallest < -1e-8 * n_sources:
         raise ValueError(
             f"{name} is not positive semidefinite: its smallest eigenvalue, at unit diagonal, is "

@@ -157,14 +157,21 @@ def _solve(G, D, rounded, ones, active):
 
 
 def _certify(G, D, ones, u, rest, image):
-    """Rounded mixture, its objective, and its gap by the bound that the unrounded one proves."""
+    """Rounded mixture, its objective, and its gap by the bound that the unrounded one proves.
+
+    Doubled precision has an end, too: `hidden` is what it may be wrong by.
+    """
     total = _dot(ones, u)
-    value = (_dot(u, image) + _dot(rest, image)) / total**2
-    bound = 2 * (image / ones).min() / total - value
+    hidden = np.finfo(float).eps ** 2 * (np.abs(G) @ u + D * u)
+    value = (_dot(u, image) + _dot(rest, image) + _dot(u, hidden)) / total**2
+    bound = 2 * ((image - hidden) / ones).min() / total - value
     mixture = u / total
-    achieved = _dot(mixture, accurate_product(G, D, mixture, np.zeros_like(u)))
-    achieved /= _dot(ones, mixture) ** 2
-    return mixture, achieved, max(0.0, (achieved - bound) / achieved)
+    own = accurate_product(G, D, mixture, np.zeros_like(u))
+    achieved = _dot(mixture, own) / _dot(ones, mixture) ** 2
+    if not achieved > 0:
+        return None, np.nan, np.inf
+    rounding = np.finfo(float).eps * (mixture @ np.abs(own)) + _dot(mixture, hidden) / total
+    return mixture, achieved, (max(0.0, achieved - bound) + rounding) / achieved
 
 
 def factor_of(R):

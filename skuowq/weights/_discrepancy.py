@@ -113,6 +113,8 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, met
     [0.015]
     """
     arguments = _check(discrepancy, n_target, n_samples, n_parameters, method, "discrepancy")
+    if method == "reml":
+        _check_shared_shift(arguments[0])
     return std_error_of_checked(*arguments, method)
 
 
@@ -123,26 +125,31 @@ def std_error_of_checked(G, n_target, n_samples, d, method):
         return np.sqrt(2 / d) * own
     if method == "debiased" or len(own) == 1:
         return np.sqrt(2 / d) * (own + 1 / n_target + 1 / n_samples)
-    shift = G[0, 1]  # As REML has it, all sources share it.
+    shift = max(G[0, 1], 0.0)  # As REML has it, all sources share it.
     # One of 1e17 rows and more has no noise beside a shift that all share.
-    u = 1 / np.maximum(1 / n_samples + own - shift, np.finfo(float).eps * own)
-    damping = 1 / (1 / (1 / n_target + shift) + u.sum())
-    sums = u - damping * u.sum() * u  # Of the rows of Sigma^-1 = diag(u) - damping u u'.
-    information = _ReducedInformation(u, damping, sums)
+    noise = 1 / n_samples + np.maximum(own - shift, 0.0)
+    u = 1 / np.maximum(noise, np.finfo(float).eps * own)
+    shared = 1 / (1 / n_target + shift)
+    information = _ReducedInformation(u, shared)
     return np.sqrt(2 / d * information.variances())
 
 
 class _ReducedInformation:
     """Squares of ``Sigma^-1``, bordered by those of its row sums and of their sum.
 
-    In units in which the entries are of one size. Diagonal plus rank one inside the border.
+    ``Sigma^-1 = diag(u) - damping u u'`` with ``damping = 1 / (shared + U)``, ``U = sum u`` and
+    ``1 / shared`` the variance that all sources have in common; its rows sum to
+    ``damping shared u``. In units in which the entries are of one size. Diagonal plus rank one
+    inside the border.
     """
 
-    def __init__(self, u, damping, sums):
-        self.unit = np.append(u, sums.sum())
+    def __init__(self, u, shared):
+        total = u.sum()
+        damping = 1 / (shared + total)
+        self.unit = np.append(u, damping * shared * total)
         self.diagonal = 1 - 2 * damping * u
         self.rank_one = damping * u
-        self.border = (sums / np.sqrt(u)) ** 2 / sums.sum()
+        self.border = damping * shared * (u / total)
 
     def variances(self):
         """Of every own part plus the shared one."""
@@ -155,9 +162,11 @@ class _ReducedInformation:
                 shared = 1 / self.unit[-1]
                 mixed = solved / self.unit[:-1]
                 return own / self.unit[:-1] ** 2 + (mixed - shared) ** 2 / left
-        covariance = np.linalg.pinv(self._matrix()) / np.outer(self.unit, self.unit)
-        variance = np.diag(covariance)
-        return variance[:-1] + 2 * covariance[:-1, -1] + variance[-1]
+        # As a sum of squares, which rounding cannot make negative.
+        values, vectors = np.linalg.eigh(self._matrix())
+        known = values > len(values) * np.finfo(float).eps * values[-1]
+        own, shared = vectors[:-1] / self.unit[:-1, None], vectors[-1] / self.unit[-1]
+        return ((own + shared) ** 2)[:, known] @ (1 / values[known])
 
     def _matrix(self):
         inside = np.diag(self.diagonal) + np.outer(self.rank_one, self.rank_one)
@@ -287,6 +296,23 @@ def _project(S):
     values, vectors = np.linalg.eigh(S)
     projected = (vectors * np.maximum(values, 0)) @ vectors.T
     return (projected + projected.T) / 2
+
+
+def _check_shared_shift(G):
+    """Refuse what REML never estimates: sources whose biases have other than one part in common."""
+    shared = G[~np.eye(len(G), dtype=bool)]
+    rounding = 1e-8 * np.abs(G).max()
+    if shared.size and (
+        np.ptp(shared) > rounding
+        or shared[0] < -rounding
+        or shared[0] > G.diagonal().min() + rounding
+    ):
+        raise ValueError(
+            "discrepancy is not one that method='reml' estimates: off the diagonal its entries "
+            f"range from {shared.min():.3g} to {shared.max():.3g}, but must all be one number "
+            "between 0 and the least of the diagonal. Pass what estimate_discrepancy returned, or "
+            "the method that made it."
+        )
 
 
 def _check(contrast_gram, n_target, n_samples, n_parameters, method, name="contrast_gram"):

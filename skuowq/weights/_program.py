@@ -8,10 +8,15 @@ A bound ``w <= max_weight`` couples the mixture with the total. The weighted fit
 ``beta = (N0, w_1 N_1, ...) / (N0 + s)`` over target AND sources, its error is proportional to
 ``beta_0^2 / N0 + beta' M beta``, and the bound is linear: ``beta_i <= max_weight N_i / N0 beta_0``.
 
-Three roads, the cheapest first, each judged by the same certificate: the stationary point
-``M u = 1`` where it is feasible (always for one source and for REML's discrepancies), cvxpy with
-its answer put exactly on the bounds it points to, and an active set in doubled precision for biases
-that cancel.
+Four roads, the cheapest first: the stationary point ``M u = 1`` where it is feasible (always for
+one source and for REML's discrepancies), cvxpy with its answer put exactly on the bounds it points
+to, an active set in doubled precision for biases that cancel, and whole numbers for biases that
+cancel beyond that.
+
+What is certified. M is positive definite, shown before any road is taken: of a program that is not
+convex no gap proves anything. A road's answer is taken when its objective is above 0 and its gap,
+with all that rounding may hide, is at most 1e-6. What leaves this module has passed
+`weights_record`: weights finite and not negative, the gap between 0 and 1e-6.
 """
 
 import numbers
@@ -25,11 +30,17 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
 from ._active_set import active_set_mixture, bounded_pivots, factor_of
+from ._whole_numbers import MAX_SOURCES, WholeProgram
 
 # A road's answer is taken when its relative Frank-Wolfe gap is below this.
 _GAP_TOLERANCE = 1e-6
 # Above this many sources the active set is faster than the interior point, and as exact.
 _CVXPY_MAX_SOURCES = 1000
+_REFINEMENTS = 2
+_TOO_ILL = (
+    "The discrepancy matrix is too ill conditioned: drop sources that are copies of one another, or "
+    "add a small multiple of its diagonal to it."
+)
 
 
 @dataclass(frozen=True)
@@ -110,72 +121,140 @@ def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=No
 
 def solve_checked(n_samples, discrepancy, n_target, max_weight, solver):
     """`solve_source_weights` for arguments that are known to be in order."""
-    if max_weight is None:
-        mixture, value, gap = _free_mixture(discrepancy, 1 / n_samples, solver)
-        return weights_record(mixture / value / n_samples, n_samples, gap)
     if max_weight == 0:
         return weights_record(np.zeros(len(n_samples)), n_samples, 0.0)
-    u, gap = _bounded_rows(discrepancy, n_samples, n_target, max_weight, solver)
-    return weights_record(np.minimum(u / n_samples, max_weight), n_samples, gap)
+    program = _ConvexProgram(discrepancy, n_samples)
+    if max_weight is None:
+        weights, gap = _free_weights(program, solver)
+    else:
+        weights, gap = _bounded_weights(program, n_target, max_weight, solver)
+    return weights_record(weights, n_samples, gap)
 
 
 def weights_record(source_weights, n_samples, gap):
-    """`SourceWeights` from the weights alone."""
+    """`SourceWeights` from the weights alone, the one place that certifies them."""
     rows = source_weights * n_samples
     size = float(rows.sum())
+    if not (np.all(source_weights >= 0) and np.isfinite(size) and 0 <= gap <= _GAP_TOLERANCE):
+        raise RuntimeError(
+            f"The weights cannot be certified: they range from {np.min(source_weights):.3g} to "
+            f"{np.max(source_weights):.3g}, with a relative gap of {gap:.1e}, but must be finite "
+            f"and at least 0, with a gap between 0 and {_GAP_TOLERANCE:.0e}. {_TOO_ILL}"
+        )
     mixture = rows / size if size > 0 else np.zeros(len(rows))
     return SourceWeights(source_weights, mixture, size, float(gap))
 
 
-def _free_mixture(discrepancy, variance, solver):
-    """Mixture, objective and gap of the first road whose certificate holds."""
-    matrix = discrepancy + np.diag(variance)
-    roads = [_stationary_point, _interior_point, active_set_mixture]
+class _ConvexProgram:
+    """The matrix of a program that is shown to be convex, and its factor in double precision."""
+
+    def __init__(self, discrepancy, n_samples):
+        self.discrepancy, self.n_samples = discrepancy, n_samples
+        self.variance = 1 / n_samples
+        self.matrix = discrepancy + np.diag(self.variance)
+        self.scaled, self.goal, self.unit = _unit_diagonal(self.matrix)
+        self.factor = self._factor()
+        self.whole = None
+        if self.factor is None:
+            if len(n_samples) <= MAX_SOURCES:
+                self.whole = WholeProgram(discrepancy, n_samples)
+            if self.whole is None or not self.whole.is_convex():
+                raise self._not_convex()
+
+    def _rounding(self):
+        """What rounding may hide from Cholesky's factor of the scaled matrix; twice what it does."""
+        return 2 * np.finfo(float).eps * len(self.scaled)
+
+    def _factor(self):
+        """Cholesky's factor of a matrix smaller than the scaled one, which so is convex, or None."""
+        lowered = self.scaled.copy()
+        lowered.flat[:: len(lowered) + 1] -= self._rounding()
+        try:
+            return cho_factor(lowered, overwrite_a=True)
+        except LinAlgError:
+            return None
+
+    def stationary_rows(self):
+        """``u`` with ``M u = 1``, or None."""
+        if self.factor is None:
+            return None
+        u = cho_solve(self.factor, self.goal)
+        for _ in range(_REFINEMENTS):  # The factor is of a matrix that is a little smaller.
+            u += cho_solve(self.factor, self.goal - self.scaled @ u)
+        return u / self.unit
+
+    def in_whole_numbers(self, near, n_target=None, max_weight=None):
+        """Weights and gap by the last road, from the mixture that another came to, or None."""
+        if len(self.matrix) > MAX_SOURCES:
+            return None, np.inf
+        whole = self.whole or WholeProgram(self.discrepancy, self.n_samples)
+        used = np.ones(len(self.matrix), bool)
+        if near is not None:
+            used = near * self.unit > 1e-5 * np.max(near * self.unit)
+        return whole.minimum(used, n_target, max_weight)
+
+    def _not_convex(self):
+        lift = 2 * max(0.0, -np.linalg.eigvalsh(self.scaled)[0]) + 2 * self._rounding()
+        return RuntimeError(
+            "The weight program was not solved: discrepancy + diag(1 / n_samples) is not positive "
+            "definite, so that its optimum is undetermined. The discrepancies are up to "
+            f"{(self.discrepancy.diagonal() * self.n_samples).max():.1e} times 1 / n_samples, and "
+            f"their rounding may outweigh it. Add {lift:.1e} times its diagonal to the discrepancy "
+            "matrix, or drop sources that are copies of one another."
+        )
+
+
+def _free_weights(program, solver):
+    """Weights and gap by the first road whose certificate holds."""
+    roads = [_stationary_point, _interior_point, _active_set]
     if solver is not None:
         roads = [partial(_interior_point, solver=solver)]
-    elif len(matrix) > _CVXPY_MAX_SOURCES:
+    elif len(program.matrix) > _CVXPY_MAX_SOURCES:
         roads.remove(_interior_point)
-    gaps = []
+    gaps, near = [], None
     for road in roads:
-        mixture, value, gap = road(discrepancy, variance)
+        mixture, value, gap = road(program)
         if gap <= _GAP_TOLERANCE:
-            return mixture, value, gap
+            return mixture / value / program.n_samples, gap
+        gaps.append(gap)
+        near = near if mixture is None else mixture
+    if solver is None:
+        weights, gap = program.in_whole_numbers(near)
+        if gap <= _GAP_TOLERANCE:
+            return weights, gap
         gaps.append(gap)
     raise _not_solved(min(gaps), solver)
 
 
-def _judge(u, discrepancy, variance):
+def _judge(u, program):
     """Mixture of the sources' rows, its objective and gap in double precision."""
-    if u is None or np.any(u < 0):
+    if u is None or np.any(u < 0) or not np.any(u > 0):
         return None, np.nan, np.inf
     mixture = u / u.sum()
-    matrix = discrepancy + np.diag(variance)
-    return mixture, mixture @ matrix @ mixture, frank_wolfe_gap(mixture, matrix)
+    return mixture, mixture @ program.matrix @ mixture, frank_wolfe_gap(mixture, program.matrix)
 
 
-def _stationary_point(discrepancy, variance):
+def _stationary_point(program):
     """``M u = 1``, the optimum when no source is left out."""
-    R, g, unit = _unit_diagonal(discrepancy + np.diag(variance))
-    try:
-        return _judge(cho_solve(cho_factor(R), g) / unit, discrepancy, variance)
-    except LinAlgError:
-        return None, np.nan, np.inf
+    return _judge(program.stationary_rows(), program)
 
 
-def _interior_point(discrepancy, variance, solver="CLARABEL"):
-    matrix = discrepancy + np.diag(variance)
-    u = _solve_by_cvxpy(matrix, None, solver)
+def _interior_point(program, solver="CLARABEL"):
+    u = _solve_by_cvxpy(program.matrix, None, solver)
     if u is None:
         return None, np.nan, np.inf
     # No bound above: the target's size drops out, any will do.
-    exact = bounded_pivots(matrix, 1.0, np.full(len(u), np.inf), u)
-    candidates = [_judge(exact, discrepancy, variance), _judge(u, discrepancy, variance)]
-    return min(candidates, key=lambda candidate: candidate[2])
+    exact = bounded_pivots(program.matrix, 1.0, np.full(len(u), np.inf), u)
+    return min(_judge(exact, program), _judge(u, program), key=lambda candidate: candidate[2])
 
 
-def _bounded_rows(discrepancy, n_samples, n_target, max_weight, solver):
-    """Rows' worth ``u = w N`` under the bound, and the gap of the mixture with the target."""
-    M = discrepancy + np.diag(1 / n_samples)
+def _active_set(program):
+    return active_set_mixture(program.discrepancy, program.variance)
+
+
+def _bounded_weights(program, n_target, max_weight, solver):
+    """Weights under the bound, and the gap of the mixture with the target."""
+    M, n_samples = program.matrix, program.n_samples
     caps = max_weight * n_samples
     # The target joins the mixture as entry 0.
     matrix = np.zeros((len(M) + 1, len(M) + 1))
@@ -184,13 +263,15 @@ def _bounded_rows(discrepancy, n_samples, n_target, max_weight, solver):
 
     def judge(u):
         mixture = np.append(n_target, u)
-        return u, frank_wolfe_gap(mixture / mixture.sum(), matrix, ratios)
+        gap = frank_wolfe_gap(mixture / mixture.sum(), matrix, ratios)
+        return np.minimum(u / n_samples, max_weight), gap
 
     candidates = []
     if solver is None:
-        mixture, value, _ = _stationary_point(discrepancy, 1 / n_samples)
+        mixture, value, _ = _stationary_point(program)
         if mixture is not None and np.all(mixture / value <= caps):
             candidates.append(judge(mixture / value))
+    near = None
     if not candidates or candidates[0][1] > _GAP_TOLERANCE:
         mixture = _solve_by_cvxpy(matrix, ratios, solver or "CLARABEL")
         near = caps / 2
@@ -202,9 +283,11 @@ def _bounded_rows(discrepancy, n_samples, n_target, max_weight, solver):
             exact = bounded_pivots(M, n_target, caps, near)
             if exact is not None:
                 candidates.append(judge(exact))
-    for u, gap in reversed(candidates):
+    if solver is None and all(gap > _GAP_TOLERANCE for _, gap in candidates):
+        candidates.append(program.in_whole_numbers(near, n_target, max_weight))
+    for weights, gap in reversed(candidates):
         if gap <= _GAP_TOLERANCE:
-            return u, gap
+            return weights, gap
     raise _not_solved(min((gap for _, gap in candidates), default=np.inf), solver)
 
 
@@ -229,19 +312,14 @@ def _solve_by_cvxpy(matrix, ratios, solver):
 
 
 def _unit_diagonal(matrix):
-    """Units in which the diagonal is 1: the roads then survive sizes from 1 to 1e9."""
+    """Units in which the diagonal is 1: the roads then survive sizes of any scale."""
     unit = np.sqrt(np.diag(matrix))
     g = 1 / unit
-    return matrix / np.outer(unit, unit), g / g.max(), unit
+    return matrix / unit[:, None] / unit, g / g.max(), unit
 
 
 def _not_solved(gap, solver):
-    remedy = (
-        f"Pass solver=None instead of {solver!r}."
-        if solver is not None
-        else "The discrepancy matrix is too ill conditioned: drop sources that are copies of one "
-        "another, or add a small multiple of its diagonal to it."
-    )
+    remedy = _TOO_ILL if solver is None else f"Pass solver=None instead of {solver!r}."
     return RuntimeError(
         f"The weight program was not solved: the best relative gap is {gap:.1e}, above "
         f"{_GAP_TOLERANCE:.0e}. {remedy}"
@@ -253,7 +331,11 @@ def frank_wolfe_gap(mixture, matrix, ratios=None):
     ``(f - f*) / f`` for ``f = mixture' M mixture``, and what rounding may hide from it."""
     gradient = matrix @ mixture
     value = mixture @ gradient
-    rounding = np.finfo(float).eps * (mixture @ np.abs(matrix) @ mixture)
+    if not value > 0:  # Positive in truth: all digits have cancelled.
+        return np.inf
+    # Rounding in a sum of K terms grows like the root of K.
+    hidden = np.finfo(float).eps * np.sqrt(len(mixture)) * (np.abs(matrix) @ mixture)
+    gradient = gradient - hidden
     if ratios is None:
         lowest = gradient.min()
     else:
@@ -263,7 +345,7 @@ def frank_wolfe_gap(mixture, matrix, ratios=None):
         numerator = gradient[0] + np.cumsum(np.append(0, (ratios * gradient[1:])[order]))
         denominator = 1 + np.cumsum(np.append(0, ratios[order]))
         lowest = (numerator / denominator).min()
-    return (2 * max(0.0, value - lowest) + rounding) / value
+    return 2 * (max(0.0, value - lowest) + mixture @ hidden) / value
 
 
 def check_bound(n_target, max_weight):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import as_text, import_pyplot
 
 _MAX_WRITTEN = 15  # classes on the longer side up to which the numbers are written
 
@@ -96,7 +96,7 @@ class ClassDistancesDisplay:
                 raise ValueError(
                     f"{what}_classes has {len(given)} names, and distances has {n} {what} classes"
                 )
-            names.append([str(name) for name in given])
+            names.append([as_text(name) for name in given])
         if ax is None:
             n_rows, n_columns = distances.shape
             size = (2.5 + 0.5 * min(n_columns, 30), 1.5 + 0.4 * min(n_rows, 30))

@@ -1,11 +1,23 @@
 """Checks of sizes and discrepancies that several modules share."""
 
+import reprlib
+
 import numpy as np
+
+
+def as_numbers(name, value):
+    """`value` as a float array; text, and rows of unlike length, have none."""
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} is {reprlib.repr(value)}, and must hold numbers alone, as many in each row"
+        ) from None
 
 
 def check_sizes(sizes, name):
     """Float vector of sample sizes, finite and above 0."""
-    sizes = np.atleast_1d(np.asarray(sizes, dtype=float))
+    sizes = np.atleast_1d(as_numbers(name, sizes))
     if sizes.ndim != 1 or sizes.size == 0:
         raise ValueError(f"{name} must be a non-empty vector, got shape {sizes.shape}.")
     bad = np.flatnonzero(~(np.isfinite(sizes) & (sizes > 0)))
@@ -19,7 +31,7 @@ def check_sizes(sizes, name):
 
 def check_discrepancy(discrepancy, n_sources, name="discrepancy"):
     """Symmetric positive semidefinite (n_sources, n_sources) matrix; a vector is a diagonal."""
-    G = np.asarray(discrepancy, dtype=float)
+    G = as_numbers(name, discrepancy)
     if G.ndim == 0 and n_sources == 1:
         G = G.reshape(1, 1)
     elif G.ndim == 1:

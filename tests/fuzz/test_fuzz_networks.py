@@ -304,7 +304,7 @@ def test_training(drawn, name, weights, batch_size, epoch_rows, seed):
     "networks.TransferNetwork",
     "networks.JointNetwork",
     "networks.make_net",
-    examples=60,
+    examples=30,
     deep=5_000,
     drawn=domains(),
     method=st.sampled_from(["dann", "dan", "dcoral", "adda", "pada", "gta"]),
@@ -314,7 +314,7 @@ def test_training(drawn, name, weights, batch_size, epoch_rows, seed):
     to=st.sampled_from(["predictions", "labels"]),
 )
 def test_aligned_training(drawn, method, trust, joint, unlabeled, to):
-    """60 examples in ``make test``, 5,000 in ``make test-fuzz``: ten batches each."""
+    """30 examples in ``make test``, 5,000 in ``make test-fuzz``: ten batches each."""
     target, sources, c = drawn
     k = len(sources)
     sample = target.X[:2].astype(np.float32)

@@ -6,7 +6,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
-.PHONY: demo examples test test-all test-kernels test-oldest test-python test-pythons lint bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
+.PHONY: demo examples test test-all test-fuzz test-kernels test-oldest test-python test-pythons lint bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -41,6 +41,12 @@ test-python:
 
 test-in-python-%: .venv-python%/installed
 	$(PYTEST_ENV) .venv-python$*/bin/python -m pytest -n 2 -m "not slow"
+
+# Hours. Prints the seed that repeats it: make test-fuzz SEED=...
+SEED ?= $(shell date +%s)
+test-fuzz: .venv/installed
+	@echo seed $(SEED)
+	SKUOWQ_FUZZ=fuzz MPLBACKEND=Agg SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 tests/fuzz --hypothesis-seed=$(SEED)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

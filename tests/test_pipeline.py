@@ -182,6 +182,16 @@ def test_transformers_that_work_in_place_leave_the_sources_alone(data):
     assert_allclose(next(iter(sources))[0], 10 * pairs[0][0] + 3)
 
 
+@pytest.mark.parametrize("fit_on", ["target", "pooled"])
+def test_rows_in_lists(data, fit_on):
+    X, y, pairs, _ = data
+    lists = [(X_k.tolist(), y_k.tolist()) for X_k, y_k in pairs]
+    model = make_transfer_pipeline(StandardScaler(), UOWQClassifier(), fit_on=fit_on)
+    expected = model.fit(X, y, sources=Sources(pairs)).predict_proba(X)
+    found = clone(model).fit(X.tolist(), y.tolist(), sources=Sources(lists)).predict_proba(X)
+    assert_array_equal(found, expected)
+
+
 def test_rows_of_weight_zero_are_not_pooled(data):
     X, y, pairs, _ = data
     off = [(np.vstack([X_i, X_i + 1e6]), np.tile(y_i, 2)) for X_i, y_i in pairs]

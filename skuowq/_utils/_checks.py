@@ -1,14 +1,26 @@
 """Checks of sizes and discrepancies that several modules share."""
 
+import reprlib
+
 import numpy as np
 
 # Beyond, products of sizes and discrepancies leave the range of double precision.
 _LARGEST = 1e100
 
 
+def as_numbers(name, value):
+    """`value` as a float array; text, and rows of unlike length, have none."""
+    try:
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} is {reprlib.repr(value)}, and must hold numbers alone, as many in each row"
+        ) from None
+
+
 def check_sizes(sizes, name):
     """Float vector of sample sizes, finite and above 0."""
-    sizes = np.atleast_1d(np.asarray(sizes, dtype=float))
+    sizes = np.atleast_1d(as_numbers(name, sizes))
     if sizes.ndim != 1 or sizes.size == 0:
         raise ValueError(f"{name} must be a non-empty vector, got shape {sizes.shape}.")
     bad = np.flatnonzero(~(np.isfinite(sizes) & (sizes > 0)))
@@ -20,15 +32,15 @@ def check_sizes(sizes, name):
     bad = np.flatnonzero((sizes < 1 / _LARGEST) | (sizes > _LARGEST))
     if bad.size:
         raise ValueError(
-            f"{name} must lie between {1 / _LARGEST:.0e} and {_LARGEST:.0e}, got {sizes[bad[0]]:.3g} "
-            f"at position {bad[0]}: give sizes in rows."
+            f"{name} must lie between {1 / _LARGEST:.0e} and {_LARGEST:.0e}, got "
+            f"{sizes[bad[0]]:.3g} at position {bad[0]}: give sizes in rows."
         )
     return sizes
 
 
 def check_discrepancy(discrepancy, n_sources, name="discrepancy"):
     """Symmetric positive semidefinite (n_sources, n_sources) matrix; a vector is a diagonal."""
-    G = np.asarray(discrepancy, dtype=float)
+    G = as_numbers(name, discrepancy)
     if G.ndim == 0 and n_sources == 1:
         G = G.reshape(1, 1)
     elif G.ndim == 1:

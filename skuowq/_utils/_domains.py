@@ -264,6 +264,7 @@ def check_unlabeled(X_unlabeled, X, n_rows, sources, *, keep_frames, check):
 
 def pooled_rows(X, y, sources):
     """Rows and labels of all domains, less those of weight zero."""
+    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
     parts, labels = [X], [np.asarray(y)]
     columns = list(X.columns) if is_frame(X) else None
     for (X_i, y_i, weight), name in zip(*_triples(sources), strict=True):

@@ -4,6 +4,8 @@ from numbers import Integral
 
 import numpy as np
 
+from skuowq._utils._checks import as_numbers
+
 
 def check_count(name, value, minimum):
     """Refuse anything but an integer of at least `minimum`."""
@@ -14,7 +16,7 @@ def check_count(name, value, minimum):
 def check_sources(n_samples, discrepancies):
     """Rows and discrepancies of the sources, as arrays of one length."""
     n_samples = np.asarray(n_samples)
-    discrepancies = np.asarray(discrepancies, dtype=float)
+    discrepancies = as_numbers("discrepancies", discrepancies)
     if n_samples.ndim != 1 or n_samples.shape != discrepancies.shape or n_samples.size == 0:
         raise ValueError(
             f"n_samples has shape {n_samples.shape} and discrepancies has shape "

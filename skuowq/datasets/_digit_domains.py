@@ -5,6 +5,8 @@ from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
 
+from ._arguments import check_count
+
 _N_CLASSES = 10
 _NOISY_SHARE = 0.6
 
@@ -72,15 +74,18 @@ def load_digit_domains(
     {'rotated': (449, 64), 'inverted': (449, 64)}
     """
     names = [sources] if isinstance(sources, str) else list(sources)
-    for name in [target, *names]:
+    for argument, name in [("target", target), *(("sources", name) for name in names)]:
         if name not in _DOMAINS:
-            raise ValueError(f"unknown domain {name!r}: choose from {', '.join(_DOMAINS)}")
+            raise ValueError(
+                f"{argument} names an unknown domain {name!r}: choose from {', '.join(_DOMAINS)}"
+            )
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise ValueError(
             f"sources repeats {', '.join(sorted(repeated))}: the names are the sources' keys, so "
             "name each once"
         )
+    check_count("n_per_class", n_per_class, 1)
     rng = check_random_state(random_state)
     digits = load_digits()
     shares = np.array_split(rng.permutation(len(digits.target)), 2 + len(names))
@@ -105,7 +110,7 @@ def load_digit_domains(
 def _first_of_each_class(y, n_per_class):
     """Mask of the first `n_per_class` rows of each class; the rows come in random order."""
     fewest = np.bincount(y, minlength=_N_CLASSES).min()
-    if not 1 <= n_per_class < fewest:
+    if not n_per_class < fewest:
         raise ValueError(
             f"n_per_class is {n_per_class}, and must be from 1 to {fewest - 1}: the rarest class "
             f"has {fewest} images in the target's shares, and one must be left to test on. Fewer "

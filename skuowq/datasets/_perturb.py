@@ -12,6 +12,8 @@ from sklearn.utils import (
     column_or_1d,
 )
 
+from ._arguments import check_count
+
 # Of an image: the largest turn in degrees, and the share of pixels set to black or white.
 _MAX_TURN = 45.0
 _SALT_AND_PEPPER = 0.2
@@ -160,6 +162,7 @@ def perturbed_splits(
         isinstance(max_per_class, Integral) and max_per_class >= 1
     ):
         raise ValueError(f"max_per_class is {max_per_class!r}: pass an integer of at least 1")
+    check_count("n_splits", n_splits, 1)
     X_target, y_target = check_array(X_target), column_or_1d(y_target)
     check_consistent_length(X_target, y_target)
     rng = check_random_state(random_state)

@@ -6,7 +6,7 @@ negative transfer: the sources hurt.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -209,7 +209,7 @@ def _check_arguments(estimator, sources, scoring, confidence):
         )
     if not (scoring is None or isinstance(scoring, str) or callable(scoring)):
         raise TypeError(f"scoring must be one score (str, callable or None), got {scoring!r}.")
-    if not 0 < confidence < 1:
+    if not (isinstance(confidence, Real) and 0 < confidence < 1):
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}.")
 
 

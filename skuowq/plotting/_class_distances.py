@@ -3,7 +3,7 @@
 import numpy as np
 
 from skuowq._utils._labels import distinct_labels, label_names
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import as_text, import_pyplot
 
 _MAX_WRITTEN = 15  # classes on the longer side up to which the numbers are written
 
@@ -97,7 +97,7 @@ class ClassDistancesDisplay:
                 raise ValueError(
                     f"{what}_classes has {len(given)} names, and distances has {n} {what} classes"
                 )
-            names.append([str(name) for name in given])
+            names.append([as_text(name) for name in given])
         if ax is None:
             n_rows, n_columns = distances.shape
             size = (2.5 + 0.5 * min(n_columns, 30), 1.5 + 0.4 * min(n_rows, 30))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skuowq.plotting._fitted import fitted_with
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import as_text, check_names, import_pyplot
 
 _N_BINS = 40
 _LEAST = 1e-3  # weights below are drawn there
@@ -109,6 +109,7 @@ class GateWeightsDisplay:
             If matplotlib is missing.
         """
         weights = [np.maximum(np.asarray(part, dtype=float), _LEAST) for part in self.gate_weights]
+        check_names(self.names, len(weights), "gate_weights")
         masks = self._masks(weights)
         known = any(mask is not None for mask in masks)
         if ax is None:
@@ -133,7 +134,7 @@ class GateWeightsDisplay:
         low = levels[-1] - (1 if masks[-1] is not None else 0.15)
         ax.set_ylim(low, 1)
         names = zip(self.names, self.trust, strict=True)
-        ax.set_yticks(levels, [f"{name}\ntrust {factor:.2g}" for name, factor in names])
+        ax.set_yticks(levels, [f"{as_text(name)}\ntrust {factor:.2g}" for name, factor in names])
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("gate's weight of a source row (1 = as without a gate)")
         if known:

@@ -18,6 +18,22 @@ def import_pyplot():
     return plt
 
 
+def check_names(names, n, what):
+    """Refuse names that are not one for each of what is drawn."""
+    if len(names) != n:
+        raise ValueError(f"names has {len(names)} entries, and {what} has {n}: pass one for each")
+
+
+def as_text(name):
+    """A name that matplotlib writes as it is.
+
+    Between dollars it would read mathematics, and legends leave out what is empty or begins with an
+    underscore.
+    """
+    name = str(name).replace("$", r"\$")
+    return name if name and not name.startswith("_") else f" {name}"
+
+
 def name_level(ax, level, name, *, above=True):
     """Write a name at the right end of a horizontal line, above it or below."""
     ax.annotate(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import as_text, check_names, import_pyplot
 
 
 class NegativeTransferDisplay:
@@ -102,6 +102,7 @@ class NegativeTransferDisplay:
         """
         gaps = np.asarray(self.gaps, dtype=float)
         low, high = np.asarray(self.intervals, dtype=float).T
+        check_names(self.names, gaps.size, "gaps")
         if ax is None:
             size = (8, 1.6 + 0.35 * gaps.size)
             _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
@@ -112,7 +113,7 @@ class NegativeTransferDisplay:
         ax.hlines(rows, low, high, color="#2b5c8a", linewidth=2)
         fill = np.where(decided, "#2b5c8a", "white")
         ax.scatter(gaps, rows, s=50, color=fill, edgecolor="#2b5c8a", linewidth=1.5, zorder=3)
-        ax.set_yticks(rows, [str(name) for name in self.names])
+        ax.set_yticks(rows, [as_text(name) for name in self.names])
         ax.set_ylim(gaps.size - 0.5, -0.5)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(

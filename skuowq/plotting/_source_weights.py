@@ -3,7 +3,7 @@
 import numpy as np
 
 from skuowq.plotting._fitted import fitted_with
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import as_text, check_names, import_pyplot
 
 _NEAR_ZERO = 0.01  # a source whose rows weigh less than this is drawn pale
 _MAX_NAME = 32  # characters
@@ -105,6 +105,7 @@ class SourceWeightsDisplay:
         """
         weights = np.asarray(self.source_weights, dtype=float)
         n_samples = np.asarray(self.n_samples, dtype=float)
+        check_names(self.names, len(weights), "source_weights")
         if ax is None:
             size = (8, 1.4 + 0.3 * weights.size)
             _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
@@ -137,7 +138,7 @@ class SourceWeightsDisplay:
         ax.barh(
             rows[~strong], weights[~strong], height=0.7, color="0.9", edgecolor="0.6", hatch="////"
         )
-        ax.set_yticks(rows, [_shorten(name) for name in self.names])
+        ax.set_yticks(rows, [as_text(_shorten(name)) for name in self.names])
         ax.set_ylim(weights.size - 0.5, -0.5)
         ax.tick_params(axis="y", length=0)
         for label, is_strong in zip(ax.get_yticklabels(), strong, strict=True):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import as_text, import_pyplot
 
 _BOUND = 4
 
@@ -133,7 +133,7 @@ class ValidationDisplay:
         ax.axvspan(-1, 1, color="0.88", zorder=0)
         ax.axvline(0, color="0.4", linewidth=1, zorder=1)
         ax.set_xlim(-1.08 * reach, 1.08 * reach)
-        ax.set_yticks(np.arange(len(self.names)), [str(name) for name in self.names])
+        ax.set_yticks(np.arange(len(self.names)), [as_text(name) for name in self.names])
         ax.set_ylim(len(self.names) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("z = (simulated - claimed) / standard error\n(shaded: up to 1, up to 4)")

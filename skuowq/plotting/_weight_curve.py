@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import as_text, check_names, import_pyplot
 
 
 class WeightCurveDisplay:
@@ -93,6 +93,7 @@ class WeightCurveDisplay:
         self.ax_, self.figure_ = ax, ax.figure
 
         weights = np.asarray(self.source_weights)
+        check_names(self.names, weights.shape[1], "each row of source_weights")
         styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 5)))
         for i, (w, name) in enumerate(zip(weights.T, self.names, strict=True)):
             moves = i == self.source
@@ -102,7 +103,7 @@ class WeightCurveDisplay:
                 linestyle=styles[i % len(styles)],
                 color="#c2571a" if moves else ("#2b5c8a", "0.35", "0.65")[i // len(styles) % 3],
                 linewidth=2.5 if moves else 1.5,
-                label=name,
+                label=as_text(name),
             )
         ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
         ax.set_xscale("log")

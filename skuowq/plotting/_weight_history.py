@@ -3,7 +3,7 @@
 import numpy as np
 
 from skuowq.plotting._fitted import fitted_with
-from skuowq.plotting._matplotlib import import_pyplot
+from skuowq.plotting._matplotlib import as_text, check_names, import_pyplot
 
 
 class WeightHistoryDisplay:
@@ -87,6 +87,7 @@ class WeightHistoryDisplay:
         self.ax_, self.figure_ = ax, ax.figure
 
         history = np.asarray(self.history, dtype=float)
+        check_names(self.names, history.shape[1], "each row of history")
         styles = ("-", "--", "-.", ":")
         markers = "osD^v<>PX*"
         for i, (weights, name) in enumerate(zip(history.T, self.names, strict=True)):
@@ -97,7 +98,7 @@ class WeightHistoryDisplay:
                 marker=markers[i % len(markers)],
                 markerfacecolor="white",
                 color=("#2b5c8a", "#c2571a", "0.35", "0.65")[i // len(styles) % 4],
-                label=str(name),
+                label=as_text(name),
             )
         ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
         ax.set_xticks(np.arange(len(history)))

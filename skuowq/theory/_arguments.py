@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skuowq._utils._checks import check_discrepancy
+from skuowq._utils._checks import as_numbers, check_discrepancy
 
 TARGET_ROWS = "pass the number of labelled target rows"
 SOURCE_ROWS = "pass the rows used of each source, and leave out sources without rows"
@@ -13,7 +13,7 @@ TAU = "it is a squared distance per parameter; an unbiased estimate below 0 stan
 
 def above_zero(name, value, remedy):
     """`value` as a float array whose entries are finite and above 0."""
-    value = np.asarray(value, dtype=float)
+    value = as_numbers(name, value)
     wrong = ~(np.isfinite(value) & (value > 0))
     if wrong.any():
         raise ValueError(
@@ -24,7 +24,7 @@ def above_zero(name, value, remedy):
 
 def not_negative(name, value, remedy):
     """`value` as a float array whose entries are finite and at least 0."""
-    value = np.asarray(value, dtype=float)
+    value = as_numbers(name, value)
     wrong = ~(np.isfinite(value) & (value >= 0))
     if wrong.any():
         raise ValueError(
@@ -59,6 +59,17 @@ def one_per_source(name, value, n_sources):
             "must hold one entry for each"
         )
     return value
+
+
+def broadcast(**arrays):
+    """Arrays brought to one shape; the message names those that do not go together."""
+    try:
+        return np.broadcast_arrays(*arrays.values())
+    except ValueError as error:
+        shapes = " and ".join(f"{name} of shape {a.shape}" for name, a in arrays.items())
+        raise ValueError(
+            f"{shapes} do not broadcast: pass as many numbers in each, or one number"
+        ) from error
 
 
 def unwrap(value):

@@ -5,6 +5,7 @@ from numbers import Integral
 
 import numpy as np
 
+from skuowq._utils._checks import as_numbers
 from skuowq.weights import solve_source_weights
 
 from ._arguments import (
@@ -143,7 +144,7 @@ def error_curve(
     if source_weights is None:
         w = best.source_weights
     else:
-        w = one_per_source("source_weights", np.asarray(source_weights, dtype=float), len(G))
+        w = one_per_source("source_weights", as_numbers("source_weights", source_weights), len(G))
         asymptotic_error(N0, n, w, G, d)  # Its own check of the weights.
     rows = np.tile(n, (n_points, 1))
     weights = np.tile(w, (n_points, 1))

@@ -20,6 +20,7 @@ from ._arguments import (
     TAU,
     WEIGHTS,
     above_zero,
+    broadcast,
     discrepancy_matrix,
     not_negative,
     one_number,
@@ -229,13 +230,8 @@ def equivalent_rows(n_samples, noise_ratio):
     """
     n = above_zero("n_samples", n_samples, SOURCE_ROWS)
     r = above_zero("noise_ratio", noise_ratio, "pass the source's noise variance over the target's")
-    try:
-        return unwrap(n / r)
-    except ValueError as error:
-        raise ValueError(
-            f"n_samples of shape {n.shape} and noise_ratio of shape {r.shape} do not broadcast: "
-            "pass one number for each source in both"
-        ) from error
+    n, r = broadcast(n_samples=n, noise_ratio=r)
+    return unwrap(n / r)
 
 
 def optimal_weight(n_source, discrepancy):
@@ -269,6 +265,7 @@ def optimal_weight(n_source, discrepancy):
     """
     N = above_zero("n_source", n_source, SOURCE_ROWS)
     tau = not_negative("discrepancy", discrepancy, TAU)
+    N, tau = broadcast(n_source=N, discrepancy=tau)
     return unwrap(1 / (1 + tau * N))
 
 
@@ -307,7 +304,7 @@ def optimal_quantity(n_target, n_source, discrepancy):
     N0 = above_zero("n_target", n_target, TARGET_ROWS)
     N = above_zero("n_source", n_source, SOURCE_ROWS)
     tau = not_negative("discrepancy", discrepancy, TAU)
-    N0, N, tau = np.broadcast_arrays(N0, N, tau)
+    N0, N, tau = broadcast(n_target=N0, n_source=N, discrepancy=tau)
     slope = 2 * N0 * tau - 1
     # Where the slope is not positive the error falls in n for ever.
     stationary = np.divide(N0, slope, out=np.full(N0.shape, np.inf), where=slope > 0)

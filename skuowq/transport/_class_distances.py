@@ -1,5 +1,7 @@
 """How far the classes of one data set are from those of another."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
@@ -68,8 +70,7 @@ def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=N
     ours, theirs = check_pair(X_s, y_s, X_t, y_t)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: pass one of {', '.join(METHODS)}")
-    if not reg > 0:
-        raise ValueError(f"reg is {reg!r}: pass a number above 0")
+    check_reg(reg)
     (first, first_names), (second, second_names) = by_class(*ours), by_class(*theirs)
     if method in ("gaussian", "mmd"):
         remedy = "leave the class out, or pass method='exact'"
@@ -100,6 +101,12 @@ def check_pair(X_s, y_s, X_t, y_t):
             "feature space"
         )
     return parts
+
+
+def check_reg(reg):
+    """Refuse a weight of the entropy that is not a number above 0."""
+    if not (isinstance(reg, Real) and 0 < reg < np.inf):
+        raise ValueError(f"reg is {reg!r}: pass a number above 0")
 
 
 def by_class(X, y):

@@ -11,6 +11,7 @@ from skuowq._utils._labels import distinct_labels
 from ._class_distances import (
     by_class,
     check_pair,
+    check_reg,
     check_two_rows,
     class_distances,
     sinkhorn_divergence,
@@ -67,6 +68,7 @@ def dataset_distance(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05):
     ours, theirs = check_pair(X_s, y_s, X_t, y_t)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: pass one of {', '.join(METHODS)}")
+    check_reg(reg)
     for (X, y), whose in ((ours, "the source"), (theirs, "the target")):
         check_two_rows(*by_class(X, y), whose, "leave the class out")
     between = class_distances(*ours, *theirs) ** 2

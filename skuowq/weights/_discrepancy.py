@@ -11,6 +11,8 @@ As an estimate of the discrepancy ``G`` it carries noise: ``E[S] = G + 11' / N_0
   that all share, and the answers with and without it are averaged by their evidence.
 """
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import expit
 
@@ -287,6 +289,19 @@ def _shift(contrast, noise, n_parameters):
     return shift, float(expit(evidence - np.log(_ODDS_AGAINST_A_SHIFT)))
 
 
+def _check_shared_shift(G):
+    """Refuse what REML does not estimate: distances of the sources' own, and a shift they share."""
+    shift = G[np.triu_indices(len(G), 1)]
+    slack = 1e-8 * np.diag(G).max()
+    if shift.size and (
+        np.ptp(shift) > slack or shift[0] < -slack or shift[0] > np.diag(G).min() + slack
+    ):
+        raise ValueError(
+            "discrepancy has entries off its diagonal that differ, or that no shift of all sources "
+            "makes: pass what estimate_discrepancy returns for method='reml', or another method"
+        )
+
+
 def _average(values, evidence):
     return sum(p * value for p, value in zip(evidence, values, strict=True))
 
@@ -320,7 +335,7 @@ def _check(contrast_gram, n_target, n_samples, n_parameters, method, name="contr
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
     n_samples = check_sizes(n_samples, "n_samples")
     n_target = float(check_sizes([n_target], "n_target")[0])
-    if not 0 < n_parameters < np.inf:
+    if not (isinstance(n_parameters, Real) and 0 < n_parameters < np.inf):
         raise ValueError(f"n_parameters must be finite and above 0, got {n_parameters!r}.")
     S = check_discrepancy(contrast_gram, len(n_samples), name)
     return S, n_target, n_samples, n_parameters

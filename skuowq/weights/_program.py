@@ -38,8 +38,8 @@ _GAP_TOLERANCE = 1e-6
 _CVXPY_MAX_SOURCES = 1000
 _REFINEMENTS = 2
 _TOO_ILL = (
-    "The discrepancy matrix is too ill conditioned: drop sources that are copies of one another, or "
-    "add a small multiple of its diagonal to it."
+    "The discrepancy matrix is too ill conditioned: drop sources that are copies of one another, "
+    "or add a small multiple of its diagonal to it."
 )
 
 
@@ -162,11 +162,11 @@ class _ConvexProgram:
                 raise self._not_convex()
 
     def _rounding(self):
-        """What rounding may hide from Cholesky's factor of the scaled matrix; twice what it does."""
+        """Twice what rounding may hide from Cholesky's factor of the scaled matrix."""
         return 2 * np.finfo(float).eps * len(self.scaled)
 
     def _factor(self):
-        """Cholesky's factor of a matrix smaller than the scaled one, which so is convex, or None."""
+        """Cholesky's factor of less than the scaled matrix, which so is convex; or None."""
         lowered = self.scaled.copy()
         lowered.flat[:: len(lowered) + 1] -= self._rounding()
         try:

@@ -1,0 +1,389 @@
+"""Networks: the estimators that train one, and the functions of `skuowq.networks`.
+
+In ``make test`` a few examples of a few epochs each; as the tests say, fewer in ``make test-fuzz``
+as well where one example is several trainings.
+"""
+
+import inspect
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from fuzz_harness import assert_probabilities, fuzz, outcome
+from fuzz_strategies import SEEDS, as_given, problems, with_bad
+from hypothesis import strategies as st
+from nets import MLP, make_net
+from sklearn.linear_model import LogisticRegression
+from skorch import NeuralNetClassifier
+from test_fuzz_estimators import check_classifier, check_weighed
+
+from skuowq import (
+    DiscriminatorGateClassifier,
+    JTLNClassifier,
+    OT3LClassifier,
+    UOWQClassifier,
+    networks,
+)
+from skuowq._utils._domains import Domain
+
+ARGUMENTS = {
+    name
+    for kind in (UOWQClassifier, DiscriminatorGateClassifier, JTLNClassifier, OT3LClassifier)
+    for method in (kind, kind.fit)
+    for name in inspect.signature(method).parameters
+} - {"self"}
+ARGUMENTS |= {"module", "batch_size", "lr"}
+
+small = problems(most_rows=12, containers=("array", "array", "list", "frame", "float32"))
+
+
+class Dropped(MLP):
+    """With dropout; without batch norm, as torch refuses batches of one row, whoever makes them."""
+
+    def forward(self, X):
+        return self.head(torch.nn.functional.dropout(self.body(X), 0.3, self.training))
+
+
+def fitted_or_refused(clf, problem):
+    def fit():
+        fitted = clf.fit(
+            problem.X, problem.y, as_given(problem.sources), sample_weight=problem.sample_weight
+        )
+        check_classifier(fitted, problem)
+        return fitted
+
+    return outcome(fit, ARGUMENTS, hard=problem.hard, refuses=lambda: plain_fit(problem))
+
+
+def plain_fit(problem):
+    """scikit-learn's words for X and y that are not in order."""
+    LogisticRegression().fit(problem.X, problem.y, sample_weight=problem.sample_weight)
+
+
+def net(module, optimizer, lr, batch_size, max_epochs=1):
+    return make_net(
+        module, optimizer=optimizer, lr=lr, batch_size=batch_size, max_epochs=max_epochs
+    )
+
+
+nets = st.builds(
+    net,
+    st.sampled_from([MLP, MLP, Dropped]),
+    st.sampled_from([torch.optim.Adam, torch.optim.SGD]),
+    st.sampled_from([0.01, 0.1, 10.0]),
+    st.sampled_from([1, 4, 128, -1]),
+)
+
+
+@fuzz(
+    examples=25,
+    deep=5_000,
+    problem=small,
+    net=nets,
+    rule=st.sampled_from(["reml", "reml", "plugin", "debiased"]),
+    parameters=st.sampled_from(["head", "head", "all"]),
+    cap=st.sampled_from([None, 0.0, 0.5]),
+    updates=st.integers(0, 1),
+)
+def test_uowq_networks(problem, net, rule, parameters, cap, updates):
+    """25 examples in ``make test``, 5,000 in ``make test-fuzz``: up to fourteen trainings each."""
+    clf = UOWQClassifier(
+        net,
+        discrepancy=rule,
+        parameters=parameters,
+        max_weight=cap,
+        n_updates=updates,
+        update_every=1,
+        random_state=0,
+    )
+    fitted = fitted_or_refused(clf, problem)
+    if fitted is not None:
+        check_weighed(fitted, problem)
+
+
+TINY = {"hidden_layer_sizes": (3,), "random_state": 0, "device": "cpu"}
+training = {
+    "max_epochs": with_bad(st.integers(1, 2)),
+    "batch_size": with_bad(st.sampled_from([1, 4, 64])),
+    "lr": with_bad(st.sampled_from([1e-3, 0.1, 10.0])),
+    "optimizer": st.sampled_from([None, torch.optim.SGD]),
+}
+
+
+@fuzz(
+    examples=25,
+    deep=5_000,
+    problem=small,
+    method=with_bad(st.sampled_from(["dann", "dan", "dcoral", "adda", "pada", "gta"])),
+    gate=st.sampled_from([True, False, "online"]),
+    trust=st.sampled_from([0.0, 1.0, 10.0]),
+    conditioning=st.sampled_from(["both", "joint", "marginal", None]),
+    clip=with_bad(st.sampled_from([1e-3, 20.0])),
+    unlabeled=st.booleans(),
+    options=st.fixed_dictionaries(training),
+)
+def test_gated_networks(problem, method, gate, trust, conditioning, clip, unlabeled, options):
+    """25 examples in ``make test``, 5,000 in ``make test-fuzz``: a tenth of a second each."""
+    if method is None:
+        return
+    clf = DiscriminatorGateClassifier(
+        method,
+        gate=gate,
+        trust=trust,
+        label_conditioning=conditioning,
+        clip=clip,
+        discriminator_size=2,
+        **TINY,
+        **options,
+    )
+
+    def fit():
+        extra = {"X_unlabeled": problem.X_new} if unlabeled else {}
+        sources = as_given(problem.sources)
+        fitted = clf.fit(
+            problem.X, problem.y, sources, sample_weight=problem.sample_weight, **extra
+        )
+        check_classifier(fitted, problem)
+        Z = fitted.transform(problem.X_new)
+        assert len(Z) == 5
+        assert np.isfinite(Z).all()
+        return fitted
+
+    fitted = outcome(fit, ARGUMENTS, hard=problem.hard, refuses=lambda: plain_fit(problem))
+    if fitted is not None:
+        assert all(np.isfinite(part).all() for part in fitted.gate_weights_)
+
+
+@fuzz(examples=4, deep=500, problem=problems(most_rows=10, min_sources=1, containers=("array",)))
+def test_gated_networks_by_cross_validation(problem):
+    """4 examples in ``make test``, 500 in ``make test-fuzz``: eleven trainings each, and more."""
+    clf = DiscriminatorGateClassifier(max_epochs=1, discriminator_size=2, **TINY)
+    fitted = fitted_or_refused(clf, problem)
+    if fitted is not None:
+        assert np.isfinite(fitted.trust_).all()
+
+
+@fuzz(
+    "JTLNClassifier",
+    examples=40,
+    deep=5_000,
+    problem=small,
+    loss_weight=with_bad(st.sampled_from([0.0, 1.0, 1e3])),
+    transport_weight=with_bad(st.sampled_from([0.0, 1.0, 1e3])),
+    cost=st.sampled_from(["mmd", "gaussian", "exact", "sinkhorn", "none such", np.ones((2, 2))]),
+    reg=with_bad(st.sampled_from([1e-3, 0.1, 10.0])),
+    to=st.sampled_from(["predictions", "labels"]),
+    options=st.fixed_dictionaries(training),
+)
+def test_joint_networks(problem, loss_weight, transport_weight, cost, reg, to, options):
+    """40 examples in ``make test``, 5,000 in ``make test-fuzz``."""
+    clf = JTLNClassifier(
+        source_loss_weight=loss_weight,
+        transport_weight=transport_weight,
+        cost=cost,
+        reg=reg,
+        transport_to=to,
+        **TINY,
+        **options,
+    )
+    fitted = fitted_or_refused(clf, problem)
+    if fitted is not None and fitted.transport_cost_ is not None:
+        assert all(np.isfinite(C).all() for C in fitted.transport_cost_)
+
+
+@fuzz(
+    examples=40,
+    deep=5_000,
+    problem=small,
+    net=nets,
+    strategy=st.sampled_from(["mixed", "far", "near", "uniform", "stratified"]),
+    budget=st.sampled_from([None, 3, 10]),
+    layers=st.sampled_from([None, 1, 2, 9]),
+    distance=st.sampled_from(["gaussian", "exact", "sinkhorn", "mmd"]),
+)
+def test_tuned_networks(problem, net, strategy, budget, layers, distance):
+    """40 examples in ``make test``, 5,000 in ``make test-fuzz``."""
+    fitted_or_refused(
+        OT3LClassifier(
+            net,
+            strategy=strategy,
+            budget=budget,
+            n_tuned_layers=layers,
+            distance=distance,
+            random_state=0,
+        ),
+        problem,
+    )
+
+
+@st.composite
+def domains(draw):
+    """A target and up to two sources as the estimators hand them to `skuowq.networks`."""
+    rng = np.random.RandomState(draw(SEEDS))
+    p, c = draw(st.integers(1, 3)), draw(st.integers(2, 3))
+
+    def domain():
+        n = draw(st.integers(c, 9))
+        X = rng.normal(size=(n, p)).astype(draw(st.sampled_from([np.float64, np.float32])))
+        y = np.append(np.arange(c), rng.randint(c, size=n - c))
+        return Domain(X, y, 10.0 ** rng.uniform(-1, 1, size=n))
+
+    return domain(), [domain() for _ in range(draw(st.integers(0, 2)))], c
+
+
+def module_of(name, p, c):
+    torch.manual_seed(0)
+    linear = torch.nn.Linear(p, c)
+    return {
+        "linear": linear,
+        "mlp": MLP(p, c, 4),
+        "dropped": Dropped(p, c, 4),
+        "softmax": torch.nn.Sequential(linear, torch.nn.Softmax(dim=1)),
+    }[name]
+
+
+@fuzz(
+    "networks.train_weighted",
+    "networks.as_inputs",
+    "networks.predict_proba",
+    "networks.head_inputs",
+    "networks.layers_in_order",
+    "networks.module_features",
+    "networks.state_with_head",
+    "networks.state_with_outputs",
+    examples=120,
+    deep=5_000,
+    drawn=domains(),
+    name=st.sampled_from(["linear", "mlp", "dropped", "softmax"]),
+    weights=st.lists(st.sampled_from([0.0, 1e-6, 1.0, 1e3]), min_size=2, max_size=2),
+    batch_size=st.sampled_from([2, 4, 128, -1]),
+    epoch_rows=st.sampled_from([0, 20]),
+    seed=st.integers(0, 1000),
+)
+def test_training(drawn, name, weights, batch_size, epoch_rows, seed):
+    """120 examples in ``make test``, 5,000 in ``make test-fuzz``: a training each."""
+    target, sources, c = drawn
+    p = target.X.shape[1]
+    criterion = torch.nn.NLLLoss if name == "softmax" else torch.nn.CrossEntropyLoss
+    base = NeuralNetClassifier(
+        module_of(name, p, c),
+        criterion=criterion,
+        max_epochs=1,
+        batch_size=batch_size,
+        train_split=None,
+        lr=0.01,
+        callbacks=[],
+    )
+    sources = [Domain(s.X.astype(target.X.dtype), s.y, s.sample_weight) for s in sources]
+
+    def train():
+        return networks.train_weighted(
+            base, target, sources, weights[: len(sources)], seed=seed, epoch_rows=epoch_rows
+        )
+
+    trained = outcome(train, [], valid=True)
+    P = networks.predict_proba(trained, target.X)
+    assert_probabilities(P, len(target.y), c)
+    X = networks.as_inputs(trained, target.X)
+    assert len(X) == len(target.y)
+    (Z,) = networks.head_inputs(trained, [X])
+    assert np.isfinite(Z).all()
+    assert networks.layers_in_order(trained, X[:2])
+    assert np.isfinite(networks.module_features(trained.module_, target.X)).all()
+    head = networks.state_with_head(trained, X, np.arange(c), np.ones((c, Z.shape[1])), np.zeros(c))
+    other = networks.state_with_outputs(trained, X, np.array([c - 1]), c)
+    for state in (head, other):
+        assert set(state) == set(trained.module_.state_dict())
+        assert all(torch.isfinite(value.double()).all() for value in state.values())
+
+
+@fuzz(
+    "networks.train_aligned",
+    "networks.online_odds",
+    "networks.predict_features",
+    "networks.TransferNetwork",
+    "networks.JointNetwork",
+    "networks.make_net",
+    examples=30,
+    deep=5_000,
+    drawn=domains(),
+    method=st.sampled_from(["dann", "dan", "dcoral", "adda", "pada", "gta"]),
+    trust=st.lists(st.sampled_from([0.0, 1.0, 5.0]), min_size=2, max_size=2),
+    joint=st.booleans(),
+    unlabeled=st.booleans(),
+    to=st.sampled_from(["predictions", "labels"]),
+)
+def test_aligned_training(drawn, method, trust, joint, unlabeled, to):
+    """30 examples in ``make test``, 5,000 in ``make test-fuzz``: ten batches each."""
+    target, sources, c = drawn
+    k = len(sources)
+    sample = target.X[:2].astype(np.float32)
+    shared = {"features": None, "sample": sample, "n_classes": c, "hidden_layer_sizes": (3,)}
+    if joint:
+        module = networks.JointNetwork
+        options = shared | {
+            "n_source_classes": (c,) * k,
+            "costs": [np.ones((c, c)) - np.eye(c)] * k,
+            "source_loss_weight": 1.0,
+            "transport_weight": 1.0,
+            "reg": 0.1,
+            "transport_to": to,
+        }
+    else:
+        module = networks.TransferNetwork
+        options = shared | {
+            "method": method,
+            "discriminator": None,
+            "n_sources": max(k, 1),
+            "discriminator_size": 2,
+            "label_conditioning": "both",
+            "gate_labels": True,
+            "online": method == "dann",
+            "balanced": True,
+            "clip": 20.0,
+            "alignment_weight": 0.1,
+        }
+    clf = SimpleNamespace(
+        optimizer=None,
+        lr=0.01,
+        max_epochs=1,
+        batch_size=4,
+        train_split=None,
+        callbacks=[],
+        device="cpu",
+    )
+    base = networks.make_net(clf, module, options)
+    rows = target.X[:3] if unlabeled and not joint else None
+    gated = [np.ones(len(s.y)) for s in sources]
+
+    def train():
+        return networks.train_aligned(base, target, sources, gated, trust[:k], rows, seed=0)
+
+    trained = outcome(train, [], valid=True)
+    assert_probabilities(networks.predict_proba(trained, target.X), len(target.y), c)
+    assert networks.predict_features(trained, target.X).shape == (len(target.y), 3)
+    if not joint and options["online"] and k:
+        odds = networks.online_odds(trained, sources[0].X, sources[0].y, 0)
+        assert odds.shape == (len(sources[0].y),)
+        assert np.isfinite(odds).all()
+        assert odds.min() >= 0
+
+
+@fuzz(
+    "networks.transport_loss",
+    seed=SEEDS,
+    shape=st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4)),
+    reg=st.floats(-2, 2).map(lambda e: 10.0**e),
+    sure=st.booleans(),
+)
+def test_transport_loss(seed, shape, reg, sure):
+    torch.manual_seed(seed % 2**31)
+    n, a, b = shape
+    logits = torch.randn(n, a, requires_grad=True)
+    p, g = (logits * (100 if sure else 1)).softmax(dim=1), torch.randn(n, b).softmax(dim=1)
+    loss = networks.transport_loss(p, g, torch.rand(a, b), reg)
+    assert loss.shape == (n,)
+    assert torch.isfinite(loss).all()
+    assert loss.min() >= -1e-3 * (1 + reg)
+    loss.sum().backward()
+    assert torch.isfinite(logits.grad).all()

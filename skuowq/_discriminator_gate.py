@@ -145,7 +145,7 @@ class DiscriminatorGateClassifier(
     gate_weights_ : list of ndarray of shape (n_samples_i,)
         Weight of every row of each source, besides its source's trust. All 1 without a gate, and
         nearer to 1 the less "cv" found the gate to help. 0 for rows that were left out: of weight
-        0, or of classes not learnt.
+        0, of classes not learnt, or far outside the target's range.
     trust_ : ndarray of shape (n_sources,)
         Factor of each source's mean loss; with ``estimator=UOWQClassifier()`` the weight of one of
         its rows, as in ``source_weights_`` there.
@@ -203,6 +203,9 @@ class DiscriminatorGateClassifier(
     ones take their place. Inputs that a module looks up, as tokens, are numbers to the
     cross-fitted gate, which then sees little: pass ``gate="online"``. A discriminator should not
     normalise its label columns over a batch.
+
+    Source rows far outside the target's range, and sources in other units, are left out with a
+    warning, as by :class:`~skuowq.UOWQClassifier`; the trust of a source left out is 0.
 
     Examples
     --------

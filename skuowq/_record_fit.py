@@ -1,5 +1,7 @@
 """A logistic regression fitted to target rows and sources without rows: records and models."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
@@ -8,10 +10,12 @@ from sklearn.utils import check_array
 
 from ._logistic_fit import is_logistic, is_plain, ridge_of
 from ._record_weights import RecordProblem, record_source_weights
+from ._softmax_weights import SoftmaxWeights
 from ._utils._domains import check_columns
 from ._utils._labels import label_kind, plain_labels
 from ._utils._source_record import SourceModel, SourceRecord
 from ._utils._sources import source_label
+from ._utils._target_range import leave_out_far_records
 from .fisher import (
     contrast_basis,
     fit_softmax,
@@ -28,6 +32,7 @@ from .fisher._source_record import (
     vectors_of,
     with_constant,
 )
+from .weights import SourceWeights
 
 
 def fit_records(base, target, target_classes, sources, columns, *, discrepancy, **options):
@@ -53,7 +58,8 @@ def fit_records(base, target, target_classes, sources, columns, *, discrepancy, 
     estimator : LogisticRegression
         Fitted.
     result : SoftmaxWeights
-    n_samples : ndarray of shape (n_sources,)
+    left : RowsInRange
+        The records that took part.
     """
     X = target.X.toarray() if sparse.issparse(target.X) else target.X
     classes = _all_classes(target_classes, sources)
@@ -65,12 +71,17 @@ def fit_records(base, target, target_classes, sources, columns, *, discrepancy, 
         moved(_as_record(entry, classes, usual, centre, ridge, source_label(name), columns), centre)
         for entry, name in zip(sources._entries, sources.names, strict=True)
     ]
+    left = leave_out_far_records(replace(target, X=X), records, sources)
+    if not left.domains:
+        return *_target_alone(base, target, target_classes), left
+    if discrepancy is not None:
+        discrepancy = discrepancy[np.ix_(left.kept, left.kept)]
     matrix = with_constant(X - centre)
     problem = RecordProblem(
         matrix=matrix,
         labels=np.searchsorted(classes, target_classes)[target.y],
         row_weight=target.sample_weight,
-        records=records,
+        records=left.domains,
         n_classes=len(classes),
         penalty=record_penalty(matrix, target.sample_weight, centre, len(classes), ridge),
         groups=target.groups,
@@ -83,7 +94,22 @@ def fit_records(base, target, target_classes, sources, columns, *, discrepancy, 
     estimator.classes_, estimator.n_features_in_ = classes, X.shape[1]
     estimator.coef_, estimator.intercept_ = vectors_of(theta)
     estimator.n_iter_ = np.array([len(result.history)])
-    return estimator, result, np.array([record.n_samples for record in records])
+    return estimator, result, left
+
+
+def _target_alone(base, target, classes):
+    """The fit and its record of weights where no source is left."""
+    estimator = clone(base).fit(target.X, classes[target.y], target.sample_weight)
+    theta = theta_of(estimator.coef_, estimator.intercept_)
+    nothing = SourceWeights(np.zeros(0), np.zeros(0), 0.0, 0.0)
+    result = SoftmaxWeights(
+        nothing,
+        np.zeros((0, 0)),
+        float(theta.size),
+        np.zeros((1, 0)),
+        theta=np.vstack([theta, np.zeros(theta.shape[1])]),
+    )
+    return estimator, result
 
 
 def check_base(base, discrepancy):

@@ -172,7 +172,7 @@ class UOWQClassifier(
     source_names_ : list of str
     n_sources_ : int
     source_n_samples_ : ndarray of shape (n_sources,)
-        Rows of each source, counted by their weights.
+        Rows of each source that took part, counted by their weights; 0 for a source left out.
     n_target_ : float
         Rows of the target, counted by their weights.
     classes_ : ndarray of shape (n_classes,)
@@ -207,6 +207,12 @@ class UOWQClassifier(
     model with the target's; for any other estimator a source's rows count as often as the target
     has their classes, the mean weight of a source's row being its ``source_weights_``.
     ``class_weight="balanced"`` is taken to mean the classes of the target.
+
+    Rows left out. A row acts on a linear fit by its weight times its values squared, so that values
+    of 1e8 decide it at any weight. Source rows that lie more than ten ranges outside the target's
+    range in some column are therefore left out before anything is measured, and so is a source in
+    other units as a whole; a warning names the source and the column. The weight of a source left
+    out is 0, and its discrepancy infinite.
 
     When it fails. With fewer than ten target rows a majority of sources that agree with one another
     outvotes them. With more features than target rows step (2) sees little, all sources look
@@ -427,7 +433,7 @@ class UOWQClassifier(
         discrepancy = None
         if not isinstance(self.discrepancy, str):
             discrepancy = check_discrepancy(self.discrepancy, sources.n_sources)
-        estimator, result, n_samples = fit_records(
+        estimator, result, left = fit_records(
             base,
             target,
             classes,
@@ -446,7 +452,8 @@ class UOWQClassifier(
         self.pooled_estimator_ = self.pool_weights_ = None
         self._fitted_on_frames = False
         self.record_point_ = result.theta[:-1]
-        self._set_result(result, target.n_samples, n_samples, sources)
+        n_samples = np.array([record.n_samples for record in left.domains])
+        self._set_result(result, target.n_samples, n_samples, sources, left=left)
         self.intercept_variance_ = result.intercept_variance
         return self
 

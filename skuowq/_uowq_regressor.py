@@ -102,6 +102,7 @@ class UOWQRegressor(
     n_parameters_ : float
     n_target_ : float
     source_n_samples_ : ndarray of shape (n_sources,)
+        Rows of each source that took part; 0 for a source left out.
     source_names_ : list of str
     n_sources_ : int
     history_ : ndarray of shape (n_steps, n_sources)
@@ -133,6 +134,9 @@ class UOWQRegressor(
     eighteen fits. They do without sources that together
     make up less than 5 % of all weight. It will fail where what differs between domains is not
     linear, and where all sources share a bias that the target's few rows cannot show.
+
+    Source rows far outside the target's range, and sources in other units, are left out as by
+    :class:`UOWQClassifier`; the noise variance and the level of such a source are NaN.
 
     References
     ----------

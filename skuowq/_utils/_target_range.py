@@ -8,6 +8,7 @@ is fitted.
 
 import warnings
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from scipy import sparse
@@ -19,6 +20,8 @@ from ._sources import source_label
 
 # A value is far outside when it lies this many ranges beyond the target's smallest or largest.
 _FAR = 10.0
+# Of a column on average, root mean squares.
+_FAR_ON_AVERAGE = 2.0
 # How unlikely a range of few rows may be too small by chance.
 _CHANCE = 1e-4
 # With this share of a column's values far outside, a source is in other units as a whole.
@@ -32,6 +35,8 @@ _WORTH_A_WARNING = 0.01
 _OUTLIERS = 5.0
 _FEWEST_SAMPLED = 20
 _BLOCK_ENTRIES = 2**20
+# Of a column, in root mean squares.
+_USUAL_SPAN = 4.0
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,57 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
     return RowsInRange(left, np.array([len(found) > 0 for found in rows]), rows)
 
 
+def leave_out_far_records(target, records, sources, *, stacklevel=5):
+    """As `leave_out_far_rows`, for sources of which a record is all that is known.
+
+    In place of its values' range a column of a source has their root mean square about the target's
+    mean, as the information tells it: rows that are sure of their label are not in it.
+
+    Parameters
+    ----------
+    target : Domain
+    records : list of SourceRecord
+        About the target's mean.
+    sources : Sources
+        As they were given, for their names.
+    stacklevel : int, default=5
+        Of the warnings, as seen from here.
+
+    Returns
+    -------
+    left : RowsInRange
+        ``rows`` is empty.
+    """
+    kept = np.ones(len(records), dtype=bool)
+    if len(target.y) < 2:
+        return RowsInRange(records, kept, [])
+    reference = _Reference(target.X)
+    sizes, spreads = np.swapaxes([_sizes_and_spreads(record) for record in records], 0, 1)
+    for i, name in enumerate(sources.names):
+        reach = reference.reach(_USUAL_SPAN * np.delete(sizes, i, axis=0))
+        excess = sizes[i] / (_FAR_ON_AVERAGE * reach)
+        kept[i] = not (np.any(excess > 1) or reference.is_flat(_USUAL_SPAN * spreads[i]))
+        if not kept[i]:
+            column = int(np.argmax(np.abs(np.log(np.maximum(excess, np.finfo(float).tiny)))))
+            span = -sizes[i][column], sizes[i][column]
+            warnings.warn(
+                reference.message(name, column, span, 1, 1), UserWarning, stacklevel=stacklevel
+            )
+    return RowsInRange(list(compress(records, kept)), kept, [])
+
+
+def _sizes_and_spreads(record):
+    """Root mean square of every column, and its standard deviation, by the information."""
+    p, c = record.theta.shape
+    J = record.information
+    border, own = J[:-c, -c:], J[-c:, -c:]
+    squares = J.diagonal()[:-c]
+    within = squares - np.sum(border * np.linalg.pinv(own).dot(border.T).T, axis=1)
+    total = max(np.trace(own), np.finfo(float).tiny)
+    by_column = np.maximum([squares, within], 0.0).reshape(2, p - 1, c).sum(axis=2)
+    return np.sqrt(by_column / total)
+
+
 class _Reference:
     """The target's range in every column of numbers."""
 
@@ -134,13 +190,18 @@ class _Reference:
         df = X.shape[0] - 1
         self.chance = np.sqrt(df / chi2.ppf(_CHANCE, df))
 
-    def bounds(self, other_spans):
-        """Smallest and largest values that are not far outside."""
+    def reach(self, other_spans):
+        """The range of every column, as far as the target and the other sources tell."""
         usual = np.zeros(len(self.span))
         if len(other_spans):
             usual = np.sort(other_spans, axis=0)[(len(other_spans) - 1) // 2]
-        reach = _FAR * np.fmax(self.chance * self.span, usual)
+        reach = np.fmax(self.chance * self.span, usual)
         reach[~(reach > 0)] = np.inf
+        return reach
+
+    def bounds(self, other_spans):
+        """Smallest and largest values that are not far outside."""
+        reach = _FAR * self.reach(other_spans)
         return self.low - reach, self.high + reach
 
     def is_flat(self, span):

@@ -16,6 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skuowq._utils._factor import factorise
 
+# Directions that a penalty leaves free; 0 where H is.
+_LEAST_FREE = 1e-300
+
 
 def penalised_gram(H, ridge, contrasts):
     """``S`` and ``d`` with the matrix at hand.
@@ -32,13 +35,14 @@ def penalised_gram(H, ridge, contrasts):
     -------
     gram : ndarray of shape (n_contrasts, n_contrasts)
     n_effective : float
+        At least 1: where the penalty leaves less than one direction free, what is measured there
+        is one number.
     """
     solve = factorise(H + np.diag(ridge))
     shrinkage = solve(H)
-    # Where the penalty leaves less than one direction free there is next to nothing to measure.
-    d = np.clip(np.sum(shrinkage * shrinkage.T), 1.0, len(H))
+    d = min(np.sum(shrinkage * shrinkage.T), len(H))
     steps = solve(contrasts)
-    return _semidefinite(steps.T @ H @ steps / d), float(d)
+    return _semidefinite(steps.T @ H @ steps / max(d, _LEAST_FREE)), max(float(d), 1.0)
 
 
 def _semidefinite(gram):
@@ -86,8 +90,8 @@ def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probe
     )
     steps, reflected = solved[:, :n_contrasts], root * solved[:, n_contrasts:]
     traces = np.sum(reflected**2 - 2 * signs * reflected, axis=0)
-    d = float(np.clip(n_parameters + traces.mean(), 1.0, n_parameters))
-    return steps.T @ product(steps) / d, d
+    d = float(np.clip(n_parameters + traces.mean(), _LEAST_FREE, n_parameters))
+    return steps.T @ product(steps) / d, max(d, 1.0)
 
 
 def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=500):

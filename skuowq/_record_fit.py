@@ -169,7 +169,8 @@ def _record_of_model(entry, classes, rows, C, label, n_features, columns):
     else:
         # What it predicts, as rows: every row once for each class.
         p = np.zeros((rows.shape[0], len(classes)))
-        p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(rows[:, :-1])
+        X = _as_the_model_has_it(rows[:, :-1], names)
+        p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(X)
         labels = np.tile(np.arange(len(classes)), len(rows))
         weight = p.ravel() * (n / len(rows))
         penalty = record_penalty(n_features, len(classes), C)
@@ -183,6 +184,15 @@ def _record_of_model(entry, classes, rows, C, label, n_features, columns):
         score=score,
         information=_information_of_usual_rows(rows, theta),
     )
+
+
+def _as_the_model_has_it(X, names):
+    """A data frame for a model that was fitted to one; it may choose columns by their names."""
+    if names is None:
+        return X
+    import pandas as pd
+
+    return pd.DataFrame(X, columns=list(names))
 
 
 def _information_of_usual_rows(rows, theta):

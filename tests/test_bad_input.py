@@ -206,9 +206,7 @@ def test_a_class_in_place_of_an_instance(estimator, name):
 
 
 def test_a_class_in_place_of_a_model():
-    with pytest.raises(
-        TypeError, match="source 'b' is the class LogisticRegression: pass a fitted"
-    ):
+    with pytest.raises(TypeError, match="source 'b' is the class LogisticRegression: pass"):
         UOWQClassifier().fit(X, y, sources={"b": (LogisticRegression, 100)})
 
 
@@ -219,7 +217,6 @@ def test_a_class_in_place_of_a_model():
         ([b"a", b"b"], "y holds labels of type bytes: convert them"),
         ([("a", 1), ("b", 2)], "y holds labels of type tuple: convert them"),
         (list(pd.period_range("2024", periods=2)), "y holds labels of type Period"),
-        (["a", None], "Input contains NaN"),
         (np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]"), "y contains NaT"),
     ],
 )
@@ -236,7 +233,6 @@ def test_dates_are_no_numbers():
     dates = pd.to_datetime(["2024-01-01", "2024-02-01"]).to_numpy()
     with pytest.raises(ValueError, match="target are numbers, those of source 0 are dates"):
         UOWQClassifier().fit(X, y, sources=[(X_1, dates[y_1])])
+    sources = {"a": (X_1, dates[y_1]), "b": (X_1, (dates - dates[0])[y_1])}
     with pytest.raises(ValueError, match="labels of 'a' are dates, those of 'b' are durations"):
-        durations = dates - dates[0]
-        sources = {"a": (X_1, dates[y_1]), "b": (X_1, durations[y_1])}
         OT3LClassifier(random_state=0).fit(X, y, sources)

@@ -318,7 +318,7 @@ def test_bound_sources_are_refused(target, helpful):
         (
             {"cv": 20},
             ValueError,
-            "cv is 20, and must be at least 2 and at most 15, the rows of the",
+            "cv is 20, and must be at least 2 and at most 15, the rows of",
         ),
         ({"cv": 1}, ValueError, "cv is 1, and must be at least 2"),
         ({"cv": True}, ValueError, "cv is True, and must be at least 2"),

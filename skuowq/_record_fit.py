@@ -200,7 +200,9 @@ def _record_of_model(entry, classes, usual, centre, ridge, label, columns):
     else:
         # What it predicts, as rows: every row once for each class.
         p = np.zeros((rows.shape[0], len(classes)))
-        p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(usual)
+        p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(
+            _as_the_model_has_it(usual, names)
+        )
         labels = np.tile(np.arange(len(classes)), len(rows))
         weight = p.ravel() * (n / len(rows))
         repeated = np.repeat(rows, len(classes), axis=0)
@@ -215,6 +217,15 @@ def _record_of_model(entry, classes, usual, centre, ridge, label, columns):
         information=_information_of_usual_rows(rows, theta),
         centre=centre,
     )
+
+
+def _as_the_model_has_it(X, names):
+    """A data frame for a model that was fitted to one; it may choose columns by their names."""
+    if names is None:
+        return X
+    import pandas as pd
+
+    return pd.DataFrame(X, columns=list(names))
 
 
 def _information_of_usual_rows(rows, theta):

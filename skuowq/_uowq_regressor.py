@@ -346,9 +346,10 @@ class UOWQRegressor(
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        base = get_tags(self._base_estimator()).input_tags
-        tags.input_tags.sparse = base.sparse
-        tags.input_tags.allow_nan = base.allow_nan
+        if not isinstance(self.estimator, type):  # A class has none, and the fit refuses it.
+            base = get_tags(self._base_estimator()).input_tags
+            tags.input_tags.sparse = base.sparse
+            tags.input_tags.allow_nan = base.allow_nan
         return tags
 
 

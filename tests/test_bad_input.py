@@ -6,8 +6,15 @@ import pytest
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils import get_tags
 
-from skuowq import UOWQClassifier
+from skuowq import (
+    DiscriminatorGateClassifier,
+    MultiTaskUOWQClassifier,
+    OT3LClassifier,
+    UOWQClassifier,
+    UOWQRegressor,
+)
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(20, 3)), np.arange(20) % 2
@@ -178,3 +185,54 @@ def test_a_target_of_one_class():
     with pytest.warns(UserWarning, match="appear only in the sources"):
         clf = UOWQClassifier().fit(X, np.zeros(20, dtype=int), sources=[(X_1, y_1)])
     assert clf.predict_proba(X).shape == (20, 2)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (UOWQClassifier(LogisticRegression), "estimator"),
+        (UOWQRegressor(Ridge), "estimator"),
+        (MultiTaskUOWQClassifier(LogisticRegression), "estimator"),
+        (OT3LClassifier(LogisticRegression), "estimator"),
+        (DiscriminatorGateClassifier(None, estimator=LogisticRegression), "estimator"),
+        (DiscriminatorGateClassifier(None, gate=LogisticRegression), "gate"),
+    ],
+)
+def test_a_class_in_place_of_an_instance(estimator, name):
+    message = f"The '{name}' parameter of {type(estimator).__name__} must be .*an instance, such as"
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X, y)
+    assert get_tags(estimator).target_tags.required  # What scikit-learn asks before any fit.
+
+
+def test_a_class_in_place_of_a_model():
+    with pytest.raises(TypeError, match="source 'b' is the class LogisticRegression: pass"):
+        UOWQClassifier().fit(X, y, sources={"b": (LogisticRegression, 100)})
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([1, "a"], "y holds labels of type int, str: convert them"),
+        ([b"a", b"b"], "y holds labels of type bytes: convert them"),
+        ([("a", 1), ("b", 2)], "y holds labels of type tuple: convert them"),
+        (list(pd.period_range("2024", periods=2)), "y holds labels of type Period"),
+        (np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]"), "y contains NaT"),
+    ],
+)
+def test_labels_that_no_classifier_takes(labels, message):
+    labels = pd.Series(labels)
+    given, source = labels.take(y), (X_1, labels.take(y_1))
+    with pytest.raises(ValueError, match=f"^(Unknown label type: )?{message}"):
+        UOWQClassifier().fit(X, given, sources=[source])
+    with pytest.raises(ValueError, match=f"source 0: (Unknown label type: )?{message}"):
+        UOWQClassifier().fit(X, y, sources=[source])
+
+
+def test_dates_are_no_numbers():
+    dates = pd.to_datetime(["2024-01-01", "2024-02-01"]).to_numpy()
+    with pytest.raises(ValueError, match="target are numbers, those of source 0 are dates"):
+        UOWQClassifier().fit(X, y, sources=[(X_1, dates[y_1])])
+    sources = {"a": (X_1, dates[y_1]), "b": (X_1, (dates - dates[0])[y_1])}
+    with pytest.raises(ValueError, match="labels of 'a' are dates, those of 'b' are durations"):
+        OT3LClassifier(random_state=0).fit(X, y, sources)

@@ -7,12 +7,16 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import norm
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from skuowq import (
     DiscriminatorGateClassifier,
@@ -339,3 +343,24 @@ def test_separable_rows_in_any_unit_are_fitted_to_the_end(unit, sign):
     clf = UOWQClassifier(LogisticRegression(max_iter=10_000))
     clf.fit(X, X[:, 0] > 0, sources=Sources([(model, 200)]))
     assert clf.score(X, X[:, 0] > 0) == 1
+
+
+def test_models_fitted_to_frames_get_frames():
+    """They warn of arrays, or cannot read them: a column transformer chooses by name."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(60, 3)), np.arange(60) % 2
+    X[:, 0] += 2 * labels
+    frame = pd.DataFrame(X, columns=["u", "v", "w"])
+    chosen = make_column_transformer(("passthrough", ["u", "w"]))
+    models = [
+        DecisionTreeClassifier(max_depth=2),
+        make_pipeline(chosen, LogisticRegression()),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+    ]
+    for model in models:
+        fitted = clone(model).fit(frame, labels)
+        one = UOWQClassifier().fit(frame[:20], labels[:20], sources=[(fitted, 60)])
+        two = UOWQClassifier().fit(X[:20], labels[:20], sources=[(fitted, 60)])
+        assert_allclose(one.source_weights_, two.source_weights_)
+        assert np.isfinite(one.source_weights_).all()

@@ -29,7 +29,7 @@ X, y = np.arange(8.0)[:, None], np.array([0, 1] * 4)
             "source_weights is .* must hold numbers",
         ),
         (lambda: make_gaussian_tasks(5, [5], 2, "far"), "discrepancies is 'far'"),
-        (lambda: contrast_basis(1), "n_classes is 1, and must be an integer of at least 2"),
+        (lambda: contrast_basis(1), "n_classes is 1: pass the number of classes, 2 or more"),
         (lambda: contrast_basis([2]), "n_classes is "),
         (lambda: next(perturbed_splits(X, y, X, y, n_splits=2.5)), "n_splits is 2.5"),
         (
@@ -66,6 +66,6 @@ def test_shapes_that_do_not_go_together(call, names):
 def test_standard_errors_of_what_reml_does_not_estimate(G):
     G = np.asarray(G, dtype=float)
     G = (G + G.T) / 2
-    with pytest.raises(ValueError, match="discrepancy has entries off its diagonal that differ"):
+    with pytest.raises(ValueError, match="discrepancy is not one that method='reml' estimates"):
         discrepancy_std_error(G, 10, [20] * len(G), 5)
     assert np.isfinite(discrepancy_std_error(G, 10, [20] * len(G), 5, method="plugin")).all()

@@ -82,6 +82,11 @@ def as_record_or_model(pair, label):
     """
     if isinstance(pair, (SourceRecord, SourceModel)):
         return pair
+    if isinstance(pair, (list, tuple)) and pair and isinstance(pair[0], type):
+        raise TypeError(
+            f"{label} is the class {pair[0].__name__}: pass a fitted model, an instance of it, and "
+            "the number of rows it was fitted to"
+        )
     if hasattr(pair, "predict_proba"):
         raise ValueError(
             f"{label} is a {type(pair).__name__} alone: pass (model, number of rows it was fitted "

@@ -4,6 +4,7 @@ Convention: risk = minus score, gap = risk with sources - risk without. A gap ab
 negative transfer: the sources hurt.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -15,6 +16,8 @@ from sklearn.metrics import check_scoring
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
+
+from skuowq._utils._labels import distinct_labels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -193,6 +196,11 @@ def negative_transfer_gap(
 
 
 def _check_arguments(estimator, sources, scoring, confidence):
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"estimator is the class {estimator.__name__}: pass an instance, "
+            f"{estimator.__name__}()."
+        )
     if sources is None:
         raise ValueError("sources is None: pass the sources whose effect is to be measured.")
     if isinstance(sources, Iterator):
@@ -216,6 +224,7 @@ def _check_arguments(estimator, sources, scoring, confidence):
 def _paired_splits(estimator, X, y, cv, n_repeats, random_state):
     """List of (train, test) row indices, drawn once so that both fits share them."""
     if isinstance(cv, Integral):
+        _check_folds(is_classifier(estimator), y, cv, n_repeats)
         splitter = RepeatedStratifiedKFold if is_classifier(estimator) else RepeatedKFold
         cv = splitter(n_splits=cv, n_repeats=n_repeats, random_state=random_state)
     elif n_repeats != 1:
@@ -223,15 +232,33 @@ def _paired_splits(estimator, X, y, cv, n_repeats, random_state):
             f"n_repeats={n_repeats!r} needs an integer cv: a splitter is used as given, so put "
             "the repeats into it (for instance RepeatedStratifiedKFold)."
         )
-    splits = list(check_cv(cv).split(X, y))
+    with warnings.catch_warnings():
+        # Of a class with fewer rows than folds: some folds then lack it.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        splits = list(check_cv(cv).split(X, y))
     if len(splits) < 2:
         raise ValueError(
-            f"cv gives {len(splits)} fold, and a standard error takes at least 2: increase "
-            "n_splits of the splitter."
+            f"cv gives {len(splits)} fold, and a standard error takes at least 2: pass a cv of "
+            "more folds."
         )
     # A splitter may give boolean masks; indices make the counts of rows right.
     rows = np.arange(len(y))
     return [(rows[train], rows[test]) for train, test in splits]
+
+
+def _check_folds(stratified, y, cv, n_repeats):
+    """Refuse numbers of folds and repeats that the rows do not allow, by the user's names."""
+    most, what = len(y), "the rows"
+    if stratified:
+        most = np.bincount(distinct_labels(y, "y")[1] + 1).max()
+        what = "the rows of the largest class"
+    if isinstance(cv, bool) or not 2 <= cv <= most:
+        raise ValueError(
+            f"cv is {cv!r}, and must be at least 2 and at most {most}, {what}: pass fewer folds, "
+            "or a splitter."
+        )
+    if not isinstance(n_repeats, Integral) or n_repeats < 1:
+        raise ValueError(f"n_repeats is {n_repeats!r}, and must be an integer of at least 1.")
 
 
 def _score_both(estimator, X, y, train, test, sources, scorer):

@@ -117,6 +117,10 @@ def density_ratio(
             f"X_source has {X_source.shape[1]} features, X_target has {X_target.shape[1]}: pass "
             "the same columns in the same order"
         )
+    if len(y_source) < 2:
+        raise ValueError(
+            "X_source has 1 row, and no row is judged by a model that has seen it: pass 2 or more"
+        )
     if not (isinstance(clip, Real) and clip > 0):
         raise ValueError(f"clip is {clip!r}: pass the largest ratio, a number above 0")
     if not (isinstance(cv, Integral) and cv >= 2):
@@ -169,6 +173,11 @@ class SourceGate:
             raise ValueError(
                 f"discriminator is {discriminator!r}: pass one of {', '.join(DISCRIMINATORS)}, or "
                 "a classifier"
+            )
+        if isinstance(discriminator, type):
+            raise TypeError(
+                f"discriminator is the class {discriminator.__name__}: pass an instance, "
+                f"{discriminator.__name__}()"
             )
         self.X, self.y, self.weight = X, y, weight
         self.n_classes, self.n_folds, self.seed = n_classes, n_folds, seed

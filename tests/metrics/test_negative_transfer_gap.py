@@ -315,7 +315,14 @@ def test_bound_sources_are_refused(target, helpful):
         ({"sources": iter([])}, TypeError, "iterator"),
         ({"cv": KFold(3), "n_repeats": 2}, ValueError, "needs an integer cv"),
         ({"cv": ShuffleSplit(1)}, ValueError, "at least 2"),
-        ({"cv": 20}, ValueError, "n_splits=20 cannot be greater"),
+        (
+            {"cv": 20},
+            ValueError,
+            "cv is 20, and must be at least 2 and at most 15, the rows of",
+        ),
+        ({"cv": 1}, ValueError, "cv is 1, and must be at least 2"),
+        ({"cv": True}, ValueError, "cv is True, and must be at least 2"),
+        ({"n_repeats": 0}, ValueError, "n_repeats is 0, and must be an integer of at least 1"),
         ({"scoring": ["accuracy", "roc_auc"]}, TypeError, "one score"),
         ({"scoring": lambda *args: np.nan}, ValueError, "not finite"),
         ({"confidence": 95}, ValueError, "between 0 and 1"),
@@ -324,3 +331,15 @@ def test_bound_sources_are_refused(target, helpful):
 def test_errors(target, helpful, change, error, message):
     with pytest.raises(error, match=message):
         negative_transfer_gap(PoolingClassifier(), *target, **{"sources": [helpful], **change})
+
+
+def test_a_class_in_place_of_an_estimator(target, helpful):
+    with pytest.raises(TypeError, match="estimator is the class PoolingClassifier: pass an inst"):
+        negative_transfer_gap(PoolingClassifier, *target, sources=[helpful])
+
+
+def test_a_rare_class_is_spread_without_a_warning(helpful):
+    X, y = helpful
+    y = np.where(np.arange(len(y)) < 2, 1, 0)
+    gap = negative_transfer_gap(PoolingClassifier(), X, y, sources=[helpful], cv=4, random_state=0)
+    assert np.isfinite(gap.gap)

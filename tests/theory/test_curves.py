@@ -144,7 +144,7 @@ def test_a_family_of_another_discrepancy_is_refused():
 
 def test_the_best_mixture_of_sizes_far_apart_is_not_the_users_to_blame():
     """Weights of more than any number: the curve along the effective size has none of its own."""
-    arguments = (20.0, [1e-216, 1e150], [[1e4, 0.0], [0.0, 0.0]], 5)
+    arguments = (20.0, [1e-99, 1e99], [[1e4, 0.0], [0.0, 0.0]], 5)
     curve = error_curve(*arguments, along="effective_size", n_points=5)
     assert np.isfinite(curve.error).all()
     assert_allclose(curve.error[0], 5 / 40)
@@ -152,11 +152,5 @@ def test_the_best_mixture_of_sizes_far_apart_is_not_the_users_to_blame():
 
 @pytest.mark.parametrize("along", ["weight", "effective_size", "quantity"])
 def test_numbers_beyond_double_precision_are_named(along):
-    message = "n_target is 1e-144, n_samples goes from 1e-171 to 1e\\+264, discrepancy to"
-    with pytest.raises(ValueError, match=message):
-        error_curve(
-            1e-144, [1e-171, 1e264], [0.0, 1e-143], 5, along=along, source_weights=[1e-95, 1e61]
-        )
-    if along == "effective_size":
-        with pytest.raises(ValueError, match="the weights to 0: with numbers so far apart"):
-            error_curve(20, 1e230, 1e220, 5, along=along)
+    with pytest.raises(ValueError, match=r"n_samples must lie between .* got 1e-171 at position 0"):
+        error_curve(20, [1e-171, 1e264], [0.0, 1.0], 5, along=along, source_weights=[1e-95, 1e61])

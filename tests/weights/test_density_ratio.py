@@ -150,3 +150,18 @@ def test_bad_arguments(options, message):
         density_ratio(*target, *source, **options)
     with pytest.raises(ValueError, match="X_source has 2 features, X_target has 4"):
         density_ratio(*target, source[0][:, :2], source[1])
+    with pytest.raises(TypeError, match="discriminator is the class RandomForestClassifier: pass"):
+        density_ratio(*target, *source, discriminator=RandomForestClassifier)
+
+
+@pytest.mark.parametrize("kind", ["plausibility", "interactions", "boosted"])
+def test_one_source_row_is_named(kind):
+    target, (X, y), _ = shifted_classes(0, 20)
+    with pytest.raises(ValueError, match="X_source has 1 row, and no row is judged by a model"):
+        density_ratio(*target, X[:1], y[:1], discriminator=kind)
+
+
+def test_labels_of_two_kinds_are_named():
+    target, (X, y), _ = shifted_classes(0, 20)
+    with pytest.raises(ValueError, match="y_target holds numbers and y_source text: label both"):
+        density_ratio(*target, X, y.astype(str))

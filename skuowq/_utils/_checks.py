@@ -20,8 +20,8 @@ def check_sizes(sizes, name):
     bad = np.flatnonzero((sizes < 1 / _LARGEST) | (sizes > _LARGEST))
     if bad.size:
         raise ValueError(
-            f"{name} must lie between {1 / _LARGEST:.0e} and {_LARGEST:.0e}, got {sizes[bad[0]]:.3g} "
-            f"at position {bad[0]}: give sizes in rows."
+            f"{name} must lie between {1 / _LARGEST:.0e} and {_LARGEST:.0e}, got "
+            f"{sizes[bad[0]]:.3g} at position {bad[0]}: give sizes in rows."
         )
     return sizes
 

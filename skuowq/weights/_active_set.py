@@ -1,4 +1,4 @@
-"""The weight program by active sets: exact zeros and bounds, and a certificate without rounding.
+"""The weight program by active sets: exact zeros and bounds, a certificate in doubled precision.
 
 ``min alpha' M alpha`` over the simplex is ``M_AA u = 1`` on the sources A in use, scaled to sum 1.
 When large biases cancel one another, ``M alpha`` is a difference of numbers up to 1e15 times larger
@@ -102,6 +102,8 @@ def active_set_mixture(discrepancy, variance):
         if not wrong.any():
             break
         active = active ^ wrong
+        if not active.any():
+            break
     return best
 
 

@@ -78,6 +78,29 @@ def exact_optimum(n_samples, discrepancy, n_target=None, max_weight=None):
     return best
 
 
+def is_convex(n_samples, discrepancy):
+    """Whether ``diag(1/N) + G`` is positive definite, by exact elimination."""
+    A = [[Fraction(float(g)) for g in row] for row in np.asarray(discrepancy)]
+    for i, n in enumerate(n_samples):
+        A[i][i] += 1 / Fraction(n)
+    for i, row in enumerate(A):
+        if row[i] <= 0:
+            return False
+        for r in range(i + 1, len(A)):
+            factor = A[r][i] / row[i]
+            A[r] = [a - factor * p for a, p in zip(A[r], row, strict=True)]
+    return True
+
+
+def exact_error(weights, n_samples, discrepancy, n_target=0):
+    """``(N0 + u'Mu) / (N0 + 1'u)^2`` for ``u = w N``; without a target, ``t`` of the mixture."""
+    u = [Fraction(float(w)) * Fraction(n) for w, n in zip(weights, n_samples, strict=True)]
+    value = Fraction(n_target) + sum(v * v / Fraction(n) for v, n in zip(u, n_samples, strict=True))
+    for v, row in zip(u, np.asarray(discrepancy), strict=True):
+        value += v * sum(Fraction(float(g)) * x for g, x in zip(row, u, strict=True))
+    return value / (Fraction(n_target) + sum(u)) ** 2
+
+
 def solve(A, b):
     """Gaussian elimination in fractions, for positive definite A."""
     A = [[*row, value] for row, value in zip(A, b, strict=True)]

@@ -122,7 +122,9 @@ def test_reweighted_rows_keep_the_weight_of_their_source():
     assert _at_the_targets_class_shares(domains, None) is domains
 
 
-@pytest.mark.parametrize("estimator", [None, HistGradientBoostingClassifier(max_iter=30, max_bins=32)])
+@pytest.mark.parametrize(
+    "estimator", [None, HistGradientBoostingClassifier(max_iter=30, max_bins=32)]
+)
 def test_sources_of_other_class_shares_help(estimator):
     """Two classes, three sources whose log odds are 2 higher: their effects are the target's."""
     (X, y), (X_test, y_test), sources = other_class_shares(40, 1)

@@ -223,6 +223,11 @@ class OT3LClassifier(
         target, domains, classes = check_separate_domains(
             checked, X, y, sample_weight, sources, check=self._row_checks()
         )
+        if not network and len(classes[0]) < 2:
+            raise ValueError(
+                f"y has one class, {classes[0].tolist()[0]!r}, and a logistic regression tells two "
+                "or more apart: pass rows of another class, too"
+            )
         budget = len(target.y) if self.budget is None else self.budget
         random = check_random_state(self.random_state)
         seed = random.randint(2**31 - 1)

@@ -305,3 +305,10 @@ def test_layers_that_hold_parameters_beside_others_and_heads_that_run_twice():
 def test_what_tuning_cannot_honour_is_refused():
     with pytest.raises(ValueError, match="without class_weight"):
         OT3LClassifier(LogisticRegression(class_weight="balanced")).fit(X, y, sources=SOURCES)
+
+
+@pytest.mark.parametrize("label", [0, "a", True])
+def test_a_target_of_one_class(label):
+    X = np.arange(12.0).reshape(6, 2)
+    with pytest.raises(ValueError, match=f"y has one class, {label!r}"):
+        OT3LClassifier().fit(X, np.full(6, label))

@@ -225,6 +225,11 @@ class OT3LClassifier(
         target, domains, classes = check_separate_domains(
             checked, X, y, sample_weight, sources, check=self._row_checks()
         )
+        if not network and len(classes[0]) < 2:
+            raise ValueError(
+                f"y has one class, {classes[0].tolist()[0]!r}, and a logistic regression tells two "
+                "or more apart: pass rows of another class, too"
+            )
         left = leave_out_far_rows(target, domains, sources)
         domains, n_sources = left.domains, len(domains)
         classes = [classes[0], *compress(classes[1:], left.kept)]

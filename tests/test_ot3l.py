@@ -338,3 +338,10 @@ def test_the_network_must_have_the_targets_classes_before_the_sources_are_learnt
     with pytest.raises(ValueError, match="MLP has 2 outputs, and there are 3 classes"):
         OT3LClassifier(net, random_state=0).fit(X, y, sources=two)
     Stop.after(None, None)
+
+
+@pytest.mark.parametrize("label", [0, "a", True])
+def test_a_target_of_one_class(label):
+    X = np.arange(12.0).reshape(6, 2)
+    with pytest.raises(ValueError, match=f"y has one class, {label!r}"):
+        OT3LClassifier().fit(X, np.full(6, label))

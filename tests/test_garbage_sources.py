@@ -102,7 +102,9 @@ def spoiled(source, how, rng):
     return X, y
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize(
+    "name", ["logistic", "ridge", pytest.param("gate", marks=pytest.mark.slow)]
+)
 @settings(
     derandomize=True, max_examples=8, deadline=None, database=None,
     suppress_health_check=list(HealthCheck),
@@ -130,7 +132,7 @@ def test_images_in_other_units_do_not_take_the_others_along(seed):
     X, y = sources.pop("noisy_labels")
     rest = UOWQClassifier().fit(domains.X_target, domains.y_target, sources=sources)
     sources["noisy_labels"] = 255 * X, y
-    with pytest.warns(UserWarning, match=r"column \d+ of source 'noisy_labels' spans 0 to 255"):
+    with pytest.warns(UserWarning, match=r"of source 'noisy_labels' spans [\d.]+ to 255"):
         clf = UOWQClassifier().fit(domains.X_target, domains.y_target, sources=sources)
     assert_allclose(clf.source_weights_[:-1], rest.source_weights_)
     assert clf.source_weights_[-1] == 0
@@ -178,7 +180,10 @@ def test_where_all_are_left_out_the_target_is_alone():
     assert "inf" in repr(clf.source_report_)
 
 
-@pytest.mark.parametrize("estimator", [None, RandomForestClassifier(10, random_state=0)])
+PATIENT = LogisticRegression(max_iter=10_000)  # Columns around 30 are hard for lbfgs.
+
+
+@pytest.mark.parametrize("estimator", [PATIENT, RandomForestClassifier(10, random_state=0)])
 @pytest.mark.parametrize("shape", ["around 30", "with zeros", "one column around 30"])
 def test_sparse_is_dense(estimator, shape):
     parts = task(0, False)
@@ -191,7 +196,7 @@ def test_sparse_is_dense(estimator, shape):
         clf = UOWQClassifier(estimator).fit(form(X), labels[0], sources=pairs)
         found.append((clf.source_weights_, clf.predict_proba(form(X_test))))
     assert_allclose(found[0][0], found[1][0], atol=1e-6)
-    if estimator is None or shape != "with zeros":
+    if estimator is PATIENT or shape != "with zeros":
         assert_allclose(found[0][1], found[1][1], atol=1e-3)
 
 
@@ -212,7 +217,7 @@ def test_a_flipped_source_is_told_from_a_perfect_one_in_any_units(C, scale):
 def test_without_a_penalty_units_mean_nothing():
     (X, y), *sources, _ = task(0, False)
     weights = [
-        UOWQClassifier(LogisticRegression(C=np.inf))
+        UOWQClassifier(LogisticRegression(C=np.inf, max_iter=100_000))
         .fit(scale * X, y, sources=[(scale * A, b) for A, b in sources])
         .source_weights_
         for scale in (1e-4, 1.0, 1e4)

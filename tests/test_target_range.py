@@ -58,6 +58,18 @@ def test_heavy_tails_and_rare_indicators_stay():
     assert all(len(rows) == 500 for rows in left.rows)
 
 
+def test_columns_that_are_mostly_0_in_the_target_tell_little_of_their_range():
+    target, source = np.zeros((600, 3)), np.zeros((600, 3))
+    target[:3, 0], source[:30, 0] = 1 / 64, 0.5
+    assert len(left_of(target, source).rows[0]) == 600
+
+
+def test_all_sources_in_other_units_than_the_targets():
+    with pytest.warns(UserWarning, match="is left out"):
+        left = left_of(drawn(40), *(1e3 * X for X in [*GOOD, drawn(100, seed=5)]))
+    assert not left.kept.any()
+
+
 @pytest.mark.parametrize("factor", [1e3, 1e6, 1e-6])
 @pytest.mark.parametrize("columns", [slice(None), [0, 2, 3]], ids=["all", "most"])
 def test_a_source_in_other_units_is_left_out_with_a_warning(factor, columns):

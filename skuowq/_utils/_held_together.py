@@ -80,10 +80,13 @@ def _frame_codes(X):
     """Numbers that are the same where the values of a column are."""
     import pandas as pd
 
+    def is_real(dtype):
+        return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype)
+
     return np.column_stack(
         [
             X.iloc[:, k].to_numpy(dtype=float, na_value=np.nan)
-            if pd.api.types.is_numeric_dtype(X.dtypes.iloc[k])
+            if is_real(X.dtypes.iloc[k])
             else pd.util.hash_array(X.iloc[:, k].astype(str).to_numpy(dtype=object))
             for k in range(X.shape[1])
         ]

@@ -20,6 +20,8 @@ from ._sources import source_label
 
 # A value is far outside when it lies this many ranges beyond the target's smallest or largest.
 _FAR = 10.0
+# Of the target's own range, at which the other sources may put it.
+_AT_MOST = 2.0
 # Of a column on average, root mean squares.
 _FAR_ON_AVERAGE = 2.0
 # How unlikely a range of few rows may be too small by chance.
@@ -87,9 +89,11 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
     -----
     With ``[a, b]`` the range of a column in the target's rows, a value is far outside when it lies
     more than ``10 max(c (b - a), r)`` beyond ``[a, b]``. ``r`` is the lower median of the column's
-    range in the other sources, in each at most five times that of the middle half of its values.
+    range in the other sources, in each at most five times that of the middle half of its values,
+    and at most ``2 c (b - a)`` where the target varies.
     ``c`` makes up for the small range that few rows have by chance: in one of 10,000 samples of
-    normal rows the standard deviation is underestimated as many times. A column that is constant in
+    normal rows the standard deviation is underestimated as many times. Rows at the median do not
+    count, for most may be 0. A column that is constant in
     the target and in most of the other sources has no range to compare with.
 
     A source is left out as a whole when a third of a column lies far outside, and when most of its
@@ -183,11 +187,13 @@ class _Reference:
     """The target's range in every column of numbers."""
 
     def __init__(self, X):
-        self.low, self.high = _limits(_numbers(X))
+        values = _numbers(X)
+        self.low, self.high = _limits(values)
         self.span = self.high - self.low
         self.columns = list(_number_columns(X).columns) if is_frame(X) else None
-        # A standard deviation of n normal rows is chi with n - 1 degrees of freedom.
-        df = X.shape[0] - 1
+        # A standard deviation of n normal rows is chi with n - 1 degrees of freedom. Where most
+        # rows are of one value, such as 0, only the others tell of the range.
+        df = np.clip(_n_varying(values), 1, X.shape[0] - 1)
         self.chance = np.sqrt(df / chi2.ppf(_CHANCE, df))
 
     def reach(self, other_spans):
@@ -195,7 +201,9 @@ class _Reference:
         usual = np.zeros(len(self.span))
         if len(other_spans):
             usual = np.sort(other_spans, axis=0)[(len(other_spans) - 1) // 2]
-        reach = np.fmax(self.chance * self.span, usual)
+        own = self.chance * self.span
+        # What the target shows has the last word: all sources may be in other units.
+        reach = np.where(own > 0, np.fmax(own, np.fmin(usual, _AT_MOST * own)), usual)
         reach[~(reach > 0)] = np.inf
         return reach
 
@@ -207,7 +215,7 @@ class _Reference:
     def is_flat(self, span):
         """Whether most columns that vary in both span much less than here."""
         varying = (span > 0) & (self.span > 0)
-        flat = span[varying] * _FLAT * self.chance < self.span[varying]
+        flat = span[varying] * _FLAT * self.chance[varying] < self.span[varying]
         return 2 * flat.sum() > len(flat)
 
     def message(self, name, column, span, n_lost, n_rows):
@@ -238,8 +246,8 @@ def _numbers(X):
 
 
 def _number_columns(X):
-    # To pandas a timedelta is a number.
-    return X.select_dtypes("number", exclude="timedelta")
+    # To pandas timedeltas and complex numbers are numbers.
+    return X.select_dtypes("number", exclude=["timedelta", "complexfloating"])
 
 
 def _limits(values):
@@ -250,21 +258,27 @@ def _limits(values):
     return np.array([np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)], dtype=float)
 
 
+def _n_varying(values):
+    """How many values of every column are not its median."""
+    if sparse.issparse(values):
+        return values.getnnz(axis=0)
+    return np.sum((values != _at(values, 2)) & ~np.isnan(values), axis=0)
+
+
 def _usual_span(values, span):
     """The range of every column without its outliers, of which codes are some."""
     n_rows = max(_FEWEST_SAMPLED, _BLOCK_ENTRIES // max(values.shape[1], 1))
     sample = values[:: -(-values.shape[0] // n_rows)]
     sample = sample.toarray() if sparse.issparse(sample) else sample
-    lower, upper = _quartiles(sample)
-    return np.where(upper > lower, np.fmin(span, _OUTLIERS * (upper - lower)), span)
+    middle_half = _at(sample, 3) - _at(sample, 1)
+    return np.where(middle_half > 0, np.fmin(span, _OUTLIERS * middle_half), span)
 
 
-def _quartiles(sample):
-    """Of every column, without those that are missing."""
-    ordered = np.sort(sample, axis=0)  # NaN last.
+def _at(values, quarter):
+    """A quartile of every column, one of its values; missing ones do not count."""
+    ordered = np.sort(values, axis=0)  # NaN last.
     last = np.maximum((~np.isnan(ordered)).sum(axis=0) - 1, 0)
-    places = (np.arange(2)[:, None] * 2 + 1) * last // 4
-    return np.take_along_axis(ordered, places, axis=0)
+    return np.take_along_axis(ordered, quarter * last[None] // 4, axis=0)[0]
 
 
 def _far_rows(values, lowest, highest):

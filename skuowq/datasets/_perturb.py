@@ -162,6 +162,10 @@ def perturbed_splits(
         raise ValueError(f"max_per_class is {max_per_class!r}: pass an integer of at least 1")
     X_target, y_target = check_array(X_target), column_or_1d(y_target)
     check_consistent_length(X_target, y_target)
+    if len(y_target) < 2:
+        raise ValueError(
+            "X_target has 1 row, and one half of the target trains, the other tests: pass 2 or more"
+        )
     rng = check_random_state(random_state)
     for _ in range(n_splits):
         order = rng.permutation(len(y_target))

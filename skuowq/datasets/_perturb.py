@@ -165,6 +165,10 @@ def perturbed_splits(
     check_count("n_splits", n_splits, 1)
     X_target, y_target = check_array(X_target), column_or_1d(y_target)
     check_consistent_length(X_target, y_target)
+    if len(y_target) < 2:
+        raise ValueError(
+            "X_target has 1 row, and one half of the target trains, the other tests: pass 2 or more"
+        )
     rng = check_random_state(random_state)
     for _ in range(n_splits):
         order = rng.permutation(len(y_target))

@@ -72,28 +72,30 @@ def james_stein_error(n_target, n_source, discrepancy, n_parameters, *, shrinkag
         if a.ndim:
             raise ValueError(f"shrinkage has shape {a.shape}, and must be one number")
         a = float(a)
-    errors = [_error(N0, N, t, d, a) for t in tau.ravel()]
+    errors = [_error(N0, N, t, d, a) for t in tau.ravel().tolist()]
+    if not np.all(np.isfinite(errors)):
+        raise ValueError(
+            f"n_target is {N0:g}, and the error of a fit on so little is out of the range of "
+            "double precision: pass the number of labelled target rows"
+        )
     return unwrap(np.array(errors).reshape(tau.shape))
 
 
 def _error(N0, N, tau, d, a):
-    v = 1 / N0 + 1 / N
-    bound = N / (N0 + N)
-    # In units of v: the share is at its bound where x = |D|^2 / v is below x_0.
-    x_0 = a / (N0 * bound * v)
-    rate = d * tau / v / 2
+    # With v = 1/N0 + 1/N the bound is 1/(N0 v), so that v itself, which may be beyond all numbers,
+    # need not be formed. In units of v the share is at its bound where x = |D|^2 / v is below a.
+    bound = 1 / (1 + N0 / N)
+    rate = d * tau * N0 * bound / 2
     if rate > _FAR:  # The bound plays no part, and 1/x is one over its mean.
-        return 0.5 * (d / N0 + a * (a - 2 * (d - 2)) / (N0**2 * v * (d - 2 + 2 * rate)))
+        return (d + bound * a * (a - 2 * (d - 2)) / (d - 2 + 2 * rate)) / 2 / N0
     j = np.arange(poisson.ppf(1e-15, rate), poisson.isf(1e-15, rate) + 1)
     p = poisson.pmf(j, rate)
     k = d + 2 * j
-    # Chi-square with k degrees of freedom: E[x; x <= x_0], P(x <= x_0), E[1/x; x > x_0].
-    first = p @ (k * chi2.cdf(x_0, k + 2))
-    mass = p @ chi2.cdf(x_0, k)
-    inverse = p @ _inverse_moment(k, x_0) if a > 0 else 0.0
-    at_bound = bound**2 * v * first - 2 / N0 * bound * d * mass
-    beyond = a * (a - 2 * (d - 2)) / (N0**2 * v) * inverse
-    return 0.5 * (d / N0 + at_bound + beyond)
+    # Chi-square with k degrees of freedom: E[x; x <= a], P(x <= a), E[1/x; x > a].
+    first = float(p @ (k * chi2.cdf(a, k + 2)))
+    mass = float(p @ chi2.cdf(a, k))
+    inverse = float(p @ _inverse_moment(k, a)) if a > 0 else 0.0
+    return (d + bound * (first - 2 * d * mass + a * (a - 2 * (d - 2)) * inverse)) / 2 / N0
 
 
 def _inverse_moment(k, x_0):

@@ -19,10 +19,13 @@ with all that rounding may hide, is at most 1e-6. What leaves this module has pa
 `weights_record`: weights finite and not negative, the gap between 0 and 1e-6.
 """
 
+import contextlib
 import numbers
+import os
+import sys
 import warnings
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -321,7 +324,7 @@ def _solve_by_cvxpy(matrix, ratios, solver):
         constraints.append(v[1:] <= cp.multiply(ratios * unit[1:] / unit[0], v[0]))
     problem = cp.Problem(cp.Minimize(cp.sum_squares(factor_of(R).T @ v)), constraints)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _silence(solver):
             # cvxpy warns that the answer may be inaccurate; the certificate decides.
             warnings.simplefilter("ignore", UserWarning)
             problem.solve(solver=solver)
@@ -381,9 +384,39 @@ def check_solver(solver):
     import cvxpy as cp
 
     installed = cp.installed_solvers()
-    if not isinstance(solver, str) or solver.upper() not in installed:
-        raise ValueError(
-            f"solver={solver!r} is not an installed cvxpy solver. Choose one of "
-            f"{', '.join(sorted(installed))}, or None."
-        )
+    known = isinstance(solver, str) and solver.upper() in installed
+    if not (known and _solves_such_programs(solver.upper())):
+        fact = "does not solve quadratic programs" if known else "is not an installed cvxpy solver"
+        able = ", ".join(sorted(filter(_solves_such_programs, installed)))
+        raise ValueError(f"solver={solver!r} {fact}. Choose one of {able}, or None.")
     return solver.upper()
+
+
+@cache
+def _solves_such_programs(solver):
+    """Whether cvxpy finds a way to hand a quadratic program to a solver."""
+    import cvxpy as cp
+
+    v = cp.Variable(2, nonneg=True)
+    try:
+        cp.Problem(cp.Minimize(cp.sum_squares(v)), [cp.sum(v) == 1]).get_problem_data(solver)
+    except cp.error.SolverError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _silence(solver):
+    """No greeting from HiGHS, which writes it below `sys.stdout` before it can be told not to."""
+    if solver != "HIGHS":
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -96,3 +96,17 @@ def test_random_state_decides_everything():
 def test_wrong_arguments_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         make_classification_tasks(**changes)
+
+
+@pytest.mark.parametrize("class_sep", [1e6, 1e12, 1e300])
+def test_classes_too_far_apart_to_tell_domains_apart(class_sep):
+    with pytest.raises(ValueError, match="which leaves a row no Fisher information"):
+        make_classification_tasks(class_sep=class_sep, random_state=0)
+
+
+@pytest.mark.parametrize("class_sep", [1e-300, 1e-8, 1e3, 1e4])
+def test_a_class_sep_that_leaves_information(class_sep):
+    tasks = make_classification_tasks(class_sep=class_sep, random_state=0)
+    assert_allclose(tasks.discrepancy.diagonal(), [0, 0.1, 1], rtol=1e-6)
+    for part in (tasks.theta_sources, tasks.fisher_information, *(X for X, _ in tasks.sources)):
+        assert np.isfinite(part).all()

@@ -97,3 +97,13 @@ def test_labelled_share_without_a_bound():
     assert len(split.y_target) == round(0.3 * 898)
     with pytest.raises(ValueError, match="max_per_class is 0"):
         next(perturbed_splits(X_d, y_d, X_d, y_d, max_per_class=0))
+
+
+def test_a_target_of_one_row_cannot_be_split():
+    X, y = np.arange(12.0).reshape(6, 2), np.arange(6) % 2
+    with pytest.raises(ValueError, match="X_target has 1 row, and one half of the target trains"):
+        next(perturbed_splits(X[:1], y[:1], X, y))
+    split = next(perturbed_splits(X[:2], y[:2], X, y, random_state=0))
+    assert len(split.y_target) == len(split.X_unlabeled) == len(split.y_test) == 1
+    split = next(perturbed_splits(X[:3], y[:3], X, y, random_state=0))
+    assert len(split.X_unlabeled) + len(split.X_test) == 3

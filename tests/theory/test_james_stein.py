@@ -78,3 +78,20 @@ def test_wrong_arguments_are_refused(changes, message):
     arguments = {"n_target": 20, "n_source": 100, "discrepancy": 0.1, "n_parameters": 5}
     with pytest.raises(ValueError, match=message):
         james_stein_error(**arguments | changes)
+
+
+@pytest.mark.parametrize("n_target", [1e-150, 1e-239, 1e-300, 1e250])
+@pytest.mark.parametrize("shrinkage", [None, 10.0])
+def test_sizes_of_any_scale(n_target, shrinkage):
+    """Rows counted in other units: the error per row and the discrepancy of a row scale along."""
+    for ratio, tau in ((0.1, 0.0), (50.0, 0.3), (1.0, 20.0), (3.0, 1e7)):
+        found = james_stein_error(n_target, ratio * n_target, tau / n_target, 10) * n_target
+        expected = james_stein_error(20, ratio * 20, tau / 20, 10) * 20
+        assert_allclose(found, expected, rtol=1e-9)
+    one_sided = james_stein_error(n_target, 20.0, 0.0, 10, shrinkage=shrinkage)
+    assert 0 <= one_sided <= 5 / n_target
+
+
+def test_an_error_beyond_all_numbers_is_named():
+    with pytest.raises(ValueError, match="n_target is 1e-310, and the error of a fit on so little"):
+        james_stein_error(1e-310, 20.0, 0.1, 10)

@@ -236,3 +236,38 @@ def test_bad_options():
         solve_source_weights([10], [[1]], n_target=5, max_weight=-1)
     with pytest.raises(ValueError, match="not an installed cvxpy solver"):
         solve_source_weights([10], [[1]], solver="NO_SUCH_SOLVER")
+
+
+@pytest.mark.parametrize("max_weight", [None, 0.5])
+def test_every_installed_solver_solves_or_is_refused_in_silence(max_weight, capfd):
+    cp = pytest.importorskip("cvxpy")
+    A = np.random.default_rng(0).normal(size=(5, 5))
+    problem = ([100, 200, 300, 50, 70], 0.01 * A @ A.T)
+    options = {"n_target": 20, "max_weight": max_weight}
+    expected = solve_source_weights(*problem, **options).source_weights
+    for solver in cp.installed_solvers():
+        if solver in ("CLARABEL", "HIGHS", "OSQP", "SCS"):
+            found = solve_source_weights(*problem, solver=solver.lower(), **options)
+            assert_allclose(found.source_weights, expected, atol=1e-6)
+        elif solver in ("SCIPY", "GLPK", "GLPK_MI", "CBC", "GLOP"):  # For linear programs.
+            with pytest.raises(ValueError, match="does not solve quadratic programs"):
+                solve_source_weights(*problem, solver=solver, **options)
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+
+
+@pytest.mark.parametrize("solver", ["SCIPY", "NO_SUCH_SOLVER"])
+def test_solvers_that_are_refused_come_with_those_that_are_not(solver):
+    with pytest.raises(ValueError, match=r"Choose one of .*CLARABEL.*, or None\.") as caught:
+        solve_source_weights([10, 20], [0.1, 0.2], solver=solver)
+    assert "SCIPY" not in str(caught.value).partition("Choose")[2]
+    with pytest.raises(ValueError, match=r"Choose one of .*CLARABEL.*, or None\."):
+        solve_source_weights([10, 20], [0.1, 0.2], solver=3)
+
+
+def test_output_goes_on_after_a_silent_solver(capfd):
+    cp = pytest.importorskip("cvxpy")
+    if "HIGHS" in cp.installed_solvers():
+        solve_source_weights([10, 20], [[0.1, 0.05], [0.05, 0.2]], solver="HIGHS")
+    print("afterwards", flush=True)
+    assert capfd.readouterr().out == "afterwards\n"

@@ -60,9 +60,18 @@ def plain_fit(problem):
     LogisticRegression().fit(problem.X, problem.y, sample_weight=problem.sample_weight)
 
 
-def net(module, optimizer, lr, batch_size, max_epochs=1):
+def fits(net, problem):
+    """The net with an input for each column of the target and an output for each class."""
+    shape = {
+        "module__n_features": np.shape(problem.X)[1],
+        "module__n_classes": len(problem.classes),
+    }
+    return net.set_params(**shape)
+
+
+def net(module, optimizer, lr, batch_size):
     return make_net(
-        module, optimizer=optimizer, lr=lr, batch_size=batch_size, max_epochs=max_epochs
+        module, optimizer=optimizer, lr=lr, batch_size=batch_size, max_epochs=1, callbacks=[]
     )
 
 
@@ -88,7 +97,7 @@ nets = st.builds(
 def test_uowq_networks(problem, net, rule, parameters, cap, updates):
     """25 examples in ``make test``, 5,000 in ``make test-fuzz``: up to fourteen trainings each."""
     clf = UOWQClassifier(
-        net,
+        fits(net, problem),
         discrepancy=rule,
         parameters=parameters,
         max_weight=cap,
@@ -205,7 +214,7 @@ def test_tuned_networks(problem, net, strategy, budget, layers, distance):
     """40 examples in ``make test``, 5,000 in ``make test-fuzz``."""
     fitted_or_refused(
         OT3LClassifier(
-            net,
+            fits(net, problem),
             strategy=strategy,
             budget=budget,
             n_tuned_layers=layers,

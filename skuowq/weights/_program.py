@@ -123,9 +123,9 @@ def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=No
     --------
     >>> from skuowq.weights import solve_source_weights
     >>> result = solve_source_weights([100, 100], [[0.01, 0.0], [0.0, 1.0]])
-    >>> result.source_weights.round(4).tolist()
+    >>> (result.source_weights.round(4) + 0.0).tolist()
     [0.5, 0.0099]
-    >>> round(result.effective_source_size, 2)
+    >>> round(result.effective_source_size, 2) + 0.0
     50.99
     """
     n_samples = check_sizes(n_samples, "n_samples")

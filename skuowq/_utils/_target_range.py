@@ -30,8 +30,9 @@ _CHANCE = 1e-4
 _OTHER_UNITS = 1 / 3
 # So it is when most of its columns span this many times less than the target's.
 _FLAT = 100.0
-# Fewer rows are left out without a warning.
+# No more rows than this share, or this many, are left out without a warning.
 _WORTH_A_WARNING = 0.01
+_OUTLYING_ROWS = 2
 # A column's range is taken to be at most so many times the middle half of its values: for normal
 # rows it is hardly more.
 _OUTLIERS = 5.0
@@ -90,11 +91,11 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
     With ``[a, b]`` the range of a column in the target's rows, a value is far outside when it lies
     more than ``10 max(c (b - a), r)`` beyond ``[a, b]``. ``r`` is the lower median of the column's
     range in the other sources, in each at most five times that of the middle half of its values,
-    and at most ``2 c (b - a)`` where the target varies.
+    and at most ``2 c (b - a)``.
     ``c`` makes up for the small range that few rows have by chance: in one of 10,000 samples of
     normal rows the standard deviation is underestimated as many times. Rows at the median do not
-    count, for most may be 0. A column that is constant in
-    the target and in most of the other sources has no range to compare with.
+    count, for most may be 0. A column that is constant in the target has no range to compare
+    with, and little hold on its predictions.
 
     A source is left out as a whole when a third of a column lies far outside, and when most of its
     columns span less than a hundredth of the target's: it is in other units.
@@ -123,7 +124,7 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
             if shares[column] > _OTHER_UNITS or len(np.unique(domain.y[rows[i]])) < n_classes:
                 rows[i] = rows[i][:0]
         n_lost = len(domain.y) - len(rows[i])
-        if n_lost > _WORTH_A_WARNING * len(domain.y):
+        if n_lost > max(_WORTH_A_WARNING * len(domain.y), _OUTLYING_ROWS) or not len(rows[i]):
             span = limits[i][0][column], limits[i][1][column]
             message = reference.message(name, column, span, n_lost, len(domain.y))
             warnings.warn(message, UserWarning, stacklevel=stacklevel)
@@ -203,7 +204,7 @@ class _Reference:
             usual = np.sort(other_spans, axis=0)[(len(other_spans) - 1) // 2]
         own = self.chance * self.span
         # What the target shows has the last word: all sources may be in other units.
-        reach = np.where(own > 0, np.fmax(own, np.fmin(usual, _AT_MOST * own)), usual)
+        reach = np.fmax(own, np.fmin(usual, _AT_MOST * own))
         reach[~(reach > 0)] = np.inf
         return reach
 

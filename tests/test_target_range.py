@@ -64,6 +64,12 @@ def test_columns_that_are_mostly_0_in_the_target_tell_little_of_their_range():
     assert len(left_of(target, source).rows[0]) == 600
 
 
+def test_copies_in_the_target_are_one_row():
+    three, source = drawn(3), 30 + GOOD[0]
+    assert len(left_of(three, source).rows[0]) == len(source)
+    assert len(left_of(np.repeat(three, 20, axis=0), source).rows[0]) == len(source)
+
+
 def test_all_sources_in_other_units_than_the_targets():
     with pytest.warns(UserWarning, match="is left out"):
         left = left_of(drawn(40), *(1e3 * X for X in [*GOOD, drawn(100, seed=5)]))

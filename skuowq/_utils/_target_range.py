@@ -93,7 +93,8 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
     range in the other sources, in each at most five times that of the middle half of its values,
     and at most ``2 c (b - a)``.
     ``c`` makes up for the small range that few rows have by chance: in one of 10,000 samples of
-    normal rows the standard deviation is underestimated as many times. Rows at the median do not
+    normal rows the standard deviation is underestimated as many times. Copies and rows at the
+    median do not
     count, for most may be 0. A column that is constant in the target has no range to compare
     with, and little hold on its predictions.
 
@@ -102,8 +103,8 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
     """
     rows = [np.arange(len(domain.y)) for domain in domains]
     # Arrays of integers are a network's, and may be tokens, of which none is far from another.
-    comparable = domains and len(target.y) > 1 and not _are_integers(target.X)
-    reference = _Reference(target.X) if comparable else None
+    comparable = domains and target.groups.max() > 0 and not _are_integers(target.X)
+    reference = _Reference(target) if comparable else None
     if reference is None or not len(reference.low):
         return RowsInRange(domains, np.ones(len(domains), dtype=bool), rows)
     numbers = [_numbers(domain.X) for domain in domains]
@@ -155,9 +156,9 @@ def leave_out_far_records(target, records, sources, *, stacklevel=5):
         ``rows`` is empty.
     """
     kept = np.ones(len(records), dtype=bool)
-    if len(target.y) < 2:
+    if target.groups.max() == 0:
         return RowsInRange(records, kept, [])
-    reference = _Reference(target.X)
+    reference = _Reference(target)
     sizes, spreads = np.swapaxes([_sizes_and_spreads(record) for record in records], 0, 1)
     for i, name in enumerate(sources.names):
         reach = reference.reach(_USUAL_SPAN * np.delete(sizes, i, axis=0))
@@ -187,14 +188,15 @@ def _sizes_and_spreads(record):
 class _Reference:
     """The target's range in every column of numbers."""
 
-    def __init__(self, X):
+    def __init__(self, target):
+        X = target.X
         values = _numbers(X)
         self.low, self.high = _limits(values)
         self.span = self.high - self.low
         self.columns = list(_number_columns(X).columns) if is_frame(X) else None
-        # A standard deviation of n normal rows is chi with n - 1 degrees of freedom. Where most
-        # rows are of one value, such as 0, only the others tell of the range.
-        df = np.clip(_n_varying(values), 1, X.shape[0] - 1)
+        # A standard deviation of n normal rows is chi with n - 1 degrees of freedom; copies are one
+        # row. Where most rows are of one value, such as 0, only the others tell of the range.
+        df = np.clip(_n_varying(values), 1, target.groups.max())
         self.chance = np.sqrt(df / chi2.ppf(_CHANCE, df))
 
     def reach(self, other_spans):

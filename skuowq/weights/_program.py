@@ -39,7 +39,7 @@ from ._whole_numbers import MAX_SOURCES, WholeProgram
 _GAP_TOLERANCE = 1e-6
 # Above this many sources the active set is faster than the interior point, and as exact.
 _CVXPY_MAX_SOURCES = 1000
-_REFINEMENTS = 2
+_LARGEST_BOUND = 1e20
 _TOO_ILL = (
     "The discrepancy matrix is too ill conditioned: drop sources that are copies of one another, "
     "or add a small multiple of its diagonal to it."
@@ -196,16 +196,20 @@ class _ConvexProgram:
         """``u`` with ``M u = 1``, or None."""
         if self.factor is None:
             return None
-        u = cho_solve(self.factor, self.goal)
-        for _ in range(_REFINEMENTS):  # The factor is of a matrix that is a little smaller.
-            u += cho_solve(self.factor, self.goal - self.scaled @ u)
+        u = cho_solve(self.factor, self.goal, check_finite=False)
+        # The factor is of a matrix that is a little smaller: one step of refinement.
+        u += cho_solve(self.factor, self.goal - self.scaled @ u, check_finite=False)
         return u / self.unit
 
     def in_whole_numbers(self, near, n_target=None, max_weight=None):
-        """Weights and gap by the last road, from the mixture that another came to, or None."""
-        if len(self.matrix) > MAX_SOURCES:
+        """Weights and gap by the last road, from the mixture that another came to."""
+        whole = self.whole
+        if whole is None and len(self.matrix) <= MAX_SOURCES:
+            whole = WholeProgram(self.discrepancy, self.n_samples)
+            if not whole.is_convex():  # Units too far apart: convex all the same.
+                whole = None
+        if whole is None:
             return None, np.inf
-        whole = self.whole or WholeProgram(self.discrepancy, self.n_samples)
         used = np.ones(len(self.matrix), bool)
         if near is not None:
             used = near * self.unit > 1e-5 * np.max(near * self.unit)
@@ -373,6 +377,11 @@ def frank_wolfe_gap(mixture, matrix, ratios=None):
 def check_bound(n_target, max_weight):
     if not (isinstance(max_weight, numbers.Real) and 0 <= max_weight < np.inf):
         raise ValueError(f"max_weight must be a finite number >= 0 or None, got {max_weight!r}.")
+    if max_weight > _LARGEST_BOUND:
+        raise ValueError(
+            f"max_weight is {max_weight:.3g}, above {_LARGEST_BOUND:.0e}, where rounding makes it "
+            "no bound: pass None."
+        )
     if n_target is None:
         raise ValueError(
             "max_weight needs n_target: the bounded optimum depends on the target's size."

@@ -27,7 +27,8 @@ _AT_ZERO, _FREE, _AT_CAP = 0, 1, 2
 class WholeProgram:
     """``min (N0 + u'Mu) / (N0 + 1'u)^2`` over ``0 <= u <= caps``, u the weights times the rows.
 
-    Without caps the minimum has ``M u = 1`` for the sources in use, whatever ``N0`` is.
+    Of use only where `is_convex` holds. Without caps the minimum has ``M u = 1`` for the sources in
+    use, whatever ``N0`` is.
 
     Parameters
     ----------
@@ -52,7 +53,7 @@ class WholeProgram:
         self.goal = [_whole(Fraction(1), self.least - e) for e in self.exponents]
 
     def is_convex(self):
-        """Whether M is positive definite, whatever was cut off its entries."""
+        """Whether M is positive definite, and the steps fine enough, whatever they cut off."""
         if max(self.exponents) - self.least > _MOST_APART:
             return False
         # An entry lacks two steps at most, and elimination takes another three for each source.

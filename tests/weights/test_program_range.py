@@ -311,5 +311,7 @@ def test_scales_beyond_double_precision_are_refused_by_name():
         solve_source_weights([10, 1e-200], np.eye(2))
     with pytest.raises(ValueError, match=r"discrepancy holds 1e\+200 in size"):
         solve_source_weights([10, 10], np.eye(2) * 1e200)
+    with pytest.raises(ValueError, match=r"max_weight is 1e\+200, above 1e\+20.*pass None"):
+        solve_source_weights([10, 10], np.eye(2), n_target=5, max_weight=1e200)
     with pytest.raises(ValueError, match="off the diagonal its entries"):
         discrepancy_std_error([[1, -0.5], [-0.5, 1]], 10, [10, 10], 5)

@@ -8,7 +8,6 @@ their own (ten times and three times as much for repeated rows, where they take 
 change of container or dtype alone leaves everything as it was to 1e-6.
 """
 
-import warnings
 from functools import partial
 
 import numpy as np
@@ -144,21 +143,9 @@ def check_change(estimator, parts, change, rng, scale=1.0, slack=None):
         X_changed = X
     first, second = fitted(estimator, parts), fitted(estimator, changed)
     within = slack["predictions"]
-    # What scikit-learn's solver does not keep on the same rows is not asked of ours.
-    for rows in (parts[:1], parts):
-        moved = plain_predictions(estimator.estimator, rows, X)
-        moved -= plain_predictions(estimator.estimator, changed[: len(rows)], X_changed)
-        within = max(within, 10 * np.abs(moved).max() / scale)
+    if change is other_offset and isinstance(estimator, UOWQClassifier):
+        within = 0.03  # The last fit is scikit-learn's, whose solvers stop early far from 0.
     assert_same(first, second, X, X_changed, slack["weights"], within, scale)
-
-
-def plain_predictions(base, parts, X):
-    stack = sparse.vstack if sparse.issparse(X) else np.concatenate
-    weights = [np.ones(len(y)) if w is None else w for _, y, w in parts]
-    rows, y = stack([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return predictions(clone(base).fit(rows, y, sample_weight=np.concatenate(weights)), X)
 
 
 def exact_logistic(C=1.0):

@@ -36,11 +36,9 @@ test-pythons:
 test-python: export PYENV_VERSION = $(PYTHON_VERSION)
 test-python:
 	@if python$(PYTHON_VERSION) -c "" 2>/dev/null; \
-	then $(MAKE) test-in-python-$(PYTHON_VERSION); \
+	then $(MAKE) .venv-python$(PYTHON_VERSION)/installed && \
+		$(PYTEST_ENV) .venv-python$(PYTHON_VERSION)/bin/python -m pytest -n 2 -m "not slow"; \
 	else echo "python$(PYTHON_VERSION): none that runs on this machine, so nothing was tested"; fi
-
-test-in-python-%: .venv-python%/installed
-	$(PYTEST_ENV) .venv-python$*/bin/python -m pytest -n 2 -m "not slow"
 
 # Hours. Prints the seed that repeats it: make test-fuzz SEED=...
 SEED ?= $(shell date +%s)

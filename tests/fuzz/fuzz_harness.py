@@ -19,6 +19,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 
 import skuowq
+from skuowq._utils._failed_fit import FailedFit
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 _COMMON = {"deadline": None, "database": None, "suppress_health_check": _SLOW}
@@ -82,7 +83,8 @@ def outcome(call, names, *, valid=False, hard=False, refuses=None):
     valid : bool
         Whether the input is in order: then no refusal is right.
     hard : bool
-        Whether the input is hard for scikit-learn too, which may then warn.
+        Whether the input is hard for scikit-learn too, which may then warn, and for networks, which
+        may diverge.
     refuses : callable, default=None
         What a user would do without us. An error of scikit-learn's own that it gives as well is
         the estimator's, not ours.
@@ -96,7 +98,7 @@ def outcome(call, names, *, valid=False, hard=False, refuses=None):
         try:
             result = call()
         except Exception as error:
-            right = not valid and allowed(error, names)
+            right = not valid and (allowed(error, names) or (hard and _has_diverged(error)))
             if not right and not _refuses_too(refuses, error):
                 error.add_note("refused what is in order" if valid else "not an error of ours")
                 raise
@@ -123,6 +125,11 @@ def allowed(error, names=()):
     return _OURS in place.parents and line.startswith("raise") and bool(named)
 
 
+def _has_diverged(error):
+    """Whether it is the documented error of a network, which says what to do."""
+    return isinstance(error, FailedFit) and "has diverged in epoch" in str(error)
+
+
 def _raised_at(error):
     trace = error.__traceback__
     while trace.tb_next is not None:
@@ -139,7 +146,8 @@ def _refuses_too(refuses, error):
             warnings.simplefilter("ignore")
             refuses()
     except Exception as same:
-        return type(same) is type(error) and str(same)[:40] in str(error)
+        # Ours may be a subclass that passes the words on.
+        return isinstance(error, type(same)) and str(same)[:40] in str(error)
     return False
 
 

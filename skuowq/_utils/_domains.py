@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
 from ._held_together import held_together
-from ._labels import distinct_labels, find_labels, label_kind, plain_labels
+from ._labels import check_type, distinct_labels, find_labels, label_kind, plain_labels
 from ._sklearn import _check_sample_weight, _safe_indexing
 from ._sources import source_label
 
@@ -396,8 +396,7 @@ def _check_labels(y, label):
             raise ValueError("y contains NaN or infinity.")
         if y.dtype.kind in "mM" and np.isnat(y).any():
             raise ValueError("y contains NaT: leave out rows without a label.")
-        if y.dtype.kind in "SO":
-            _check_objects(y)
+        check_type(y, "y")
         if y.dtype.kind not in "iubSU":  # Integers and strings cannot be a regression target.
             check_classification_targets(y)
     except ValueError as error:
@@ -407,16 +406,6 @@ def _check_labels(y, label):
     if y.dtype.kind == "O" and all(isinstance(value, str) for value in y):
         y = y.astype(str)
     return y
-
-
-def _check_objects(y):
-    """Of labels that are neither numbers nor times scikit-learn takes strings."""
-    kinds = sorted({type(value).__name__ for value in y})
-    if kinds and not all(isinstance(value, str) for value in y):
-        raise ValueError(
-            f"Unknown label type: y holds labels of type {', '.join(kinds)}: convert them to "
-            "strings, or to integers, and leave out rows without a label."
-        )
 
 
 def _check_numbers(y, label):

@@ -71,6 +71,17 @@ def distinct_labels(labels, argument):
     return _objects(ordered), codes
 
 
+def check_type(labels, argument):
+    """Of labels that are neither numbers nor times scikit-learn takes strings."""
+    if labels.dtype.kind not in "SO" or all(isinstance(label, str) for label in labels):
+        return
+    kinds = sorted({type(label).__name__ for label in labels})
+    raise ValueError(
+        f"Unknown label type: {argument} holds labels of type {', '.join(kinds)}: convert them to "
+        "strings, or to integers, and leave out rows without a label."
+    )
+
+
 def find_labels(wanted, distinct):
     """The number that each of some labels has among the distinct ones, -1 where it has none."""
     number = {label: k for k, label in enumerate(distinct)}

@@ -1,6 +1,6 @@
 """Checks shared by the generators: one entry for each source, each in its range."""
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -11,6 +11,14 @@ def check_count(name, value, minimum):
     """Refuse anything but an integer of at least `minimum`."""
     if not isinstance(value, Integral) or value < minimum:
         raise ValueError(f"{name} is {value!r}, and must be an integer of at least {minimum}")
+
+
+def check_number(name, value, *, positive=False):
+    """Refuse anything but a finite number, of at least 0 or, if `positive`, above 0."""
+    number = isinstance(value, Real) and np.isfinite(value)
+    if not (number and (value > 0 if positive else value >= 0)):
+        bound = "above 0" if positive else "at least 0"
+        raise ValueError(f"{name} is {value!r}, and must be a finite number, {bound}")
 
 
 def check_sources(n_samples, discrepancies):

@@ -5,7 +5,7 @@ from sklearn.utils import Bunch, check_random_state
 
 from skuowq.fisher import softmax_fisher_information, softmax_probabilities
 
-from ._arguments import check_count, check_sources
+from ._arguments import check_count, check_number, check_sources
 
 # Rows over which the Fisher information is averaged: its entries are good to about 1 %, and the
 # discrepancies are exact with respect to the matrix returned. The rows are the same in every call.
@@ -82,8 +82,7 @@ def make_classification_tasks(
     check_count("n_classes", n_classes, 2)
     check_count("n_test", n_test, 0)
     n_samples, discrepancies = check_sources(n_samples, discrepancies)
-    if not (np.isfinite(class_sep) and class_sep > 0):
-        raise ValueError(f"class_sep is {class_sep}, and must be finite and above 0")
+    check_number("class_sep", class_sep, positive=True)
     rng = check_random_state(random_state)
     theta_target = class_sep * rng.standard_normal((n_features + 1, n_classes - 1))
     theta_target[-1] = 0

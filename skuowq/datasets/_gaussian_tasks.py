@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from ._arguments import check_count, check_sources
+from ._arguments import check_count, check_number, check_sources
 
 
 def make_gaussian_tasks(
@@ -66,8 +66,7 @@ def make_gaussian_tasks(
     check_count("n_target", n_target, 1)
     check_count("n_parameters", n_parameters, 1)
     n_samples, discrepancies = check_sources(n_samples, discrepancies)
-    if not (np.isfinite(common_shift) and common_shift >= 0):
-        raise ValueError(f"common_shift is {common_shift}, and must be finite and at least 0")
+    check_number("common_shift", common_shift)
     if n_parameters == 1 and common_shift > 0 and discrepancies.any():
         raise ValueError(
             "n_parameters is 1, and a common shift needs a direction apart from the sources' own: "

@@ -1,12 +1,14 @@
 """What a source computes where its rows are, in place of sending them."""
 
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
-from skuowq._utils._labels import distinct_labels, find_labels, plain_labels
+from skuowq._utils._checks import as_numbers
+from skuowq._utils._labels import check_type, distinct_labels, find_labels, plain_labels
 from skuowq._utils._source_record import SourceRecord
 
 from ._softmax_regression import (
@@ -71,13 +73,18 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     >>> source_record(*load_iris(return_X_y=True))
     SourceRecord(150 rows, 4 features, 3 classes, 1,024 bytes)
     """
-    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    X = check_array(X, accept_sparse="csr", dtype=np.float64, input_name="X")
     y = column_or_1d(y)
     check_consistent_length(X, y)
     present, labels = distinct_labels(y, "y")
     if np.any(labels < 0):
         raise ValueError("y has missing values: leave those rows out")
-    classes = present if classes is None else distinct_labels(classes, "classes")[0]
+    check_type(present, "y")
+    if classes is None:
+        classes = present
+    else:
+        classes = distinct_labels(classes, "classes")[0]
+        check_type(classes, "classes")
     place = find_labels(present, classes)
     if np.any(place < 0):
         unknown = plain_labels(present[place < 0])
@@ -87,9 +94,11 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
         raise ValueError(
             f"y has the single class {plain_labels(classes)[0]!r}: pass all classes as classes="
         )
-    if not C > 0:
+    if not (isinstance(C, Real) and C > 0):
         raise ValueError(f"C is {C!r}: pass a number above 0")
-    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    weight = (
+        np.ones(len(y)) if sample_weight is None else as_numbers("sample_weight", sample_weight)
+    )
     if weight.shape != y.shape or not np.all(np.isfinite(weight) & (weight >= 0)):
         raise ValueError(
             f"sample_weight has shape {weight.shape} and y {y.shape}: pass one finite number of at "
@@ -109,7 +118,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
         penalty = record_penalty(rows, weight, centre, len(classes), 1 / C)
         theta = fit_softmax(rows, labels, len(classes), weight, penalty)
     else:
-        theta = np.array(getattr(point, "theta", point), dtype=float)
+        theta = as_numbers("point", getattr(point, "theta", point))
         if theta.shape != shape:
             raise ValueError(
                 f"point has shape {theta.shape}, and {shape[0] - 1} features with {len(classes)} "

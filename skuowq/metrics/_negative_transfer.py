@@ -17,7 +17,7 @@ from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, chec
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from skuowq._utils._labels import distinct_labels
+from skuowq._utils._labels import distinct_labels, plain_labels
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -134,7 +134,8 @@ def negative_transfer_gap(
         If `scoring` holds several scores, or `sources` is an iterator that one fit would empty.
     ValueError
         If `sources` is None, the estimator has sources bound to it, a splitter comes with
-        `n_repeats` other than 1, there are fewer than two folds, or a score is not finite.
+        `n_repeats` other than 1, there are fewer than two folds, a fold leaves a classifier a
+        single class that it refuses, or a score is not finite.
 
     References
     ----------
@@ -265,9 +266,28 @@ def _score_both(estimator, X, y, train, test, sources, scorer):
     """Score with and without sources on one fold."""
     X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
     X_test, y_test = _safe_indexing(X, test), _safe_indexing(y, test)
-    with_sources = clone(estimator).fit(X_train, y_train, sources=sources)
-    without = clone(estimator).fit(X_train, y_train)
+    try:
+        with_sources = clone(estimator).fit(X_train, y_train, sources=sources)
+        without = clone(estimator).fit(X_train, y_train)
+    except ValueError as error:
+        if is_classifier(estimator):
+            _check_classes_of_fold(y, y_train, error)
+        raise
     return scorer(with_sources, X_test, y_test), scorer(without, X_test, y_test)
+
+
+def _check_classes_of_fold(y, y_train, error):
+    """Say so where it is the fold, not `y`, that leaves a refused fit a single class.
+
+    Only after the refusal: some classifiers do learn from one class.
+    """
+    classes, labels = distinct_labels(y, "y")[0], distinct_labels(y_train, "y")[0]
+    if len(labels) == 1 < len(classes):
+        raise ValueError(
+            f"cv has a fold whose training rows all are of class {plain_labels(labels)[0]!r}, "
+            "and the estimator refuses them: pass a cv that leaves rows of two classes or more in "
+            f"every training fold, such as StratifiedKFold. The estimator's message: {error}"
+        ) from error
 
 
 def _neg_log_loss(estimator, X, y):

@@ -94,7 +94,8 @@ def _error(N0, N, tau, d, a):
     # Chi-square with k degrees of freedom: E[x; x <= a], P(x <= a), E[1/x; x > a].
     first = float(p @ (k * chi2.cdf(a, k + 2)))
     mass = float(p @ chi2.cdf(a, k))
-    inverse = float(p @ _inverse_moment(k, a)) if a > 0 else 0.0
+    # Where half of `a` rounds to 0 the moment may be infinite, and its product with `a` goes to 0.
+    inverse = float(p @ _inverse_moment(k, a)) if a / 2 > 0 else 0.0
     return (d + bound * (first - 2 * d * mass + a * (a - 2 * (d - 2)) * inverse)) / 2 / N0
 
 

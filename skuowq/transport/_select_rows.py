@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state, column_or_1d
 
+from skuowq._utils._checks import as_numbers
 from skuowq._utils._labels import distinct_labels
 
 STRATEGIES = ("mixed", "far", "near", "uniform", "stratified")
@@ -113,7 +114,12 @@ def class_scores(distances, aggregate):
 
 
 def _far_classes(distances, n_classes, aggregate, n_far):
-    distances = np.atleast_2d(np.asarray(distances, dtype=float))
+    distances = np.atleast_2d(as_numbers("distances", distances))
+    if distances.ndim != 2 or len(distances) == 0:
+        raise ValueError(
+            f"distances has shape {distances.shape}: pass one row for each class of the source and "
+            "one column for each class of the target"
+        )
     if distances.shape[1] != n_classes:
         raise ValueError(
             f"distances has {distances.shape[1]} columns, and y has {n_classes} classes: pass one "

@@ -91,6 +91,7 @@ def test_random_state_decides_everything():
         ({"n_samples": (10, 10)}, "one entry for each source"),
         ({"discrepancies": (0, np.inf, 1)}, "discrepancies is"),
         ({"class_sep": 0}, "class_sep is 0"),
+        ({"class_sep": "wide"}, "class_sep is 'wide'"),
     ],
 )
 def test_wrong_arguments_are_refused(changes, message):

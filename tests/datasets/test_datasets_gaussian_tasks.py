@@ -62,6 +62,7 @@ def test_random_state_decides_everything():
         ({"n_samples": (10, 0, 10)}, "an entry of n_samples is 0"),
         ({"discrepancies": (0, 0, -1)}, "discrepancies is"),
         ({"common_shift": -1}, "common_shift is -1"),
+        ({"common_shift": None}, "common_shift is None"),
         ({"common_shift": 1, "n_parameters": 1}, "2 or more parameters"),
     ],
 )

@@ -338,6 +338,15 @@ def test_a_class_in_place_of_an_estimator(target, helpful):
         negative_transfer_gap(PoolingClassifier, *target, sources=[helpful])
 
 
+def test_folds_of_one_class_are_named_where_the_estimator_refuses_them(helpful):
+    X, y = helpful
+    order = np.argsort(y, kind="stable")
+    for cv in (KFold(2), KFold(3)):
+        y_sorted = np.arange(len(y)) >= len(y) - len(y) // cv.n_splits
+        with pytest.raises(ValueError, match="cv has a fold whose training rows all are of class"):
+            negative_transfer_gap(PoolingClassifier(), X[order], y_sorted, sources=[helpful], cv=cv)
+
+
 def test_a_rare_class_is_spread_without_a_warning(helpful):
     X, y = helpful
     y = np.where(np.arange(len(y)) < 2, 1, 0)

@@ -92,6 +92,12 @@ def test_sizes_of_any_scale(n_target, shrinkage):
     assert 0 <= one_sided <= 5 / n_target
 
 
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_the_least_shrinkage_is_none(d):
+    found = james_stein_error(100, 400, [0.0, 1.0], d, shrinkage=5e-324)
+    assert_allclose(found, james_stein_error(100, 400, [0.0, 1.0], d, shrinkage=0.0))
+
+
 def test_an_error_beyond_all_numbers_is_named():
     with pytest.raises(ValueError, match="n_target is 1e-310, and the error of a fit on so little"):
         james_stein_error(1e-310, 20.0, 0.1, 10)

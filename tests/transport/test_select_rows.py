@@ -79,6 +79,8 @@ def test_aggregates():
         ({"n_far": 5}, "n_far is 5: pass a number of classes from 0 to 4"),
         ({"distances": DISTANCES[:, :3]}, "distances has 3 columns, and y has 4 classes"),
         ({"distances": DISTANCES * np.nan}, "distances contains NaN"),
+        ({"distances": "far"}, "distances is 'far'"),
+        ({"distances": DISTANCES[:0]}, r"distances has shape \(0, 4\)"),
     ],
 )
 def test_bad_arguments(options, message):

@@ -76,7 +76,8 @@ def perturb_source(
     >>> bool(np.array_equal(X_p[~bad_x], X[~bad_x]) and np.array_equal(y_p[~bad_y], y[~bad_y]))
     True
     """
-    X, y = check_array(X, dtype=[np.float64, np.float32], copy=True), column_or_1d(y).copy()
+    X = check_array(X, dtype=[np.float64, np.float32], copy=True, input_name="X")
+    y = column_or_1d(y).copy()
     check_consistent_length(X, y)
     _check_share("eps_x", eps_x)
     _check_share("eps_y", eps_y)
@@ -163,7 +164,9 @@ def perturbed_splits(
     ):
         raise ValueError(f"max_per_class is {max_per_class!r}: pass an integer of at least 1")
     check_count("n_splits", n_splits, 1)
-    X_target, y_target = check_array(X_target), column_or_1d(y_target)
+    X_target = check_array(X_target, input_name="X_target")
+    X_source = check_array(X_source, input_name="X_source")
+    y_target = column_or_1d(y_target)
     check_consistent_length(X_target, y_target)
     if len(y_target) < 2:
         raise ValueError(

@@ -52,12 +52,13 @@ def test_images_stay_in_their_range():
     [
         ({"eps_x": 1.2}, "eps_x is 1.2: pass a share"),
         ({"eps_y": -0.1}, "eps_y is -0.1: pass a share"),
+        ({"X": np.full_like(X, np.inf, dtype=float)}, "Input X contains infinity"),
         ({"image_shape": (2, 2)}, "4 pixels, and X has 6 columns"),
     ],
 )
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
-        perturb_source(X, Y, **options)
+        perturb_source(**{"X": X, "y": Y} | options)
 
 
 def test_splits_follow_the_protocol():

@@ -379,6 +379,35 @@ def test_aligned_training(drawn, method, trust, joint, unlabeled, to):
 
 
 @fuzz(
+    "networks.make_features",
+    n=st.integers(1, 4),
+    shape=st.lists(st.integers(1, 3), min_size=1, max_size=2),
+    given=st.sampled_from(["none", "linear", "flat", "class", "number", "text", "tuple"]),
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=2),
+)
+def test_features(n, shape, given, sizes):
+    modules = {
+        "none": None,
+        "linear": torch.nn.Linear(3, 2),  # Fits the last axis of some samples alone.
+        "flat": torch.nn.Flatten(),
+        "class": torch.nn.Flatten,
+        "number": 3,
+        "text": "flat",
+        "tuple": torch.nn.GRU(shape[-1], 2),
+    }
+    made = outcome(
+        lambda: networks.make_features(modules[given], np.zeros((n, *shape)), tuple(sizes)),
+        ["module"],
+        valid=given in ("none", "flat", "class"),
+    )
+    if made is not None:
+        features, n_features = made
+        wanted = {"none": sizes[-1], "linear": 2}.get(given, np.prod(shape))
+        assert n_features == wanted
+        assert features(torch.zeros(n, *shape)).shape == (n, n_features)
+
+
+@fuzz(
     "networks.transport_loss",
     seed=SEEDS,
     shape=st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4)),

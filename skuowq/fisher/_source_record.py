@@ -71,7 +71,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     >>> source_record(*load_iris(return_X_y=True))
     SourceRecord(150 rows, 4 features, 3 classes, 1,024 bytes)
     """
-    X = check_array(X, accept_sparse="csr", dtype=np.float64)
+    X = check_array(X, accept_sparse="csr", dtype=np.float64, input_name="X")
     y = column_or_1d(y)
     check_consistent_length(X, y)
     present, labels = distinct_labels(y, "y")

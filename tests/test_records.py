@@ -314,6 +314,8 @@ def test_bad_input_is_named():
             clf.fit(tasks.X_target, tasks.y_target, sources=sources)
     with pytest.raises(ValueError, match=r"labels \[2\], which are not among classes"):
         source_record(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="Input X contains infinity"):
+        source_record(np.where(X > 1, np.inf, X), y)
     with pytest.raises(ValueError, match="point has shape"):
         source_record(X, y, point=np.zeros((2, 2)))
     with pytest.raises(ValueError, match="the single class 0"):

@@ -244,10 +244,12 @@ class SourceGate:
 
     def _held_out(self, model, features, is_target, balance, folds):
         """Cross-validated log loss of a discriminator, and its log odds."""
-        log_odds = np.empty(len(is_target))
+        log_odds = np.zeros(len(is_target))
         model = clone(model)
         _set_random_states(model, check_random_state(self.seed))
         for fitted, held in folds:
+            if len(np.unique(is_target[fitted])) < 2:
+                continue  # One domain alone tells nothing of the odds: they stay even.
             fold = clone(model).fit(
                 features[fitted], is_target[fitted], sample_weight=balance[fitted]
             )

@@ -165,3 +165,12 @@ def test_labels_of_two_kinds_are_named():
     target, (X, y), _ = shifted_classes(0, 20)
     with pytest.raises(ValueError, match="y_target holds numbers and y_source text: label both"):
         density_ratio(*target, X, y.astype(str))
+
+
+def test_folds_of_one_domain_leave_odds_even():
+    """Equal rows are held out at once: without the source's there is one domain left."""
+    X = np.repeat([[0.0], [1.0], [5.0]], [3, 4, 5], axis=0)
+    y = np.arange(12) % 2
+    for kind in ("interactions", "boosted"):
+        ratio = density_ratio(X[:7], y[:7], X[7:], y[7:], discriminator=kind, random_state=0)
+        np.testing.assert_allclose(ratio, 1.0)

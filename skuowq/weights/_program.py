@@ -32,7 +32,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
-from ._active_set import active_set_mixture, bounded_pivots, factor_of
+from ._active_set import accurate_product, active_set_mixture, bounded_pivots, factor_of
 from ._whole_numbers import MAX_SOURCES, WholeProgram
 
 # A road's answer is taken when its relative Frank-Wolfe gap is below this.
@@ -116,8 +116,8 @@ def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=No
       to ``r = 1e24`` and 300 sources, and refused where it is not.
     - Rounding in the entries of G moves the optimum by up to some ``1e-16 K r`` of itself; that is
       a matter of how G was made, and no certificate sees it.
-    - Of more than 300 sources with a `max_weight`, biases that cancel may be refused from ``r =
-      1e9``.
+    - Of more than 300 sources with a `max_weight`, biases that cancel may be refused above ``r =
+      1e8``.
 
     Examples
     --------
@@ -285,11 +285,16 @@ def _bounded_weights(program, n_target, max_weight, solver):
     # The target joins the mixture as entry 0.
     matrix = np.zeros((len(M) + 1, len(M) + 1))
     matrix[0, 0], matrix[1:, 1:] = 1 / n_target, M
+    bias = np.zeros_like(matrix)
+    bias[1:, 1:] = program.discrepancy
     ratios = caps / n_target
 
     def judge(u):
         mixture = np.append(n_target, u)
-        gap = frank_wolfe_gap(mixture / mixture.sum(), matrix, ratios)
+        mixture /= mixture.sum()
+        gap = frank_wolfe_gap(mixture, matrix, ratios)
+        if gap > _GAP_TOLERANCE and len(u) > MAX_SOURCES:  # Of fewer, whole numbers do better.
+            gap = _accurate_gap(mixture, bias, np.append(1 / n_target, program.variance), ratios)
         return np.minimum(u / n_samples, max_weight), gap
 
     candidates = []
@@ -355,12 +360,24 @@ def _not_solved(gap, solver):
 def frank_wolfe_gap(mixture, matrix, ratios=None):
     """``2 (f - min over the feasible set of <v, M mixture>) / f``, an upper bound on
     ``(f - f*) / f`` for ``f = mixture' M mixture``, and what rounding may hide from it."""
-    gradient = matrix @ mixture
+    # Rounding in a sum of K terms grows like the root of K.
+    hidden = np.finfo(float).eps * np.sqrt(len(mixture)) * (np.abs(matrix) @ mixture)
+    return _gap(mixture, matrix @ mixture, hidden, ratios)
+
+
+def _accurate_gap(mixture, discrepancy, variance, ratios):
+    """`frank_wolfe_gap` of ``diag(variance) + discrepancy`` with an accurate gradient."""
+    gradient = accurate_product(discrepancy, variance, mixture, np.zeros_like(mixture))
+    reach = np.abs(discrepancy) @ mixture + variance * mixture
+    eps = np.finfo(float).eps
+    return _gap(mixture, gradient, 2 * eps * np.abs(gradient) + eps**2 * reach, ratios)
+
+
+def _gap(mixture, gradient, hidden, ratios):
+    """Relative gap where every entry of the gradient may be off by `hidden`."""
     value = mixture @ gradient
     if not value > 0:  # Positive in truth: all digits have cancelled.
         return np.inf
-    # Rounding in a sum of K terms grows like the root of K.
-    hidden = np.finfo(float).eps * np.sqrt(len(mixture)) * (np.abs(matrix) @ mixture)
     gradient = gradient - hidden
     if ratios is None:
         lowest = gradient.min()

@@ -209,6 +209,15 @@ def test_a_named_solver_is_held_to_the_same():
         solve_source_weights([1e12] * 3, with_a_local_minimum(), solver="CLARABEL")
 
 
+def test_many_sources_under_a_bound_up_to_the_edge():
+    """More sources than whole numbers take: rows times discrepancy of 1e8."""
+    rng = np.random.default_rng(0)
+    n_samples, biases = 10 ** rng.uniform(0, 9, 310), rng.normal(size=(3, 310))
+    G = biases.T @ biases
+    G = (G + G.T) / 2 * 1e8 / largest_ratio(n_samples, G)
+    assert_certified(solve(n_samples, G, (50.0, 0.5)), (50.0, 0.5))
+
+
 def test_many_sources_beyond_double_precision_are_refused():
     v = np.resize([3.0, -1.0, -1.0], 303)
     with pytest.raises(RuntimeError, match="of more than 300 sources"):

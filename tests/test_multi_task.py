@@ -60,6 +60,7 @@ def test_each_task_is_the_target_once(stacked):
     assert clf.score(X, y, task) == np.mean(clf.predict(X, task) == y)
 
 
+@pytest.mark.slow
 def test_workers_seeds_and_pickles_change_nothing(stacked):
     X, y, task = stacked
     net = make_net(max_epochs=5)

@@ -179,7 +179,7 @@ def test_balanced_classes_may_be_called_anything(base, names):
     """scikit-learn reads the label "0" as the number 0 in a dict of class weights."""
     (X, y), (X_test, _), sources = other_class_shares(60, 2)
     names = np.sort(names)  # As classes are.
-    few = {"max_iter": 5} if base is HistGradientBoostingClassifier else {}
+    few = {"max_iter": 5, "max_bins": 32} if base is HistGradientBoostingClassifier else {}
     clf = UOWQClassifier(base(class_weight="balanced", **few), random_state=0)
     found = clone(clf).fit(X, names[y], [(X_i, names[y_i]) for X_i, y_i in sources])
     expected = clone(clf).fit(X, y, sources)

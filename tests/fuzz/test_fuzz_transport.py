@@ -42,13 +42,13 @@ def test_class_distances(problem, method, reg):
     "transport.pairwise_dataset_distances",
     "transport.rank_sources",
     "transport.SourceRanking",
-    examples=150,
+    examples=60,
     problem=data_sets,
     method=with_bad(st.sampled_from(["gaussian", "exact", "sinkhorn"])),
     reg=regs,
 )
 def test_dataset_distances(problem, method, reg):
-    """150 examples in ``make test``: every pair of data sets, by transport."""
+    """60 examples in ``make test``: every pair of data sets, by transport."""
     sets = [(problem.X, problem.y), *((X, y) for X, y, _ in problem.parts)]
     D = outcome(
         lambda: transport.pairwise_dataset_distances(sets, method, reg=reg),

@@ -111,7 +111,7 @@ def test_estimates(problem, d, method, cap):
 
 @fuzz(
     "weights.density_ratio",
-    examples=150,
+    examples=80,
     problem=problems(
         min_sources=1,
         most_rows=15,
@@ -129,7 +129,7 @@ def test_estimates(problem, d, method, cap):
     weighted=st.booleans(),
 )
 def test_density_ratio(problem, discriminator, labels, balanced, clip, cv, few, weighted):
-    """150 examples in ``make test``: every one is a cross-fit."""
+    """80 examples in ``make test``: every one is a cross-fit."""
     X, y, _ = problem.parts[0]
     if few and problem.fault is None:
         X, y = (X[:1], y[:1])

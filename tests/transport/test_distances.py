@@ -95,6 +95,7 @@ def test_a_class_is_at_0_from_itself(method):
     assert (found[~np.eye(3, dtype=bool)] > 0.5).all()
 
 
+@pytest.mark.slow
 def test_sinkhorn_tends_to_the_exact_and_to_the_means():
     one, other = draw(0, n=8), draw(1, n=8)
     exact = class_distances(*one, *other, method="exact")

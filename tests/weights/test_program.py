@@ -88,7 +88,7 @@ def hard_discrepancy(rng, n_sources, kind):
 
 
 @pytest.mark.parametrize("kind", ["any", "one sign", "one scale", "duplicates"])
-@pytest.mark.parametrize("n_sources", [2, 5, 50, 300])
+@pytest.mark.parametrize("n_sources", [2, 5, 50, pytest.param(300, marks=pytest.mark.slow)])
 def test_hard_problems_are_solved_with_a_certificate(n_sources, kind):
     rng = np.random.default_rng([n_sources, len(kind)])
     for _ in range(3 if n_sources == 300 else 10):

@@ -64,8 +64,14 @@ def assert_same(one, other):
     assert_array_equal(one.pool_exponents_, other.pool_exponents_)
 
 
+# An epoch of every training of a fit; the others are for `make test-all`.
+SOME, OTHERS = [1, 5, 10, 26], [2, 6, 8, 14, 17, 33]
+
+
 @pytest.mark.parametrize("road", ROADS)
-@pytest.mark.parametrize("epochs", [1, 2, 5, 6, 8, 10, 14, 17, 26, 33])
+@pytest.mark.parametrize(
+    "epochs", [*SOME, *(pytest.param(epoch, marks=pytest.mark.slow) for epoch in OTHERS)]
+)
 def test_killed_after_any_epoch_and_called_again(road, epochs, tasks, tmp_path):
     whole = fit(tasks, **ROADS[road])
     Stop.after(epochs, RuntimeError("killed"))

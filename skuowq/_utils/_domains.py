@@ -312,9 +312,14 @@ def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
+def number_columns(X):
+    """Columns of a frame that hold real numbers."""
+    # To pandas timedeltas and complex numbers are numbers.
+    return X.select_dtypes(include="number", exclude=["timedelta", "complexfloating"])
+
+
 def _check_frame(X, allow_nan, label):
-    # numpy has durations among the integers.
-    numbers = X.select_dtypes(include="number", exclude=["timedelta", "complexfloating"])
+    numbers = number_columns(X)
     values = numbers.to_numpy(dtype=float, na_value=np.nan)
     infinite = np.isinf(values).any(axis=0)
     if infinite.any():

@@ -15,7 +15,7 @@ from scipy import sparse
 from scipy.stats import chi2
 from sklearn.utils.sparsefuncs import min_max_axis
 
-from ._domains import is_frame, take_rows
+from ._domains import is_frame, number_columns, take_rows
 from ._sources import source_label
 
 # A value is far outside when it lies this many ranges beyond the target's smallest or largest.
@@ -91,12 +91,10 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
     With ``[a, b]`` the range of a column in the target's rows, a value is far outside when it lies
     more than ``10 max(c (b - a), r)`` beyond ``[a, b]``. ``r`` is the lower median of the column's
     range in the other sources, in each at most five times that of the middle half of its values,
-    and at most ``2 c (b - a)``.
-    ``c`` makes up for the small range that few rows have by chance: in one of 10,000 samples of
-    normal rows the standard deviation is underestimated as many times. Copies and rows at the
-    median do not
-    count, for most may be 0. A column that is constant in the target has no range to compare
-    with, and little hold on its predictions.
+    and at most ``2 c (b - a)``. ``c`` makes up for the small range that few rows have by chance: in
+    one of 10,000 samples of normal rows the standard deviation is underestimated as many times.
+    Copies and rows at the median do not count, for most may be 0. A column that is constant in the
+    target has no range to compare with, and little hold on its predictions.
 
     A source is left out as a whole when a third of a column lies far outside, and when most of its
     columns span less than a hundredth of the target's: it is in other units.
@@ -110,15 +108,21 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
     numbers = [_numbers(domain.X) for domain in domains]
     limits = [_limits(values) for values in numbers]
     spans = np.array([high - low for low, high in limits])
-    usual = np.array([_usual_span(*pair) for pair in zip(numbers, spans, strict=True)])
+    # The other sources can only widen the bounds: who is within the target's own need not wait for
+    # theirs, which take a sort of the rows.
+    lowest, highest = reference.bounds([])
+    suspect = [np.any((low < lowest) | (high > highest)) for low, high in limits]
+    if any(suspect):
+        usual = np.array([_usual_span(*pair) for pair in zip(numbers, spans, strict=True)])
     left = []
     for i, (domain, name) in enumerate(zip(domains, sources.names, strict=True)):
-        lowest, highest = reference.bounds(np.delete(usual, i, axis=0))
+        if suspect[i]:
+            lowest, highest = reference.bounds(np.delete(usual, i, axis=0))
         column = None
         if reference.is_flat(spans[i]):
             rows[i] = rows[i][:0]
             column = int(np.argmax(reference.span / np.maximum(spans[i], np.finfo(float).tiny)))
-        elif np.any((limits[i][0] < lowest) | (limits[i][1] > highest)):
+        elif suspect[i] and np.any((limits[i][0] < lowest) | (limits[i][1] > highest)):
             far, shares = _far_rows(numbers[i], lowest, highest)
             column = int(np.argmax(shares))
             rows[i] = np.flatnonzero(~far)
@@ -193,7 +197,7 @@ class _Reference:
         values = _numbers(X)
         self.low, self.high = _limits(values)
         self.span = self.high - self.low
-        self.columns = list(_number_columns(X).columns) if is_frame(X) else None
+        self.columns = list(number_columns(X).columns) if is_frame(X) else None
         # A standard deviation of n normal rows is chi with n - 1 degrees of freedom; copies are one
         # row. Where most rows are of one value, such as 0, only the others tell of the range.
         df = np.clip(_n_varying(values), 1, target.groups.max())
@@ -244,13 +248,8 @@ def _are_integers(X):
 def _numbers(X):
     """Columns of numbers: an array of two axes, or a sparse matrix."""
     if is_frame(X):
-        return _number_columns(X).to_numpy(dtype=float, na_value=np.nan)
+        return number_columns(X).to_numpy(dtype=float, na_value=np.nan)
     return X if sparse.issparse(X) else X.reshape(len(X), -1)
-
-
-def _number_columns(X):
-    # To pandas timedeltas and complex numbers are numbers.
-    return X.select_dtypes("number", exclude=["timedelta", "complexfloating"])
 
 
 def _limits(values):

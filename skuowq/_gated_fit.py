@@ -3,7 +3,6 @@
 import itertools
 import warnings
 from dataclasses import replace
-from itertools import compress
 
 import numpy as np
 from scipy import sparse
@@ -275,7 +274,7 @@ class GatedFit:
                 counts = domain.sample_weight
                 weight = w * counts * effective_size(w, counts) / (w @ counts)
                 triples.append((domain.X, self.classes[domain.y], weight))
-            names = list(compress(self.sources.names, self.left.kept))
+            names = list(itertools.compress(self.sources.names, self.left.kept))
             sources = Sources(triples, names=names)
         y = self.classes[target.y]
         weight_name = sample_weight_name(self.clf.estimator)

@@ -128,8 +128,9 @@ def _without_offsets(X, centre):
     """
     full = np.bincount(X.indices, minlength=X.shape[1]) == X.shape[0]
     centre = np.where(full, centre, 0.0)
-    X = X.copy()
-    X.data = X.data - centre[X.indices]
+    if full.any():
+        X = X.copy()
+        X.data = X.data - centre[X.indices]
     return X, centre
 
 

@@ -1,13 +1,13 @@
 """Multi-source transfer learning for scikit-learn: how much is each source worth?"""
 
 from . import datasets, fisher, metrics, plotting, theory, transport, weights
-from ._discriminator_gate import DiscriminatorGateClassifier
-from ._jtln import JTLNClassifier
-from ._multi_task import MultiTaskUOWQClassifier
-from ._ot3l import OT3LClassifier
-from ._uowq import UOWQClassifier
-from ._uowq_regressor import UOWQRegressor
-from ._utils._sources import Sources
+from ._data.sources import Sources
+from ._gate.classifier import DiscriminatorGateClassifier
+from ._transport_estimators.jtln import JTLNClassifier
+from ._transport_estimators.ot3l import OT3LClassifier
+from ._uowq.classifier import UOWQClassifier
+from ._uowq.multi_task import MultiTaskUOWQClassifier
+from ._uowq.regressor import UOWQRegressor
 from .pipeline import TransferPipeline, make_transfer_pipeline
 
 __version__ = "0.1.0"

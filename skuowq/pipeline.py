@@ -7,8 +7,9 @@ from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 from sklearn.utils.validation import _num_samples
 
-from ._utils._bind_sources import BindSourcesMixin
-from ._utils._domains import pooled_rows
+from ._data.bind_sources import BindSourcesMixin
+from ._data.sources import as_sources
+from ._data.task import pooled_rows
 from ._utils._sklearn import (
     StrOptions,
     _fit_context,
@@ -16,7 +17,6 @@ from ._utils._sklearn import (
     _print_elapsed_time,
     _routing_enabled,
 )
-from ._utils._sources import as_sources
 
 __all__ = ["TransferPipeline", "make_transfer_pipeline"]
 

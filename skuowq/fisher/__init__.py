@@ -4,7 +4,7 @@
 matrix of the size of the parameters; :func:`softmax_fisher_information` does.
 """
 
-from skuowq._utils._source_record import SourceRecord
+from skuowq._data.source_record import SourceRecord
 
 from ._leave_one_out import leave_one_out_loss
 from ._penalised_contrasts import penalised_gram, penalised_gram_by_products

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skuowq._utils._labels import as_column
+from skuowq._data.labels import as_column
 
 
 def check_n_classes(n_classes):

@@ -7,9 +7,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from skuowq._data.labels import check_type, distinct_labels, find_labels, plain_labels
+from skuowq._data.source_record import SourceRecord
 from skuowq._utils._checks import as_numbers
-from skuowq._utils._labels import check_type, distinct_labels, find_labels, plain_labels
-from skuowq._utils._source_record import SourceRecord
 
 from ._softmax_regression import (
     contrast_basis,

@@ -17,7 +17,7 @@ from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, chec
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from skuowq._utils._labels import distinct_labels, plain_labels
+from skuowq._data.labels import distinct_labels, plain_labels
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import import_pyplot, name_level
+from ._matplotlib import import_pyplot, name_level
 
 
 class BiasVarianceDisplay:

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from skuowq._utils._labels import distinct_labels, label_names
-from skuowq.plotting._matplotlib import as_text, import_pyplot
+from skuowq._data.labels import distinct_labels, label_names
+
+from ._matplotlib import as_text, import_pyplot
 
 _MAX_WRITTEN = 15  # classes on the longer side up to which the numbers are written
 

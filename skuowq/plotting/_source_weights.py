@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skuowq.plotting._fitted import fitted_with
-from skuowq.plotting._matplotlib import as_text, check_names, import_pyplot
+from ._fitted import fitted_with
+from ._matplotlib import as_text, check_names, import_pyplot
 
 _NEAR_ZERO = 0.01  # a source whose rows weigh less than this is drawn pale
 _MAX_NAME = 32  # characters

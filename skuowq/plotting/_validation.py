@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import as_text, import_pyplot
+from ._matplotlib import as_text, import_pyplot
 
 _BOUND = 4
 

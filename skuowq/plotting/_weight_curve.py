@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skuowq.plotting._matplotlib import as_text, check_names, import_pyplot
+from ._matplotlib import as_text, check_names, import_pyplot
 
 
 class WeightCurveDisplay:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skuowq.plotting._fitted import fitted_with
-from skuowq.plotting._matplotlib import as_text, check_names, import_pyplot
+from ._fitted import fitted_with
+from ._matplotlib import as_text, check_names, import_pyplot
 
 
 class WeightHistoryDisplay:

@@ -7,6 +7,7 @@ import numpy as np
 
 from skuowq._utils._checks import as_numbers
 from skuowq.weights import solve_source_weights
+from skuowq.weights._error import parts_of_rows
 
 from ._arguments import (
     PARAMETERS,
@@ -17,7 +18,7 @@ from ._arguments import (
     one_number,
     one_per_source,
 )
-from ._error import asymptotic_error, minimal_error, parts_of_rows, too_far_apart
+from ._error import asymptotic_error, minimal_error, too_far_apart
 from ._validate import check_family, validate
 from ._validation_result import ValidationResult
 

@@ -11,7 +11,7 @@ error ``d / (2 N0)``.
 import numpy as np
 
 from skuowq.weights import solve_source_weights
-from skuowq.weights._whole_numbers import exact_square
+from skuowq.weights._error import error_of_rows
 
 from ._arguments import (
     PARAMETERS,
@@ -27,9 +27,6 @@ from ._arguments import (
     one_per_source,
     unwrap,
 )
-
-# Squared biases are summed exactly where rounding would move the error by more than this.
-_PRECISION = 1e-10
 
 
 def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_parameters):
@@ -112,32 +109,6 @@ def too_far_apart(N0, n, G, w):
         f"{np.abs(G).max():g} and the weights to {np.max(w):g}: with numbers so far apart the "
         "error is out of the range of double precision; leave out sources of next to no worth"
     )
-
-
-def error_of_rows(N0, n, mass, G, d):
-    """`asymptotic_error` of checked numbers, ``mass`` being the weights times the rows."""
-    variance, squared_bias = parts_of_rows(N0, n, mass, G, d)
-    return variance + squared_bias
-
-
-def parts_of_rows(N0, n, mass, G, d):
-    """The two parts of `error_of_rows`: variance and squared bias."""
-    # By shares of the fit, whose squares stay in range where those of rows would not.
-    total = N0 + mass.sum(axis=-1)
-    share = mass / total[..., None]
-    variance = N0 / total / total + (share**2 / n).sum(axis=-1)
-    return d / 2 * variance, d / 2 * _squared_bias(share, G, variance)
-
-
-def _squared_bias(share, G, variance):
-    """``share' G share`` for every row of shares, exactly where its digits cancel."""
-    value = np.asarray(((share @ G) * share).sum(axis=-1))
-    rounding = np.finfo(float).eps * ((np.abs(share) @ np.abs(G)) * np.abs(share)).sum(axis=-1)
-    cancelled = rounding > _PRECISION * (variance + value)
-    if np.any(cancelled):
-        value[cancelled] = [exact_square(row, G) for row in share[cancelled]]
-    # Rounding may have made the square of a discrepancy negative, where biases cancel.
-    return np.maximum(value, 0.0)
 
 
 def minimal_error(n_target, n_samples, discrepancy, n_parameters):

@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 
-from skuowq._utils._labels import distinct_labels, plain_labels
+from skuowq._data.labels import distinct_labels, plain_labels
 
 METHODS = ("gaussian", "exact", "sinkhorn", "mmd")
 # Bandwidths of the kernels, in median squared distances.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from skuowq._utils._labels import distinct_labels
+from skuowq._data.labels import distinct_labels
 
 from ._class_distances import (
     by_class,

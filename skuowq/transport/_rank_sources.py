@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
-from skuowq._utils._sources import Sources
+from skuowq._data.sources import Sources
 
 from ._dataset_distance import dataset_distance
 

@@ -5,8 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state, column_or_1d
 
+from skuowq._data.labels import distinct_labels
 from skuowq._utils._checks import as_numbers
-from skuowq._utils._labels import distinct_labels
 
 STRATEGIES = ("mixed", "far", "near", "uniform", "stratified")
 AGGREGATES = ("mean", "min", "ot")

@@ -16,9 +16,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 
-from skuowq._utils._folds import folds_of
-from skuowq._utils._held_together import held_together
-from skuowq._utils._labels import distinct_labels, label_kind
+from skuowq._data.folds import folds_of
+from skuowq._data.held_together import held_together
+from skuowq._data.labels import distinct_labels, label_kind
 from skuowq._utils._sklearn import _check_sample_weight, _set_random_states
 
 DISCRIMINATORS = ("plausibility", "interactions", "boosted")

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 from reference import leave_group_out
 
 from skuowq import fisher
-from skuowq._linear_weights import _left_out_errors
+from skuowq._uowq.models.linear import _left_out_errors
 from skuowq.fisher._leave_one_out import leave_one_out
 
 

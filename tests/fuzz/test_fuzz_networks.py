@@ -24,7 +24,7 @@ from skuowq import (
     UOWQClassifier,
     networks,
 )
-from skuowq._utils._domains import Domain
+from skuowq._data.task import Domain
 
 ARGUMENTS = {
     name

@@ -12,7 +12,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
 from skorch.helper import predefined_split
 from torch import nn
 
-from skuowq._utils._domains import Domain
+from skuowq._data.task import Domain
 from skuowq.networks import as_inputs, head_inputs, predict_proba, train_weighted
 from skuowq.networks._domain_batches import DomainBatches, WeightedRows
 from skuowq.networks._training import merge_duplicates

@@ -1,0 +1,1 @@
+"""Sources and target as every estimator sees them."""

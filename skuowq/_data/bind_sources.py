@@ -1,0 +1,37 @@
+"""Sources that stay with an estimator where no fit parameter reaches."""
+
+from .sources import Sources
+
+
+class BindSourcesMixin:
+    """Adds `bind_sources` to estimators and pipelines."""
+
+    def bind_sources(self, sources):
+        """Keep sources with this estimator, for every later fit that is given none.
+
+        Some meta-estimators hand no fit parameters on, or hand them to the wrong part
+        (`StackingClassifier`, `VotingClassifier`, `BaggingClassifier`): bind the sources there,
+        and encode all labels as 0, 1, ... first, as these hand them on. `clone` keeps the sources,
+        and so does a pickle, which then carries the data.
+
+        Parameters
+        ----------
+        sources : list, dict or Sources
+            As in ``fit``. None unbinds.
+
+        Returns
+        -------
+        self : estimator
+        """
+        self._bound_sources = None if sources is None else Sources(sources)
+        return self
+
+    def _fit_sources(self, sources):
+        """The sources of this fit: those given, else those bound."""
+        return getattr(self, "_bound_sources", None) if sources is None else sources
+
+    def __sklearn_clone__(self):
+        twin = super().__sklearn_clone__()
+        if getattr(self, "_bound_sources", None) is not None:
+            twin._bound_sources = self._bound_sources  # Immutable, so shared.
+        return twin

@@ -1,0 +1,422 @@
+"""The container that carries sources through scikit-learn."""
+
+import itertools
+import numbers
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skuowq._utils._sklearn import _safe_indexing
+
+from .labels import as_column, distinct_labels, find_labels, label_names, plain_labels
+from .source_record import as_record_or_model
+
+# joblib memory-maps arrays above this size; smaller ones it pickles again for every task.
+_MEMMAP_BYTES = 1_000_000
+
+
+class Sources:
+    """Source data sets, carried safely through scikit-learn.
+
+    Cross-validation in scikit-learn cuts every fit parameter that is as long as the target has
+    rows: a plain list of ten sources beside ten target rows loses sources in each fold unnoticed.
+    `Sources` has neither length nor shape, so it arrives whole. Estimators take plain lists too and
+    raise where the two lengths agree.
+
+    Parameters
+    ----------
+    pairs : list, tuple or dict
+        ``(X, y)`` or ``(X, y, sample_weight)`` for every source; a dict maps names to them. In
+        place of rows, for :class:`UOWQClassifier` around a logistic regression: ``(model,
+        n_samples)``, a fitted probabilistic classifier and how many rows it was fitted to, or a
+        :class:`skuowq.fisher.SourceRecord`.
+    names : list of str, default=None
+        A name for every source, for messages, reports and plots. None takes the dict's keys or
+        ``"source 0"``, ``"source 1"``, ...
+    target_classes : array-like, default=None
+        The target's classes. Estimators then refuse a target with other labels: some
+        meta-estimators hand y on as 0, 1, ..., which sources of few classes would not contradict.
+    X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_unlabeled, n_features), \
+            default=None
+        Rows of the target without labels, for estimators that use such.
+
+    Attributes
+    ----------
+    n_sources : int
+        Number of sources.
+    n_samples : tuple of int
+        Rows of every source.
+    names : tuple of str
+        Names of the sources.
+    target_classes : tuple or None
+        The target's classes, where known.
+    X_unlabeled : array, DataFrame or None
+        Rows of the target without labels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a source is not a pair or a triple, its lengths disagree, or it has no rows; the
+        message names the source.
+
+    Notes
+    -----
+    Immutable: arrays come out read-only. Iterating gives the pairs and triples back. Many small
+    arrays are packed into one block (copied), which workers then share; large ones are kept
+    without a copy, so the arrays they were made from should be left alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skuowq import Sources
+    >>> X, y = np.zeros((6, 2)), np.array([0, 1] * 3)
+    >>> Sources({"north": (X, y), "south": (X[:4], y[:4])})
+    Sources(2 sources, 10 rows: north 6, south 4)
+    """
+
+    __slots__ = ("_X_unlabeled", "_block", "_entries", "_names", "_target_classes")
+
+    def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None):
+        if isinstance(pairs, Sources):
+            X_unlabeled = pairs.X_unlabeled if X_unlabeled is None else X_unlabeled
+            names = pairs.names if names is None else names
+            target_classes = pairs._target_classes if target_classes is None else target_classes
+            pairs = pairs._entries
+        if isinstance(pairs, Mapping):
+            names = list(pairs) if names is None else names
+            pairs = list(pairs.values())
+        elif not isinstance(pairs, (list, tuple)):
+            raise TypeError(
+                f"sources must be a list of (X, y) pairs, a dict of them or a Sources, got "
+                f"{type(pairs).__name__}. An iterator is used up by the first fit: pass "
+                "list(sources). One source alone goes into a list: [(X, y)]."
+            )
+        if len(pairs) == 0:
+            raise ValueError("sources is empty: pass sources=None to learn from the target alone.")
+        names = _check_names(names, len(pairs))
+        entries = tuple(
+            as_record_or_model(pair, label) or _check_source(pair, label)
+            for pair, label in zip(pairs, map(source_label, names), strict=True)
+        )
+        rows_only = all(isinstance(entry, tuple) for entry in entries)
+        block = _pack(entries) if rows_only else None
+        if target_classes is not None:
+            target_classes = _distinct_classes(target_classes)
+        if X_unlabeled is not None:
+            X_unlabeled = _check_unlabeled(X_unlabeled)
+        entries = entries if block is None else _unpack(*block)
+        self._set(names, target_classes, X_unlabeled, entries, block)
+
+    def _set(self, names, target_classes, X_unlabeled, entries, block):
+        # A transformer that works in place would otherwise transform the sources again and again.
+        entries = tuple(
+            tuple(map(_read_only, entry)) if isinstance(entry, tuple) else entry
+            for entry in entries
+        )
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_target_classes", target_classes)
+        object.__setattr__(self, "_X_unlabeled", _read_only(X_unlabeled))
+        object.__setattr__(self, "_entries", entries)
+        object.__setattr__(self, "_block", block)
+
+    @classmethod
+    def from_domains(cls, X, y, sample_domain, target):
+        """Split data stacked over domains into target and sources.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows of all domains.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_domain : array-like of shape (n_samples,)
+            The domain of every row; the values name the sources. Anything that a column of a data
+            frame holds and Python can hash: strings, numbers, dates, periods, tuples, ...
+        target : scalar
+            The value that marks the target's rows. A date may be one of Python, numpy or pandas.
+
+        Returns
+        -------
+        X_target : same type as X
+        y_target : same type as y
+        sources : Sources
+            One source per other domain, in sorted order; values without an order among them come
+            by their type.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skuowq import Sources
+        >>> X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
+        >>> X_target, y_target, sources = Sources.from_domains(
+        ...     X, y, ["a", "a", "b", "b", "c", "c"], target="b"
+        ... )
+        >>> X_target.tolist(), sources
+        ([[4.0, 5.0], [6.0, 7.0]], Sources(2 sources, 4 rows: a 2, c 2))
+        """
+        sample_domain = as_column(sample_domain)
+        X = X.tocsr() if issparse(X) else X
+        n_rows = _n_rows(X)
+        if _n_rows(y) != n_rows:
+            raise ValueError(f"X has {n_rows} rows, but y has {_n_rows(y)} entries.")
+        if sample_domain.shape != (n_rows,):
+            raise ValueError(
+                f"sample_domain has shape {sample_domain.shape}, but X has {n_rows} rows: pass one "
+                "domain a row."
+            )
+        domains, codes = distinct_labels(sample_domain, "sample_domain")
+        if np.any(codes < 0):
+            raise ValueError("sample_domain has missing values: give every row a domain.")
+        [target_code] = find_labels([target], domains)
+        if target_code < 0:
+            raise ValueError(
+                f"target={target!r} is not among the domains {plain_labels(domains)} of "
+                "sample_domain."
+            )
+        if len(domains) == 1:
+            raise ValueError(
+                f"sample_domain holds the target {target!r} alone: there is no source."
+            )
+        names = label_names(domains)
+        parts = []
+        for code in range(len(domains)):
+            rows = np.flatnonzero(codes == code)
+            parts.append((_safe_indexing(X, rows), _safe_indexing(y, rows)))
+        X_target, y_target = parts.pop(target_code)
+        del names[target_code]
+        return X_target, y_target, cls(parts, names=names, target_classes=y_target)
+
+    @property
+    def n_sources(self):
+        return len(self._entries)
+
+    @property
+    def n_samples(self):
+        return tuple(
+            _n_rows(entry[0]) if isinstance(entry, tuple) else entry.n_samples
+            for entry in self._entries
+        )
+
+    @property
+    def has_models(self):
+        """Whether any source is a model or a record, without rows."""
+        return not all(isinstance(entry, tuple) for entry in self._entries)
+
+    @property
+    def _triples(self):
+        """``(X, y, sample_weight)`` of every source, for whoever needs the rows."""
+        for entry, name in zip(self._entries, self._names, strict=True):
+            if not isinstance(entry, tuple):
+                raise TypeError(
+                    f"{source_label(name)} is a {type(entry).__name__} without rows, which are "
+                    "needed here: UOWQClassifier around a LogisticRegression, outside a pipeline, "
+                    "learns from models and records"
+                )
+        return self._entries
+
+    @property
+    def names(self):
+        return self._names
+
+    @property
+    def target_classes(self):
+        return None if self._target_classes is None else tuple(plain_labels(self._target_classes))
+
+    @property
+    def X_unlabeled(self):
+        return self._X_unlabeled
+
+    def __iter__(self):
+        for entry in self._entries:
+            if isinstance(entry, tuple):
+                X, y, sample_weight = entry
+                entry = (X, y) if sample_weight is None else entry
+            yield entry
+
+    def map_features(self, function):
+        """New `Sources` with ``function(X, label)`` in place of every X; rows keep their order."""
+        X_unlabeled = self._X_unlabeled
+        if X_unlabeled is not None:
+            X_unlabeled = function(X_unlabeled, "X_unlabeled")
+        triples = [
+            (function(X, source_label(name)), y, sample_weight)
+            for (X, y, sample_weight), name in zip(self._triples, self._names, strict=True)
+        ]
+        return Sources(triples, self._names, self._target_classes, X_unlabeled)
+
+    def __setattr__(self, name, value):
+        raise AttributeError("Sources is immutable: make a new one.")
+
+    def __delattr__(self, name):
+        raise AttributeError("Sources is immutable: make a new one.")
+
+    def __reduce__(self):
+        if self._block is None:
+            return Sources, (self._entries, self._names, self._target_classes, self._X_unlabeled)
+        return _from_block, (self._names, self._target_classes, self._X_unlabeled, self._block)
+
+    def __repr__(self):
+        shown = [
+            f"{name} {n:,.12g}" for name, n in zip(self.names[:6], self.n_samples[:6], strict=True)
+        ]
+        more = ["..."] if self.n_sources > 6 else []
+        plural = "" if self.n_sources == 1 else "s"
+        return (
+            f"Sources({self.n_sources} source{plural}, {sum(self.n_samples):,.12g} rows: "
+            f"{', '.join(shown + more)}{self._unlabeled_note()})"
+        )
+
+    def _unlabeled_note(self):
+        if self.X_unlabeled is None:
+            return ""
+        return f"; {_n_rows(self.X_unlabeled):,} unlabelled target rows"
+
+    def _repr_html_(self):
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{n:,.12g}</td></tr>"
+            for name, n in zip(self.names, self.n_samples, strict=True)
+        )
+        note = f"<caption>{self._unlabeled_note()[2:]}</caption>" if self._unlabeled_note() else ""
+        return f"<table>{note}<tr><th>source</th><th>rows</th></tr>{rows}</table>"
+
+
+def as_sources(sources, n_rows):
+    """`Sources` from what a user passed to ``fit``, or None.
+
+    Raises when a plain container is as long as the target: it may have been cut on the way.
+    """
+    if sources is None or isinstance(sources, Sources):
+        return sources
+    if isinstance(sources, (list, tuple, Mapping)) and len(sources) == n_rows:
+        raise ValueError(
+            f"sources is a {type(sources).__name__} of length {len(sources)} and the target has as "
+            "many rows: cross-validation in scikit-learn cuts such lists along with the rows, so "
+            "they may have lost sources on the way. Wrap them where they are made: "
+            "skuowq.Sources(sources)."
+        )
+    return Sources(sources)
+
+
+def source_label(name):
+    """How a message calls a source."""
+    return name if name.startswith("source ") else f"source {name!r}"
+
+
+def _check_names(names, n_sources):
+    if names is None:
+        return tuple(f"source {i}" for i in range(n_sources))
+    names = tuple(str(name) for name in names)
+    if len(names) != n_sources:
+        raise ValueError(f"names has {len(names)} entries for {n_sources} sources: pass one each.")
+    if len(set(names)) != n_sources:
+        raise ValueError(f"names must be unique, got {list(names)}.")
+    return names
+
+
+def _check_source(pair, label):
+    if not isinstance(pair, (list, tuple)) or len(pair) not in (2, 3):
+        what = type(pair).__name__
+        if isinstance(pair, (list, tuple)):
+            what += f" of length {len(pair)}"
+        raise TypeError(
+            f"{label} is a {what}: pass (X, y) or (X, y, sample_weight). One source alone goes "
+            "into a list: sources=[(X, y)]."
+        )
+    X, y, sample_weight = (*pair, None)[:3]
+    X, y = _as_array(X, label), _as_array(y, label)
+    for name, data in (("X", X), ("y", y)):
+        if not hasattr(data, "shape") or len(data.shape) == 0:
+            raise TypeError(f"{label}: {name} is a {type(data).__name__}: pass an array of rows.")
+    if _n_rows(X) == 0:
+        raise ValueError(f"{label} is empty: leave it out.")
+    if _n_rows(y) != _n_rows(X):
+        raise ValueError(f"{label}: X has {_n_rows(X)} rows, but y has {_n_rows(y)} entries.")
+    if sample_weight is not None:
+        if isinstance(sample_weight, numbers.Real):
+            sample_weight = np.full(_n_rows(X), float(sample_weight))
+        sample_weight = _as_array(sample_weight, label, dtype=float)
+        if sample_weight.shape != (_n_rows(X),):
+            raise ValueError(
+                f"{label}: X has {_n_rows(X)} rows, but sample_weight has shape "
+                f"{sample_weight.shape}."
+            )
+        if not np.all(np.isfinite(sample_weight)) or np.any(sample_weight < 0):
+            raise ValueError(f"{label}: sample_weight must be finite and at least 0.")
+        if not np.any(sample_weight > 0):
+            raise ValueError(f"{label}: all sample_weight are zero: leave the source out.")
+    return X, y, sample_weight
+
+
+def _distinct_classes(target_classes):
+    """The target's classes, sorted; what is missing is the fit's to refuse."""
+    return distinct_labels(as_column(target_classes).ravel(), "target_classes")[0]
+
+
+def _check_unlabeled(X):
+    X = _as_array(X, "X_unlabeled")
+    if not hasattr(X, "shape") or len(X.shape) < 2:
+        raise TypeError(
+            f"X_unlabeled is a {type(X).__name__} of shape {getattr(X, 'shape', '?')}: pass an "
+            "array of rows."
+        )
+    if _n_rows(X) == 0:
+        raise ValueError("X_unlabeled is empty: leave it out.")
+    return X
+
+
+def _as_array(data, label, dtype=None):
+    if dtype is None and not isinstance(data, (list, tuple)):
+        return data
+    try:
+        return np.asarray(data, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{label}: {error}") from error
+
+
+def _read_only(data):
+    if not isinstance(data, np.ndarray):
+        return data
+    view = data.view()
+    view.flags.writeable = False
+    return view
+
+
+def _n_rows(data):
+    shape = getattr(data, "shape", None)
+    return shape[0] if shape else len(data)
+
+
+def _pack(triples):
+    """One block for many small dense sources; None where packing would not be faithful."""
+    if len(triples) < 2:
+        return None
+    Xs, ys, weights = zip(*triples, strict=True)
+    arrays = (*Xs, *ys)
+    if not all(type(a) is np.ndarray and not a.dtype.hasobject for a in arrays):
+        return None
+    same = len({(X.dtype, X.shape[1:]) for X in Xs}) == 1 and len({y.dtype.kind for y in ys}) == 1
+    if not same or any(y.ndim != 1 for y in ys):
+        return None
+    if sum(X.nbytes for X in Xs) > _MEMMAP_BYTES * len(Xs):
+        return None
+    if all(w is None for w in weights):
+        weight = None
+    elif any(w is None for w in weights):
+        return None
+    else:
+        weight = np.concatenate(weights)
+    offsets = np.cumsum([0] + [len(X) for X in Xs])
+    return np.concatenate(Xs), np.concatenate(ys), weight, offsets
+
+
+def _unpack(X, y, sample_weight, offsets):
+    parts = [slice(a, b) for a, b in itertools.pairwise(offsets)]
+    return tuple((X[p], y[p], None if sample_weight is None else sample_weight[p]) for p in parts)
+
+
+def _from_block(names, target_classes, X_unlabeled, block):
+    sources = object.__new__(Sources)
+    sources._set(names, target_classes, X_unlabeled, _unpack(*block), block)
+    return sources

@@ -1,0 +1,297 @@
+"""Source rows that lie far outside the target's range are left out.
+
+A row acts on a linear fit by its weight times the square of its values. No weight is small enough
+for values of 1e8, so a source in other units, or one with codes such as -9999 for missing values,
+could decide the fit at any weight. Such rows are recognised by their values alone, before anything
+is fitted.
+"""
+
+import warnings
+from dataclasses import dataclass
+from itertools import compress
+
+import numpy as np
+from scipy import sparse
+from scipy.stats import chi2
+from sklearn.utils.sparsefuncs import min_max_axis
+
+from .sources import source_label
+from .task import is_frame, number_columns, take_rows
+
+# A value is far outside when it lies this many ranges beyond the target's smallest or largest.
+_FAR = 10.0
+# Of the target's own range, at which the other sources may put it.
+_AT_MOST = 2.0
+# Of a column on average, root mean squares.
+_FAR_ON_AVERAGE = 2.0
+# How unlikely a range of few rows may be too small by chance.
+_CHANCE = 1e-4
+# With this share of a column's values far outside, a source is in other units as a whole.
+_OTHER_UNITS = 1 / 3
+# So it is when most of its columns span this many times less than the target's.
+_FLAT = 100.0
+# No more rows than this share, or this many, are left out without a warning.
+_WORTH_A_WARNING = 0.01
+_OUTLYING_ROWS = 2
+# A column's range is taken to be at most so many times the middle half of its values: for normal
+# rows it is hardly more.
+_OUTLIERS = 5.0
+_FEWEST_SAMPLED = 20
+_BLOCK_ENTRIES = 2**20
+# Of a column, in root mean squares.
+_USUAL_SPAN = 4.0
+
+
+@dataclass(frozen=True)
+class RowsInRange:
+    """What is left of the sources.
+
+    Attributes
+    ----------
+    domains : list of Domain
+        The sources that are left, with their rows that are.
+    kept : ndarray of bool of shape (n_sources,)
+        Which of the sources are left.
+    rows : list of ndarray of int
+        Of every source, the numbers of the rows that are left.
+    """
+
+    domains: list
+    kept: np.ndarray
+    rows: list
+
+    def among_all(self, values, absent):
+        """Values of the sources that are left, put where all sources have one."""
+        full = np.full((len(self.kept), *values.shape[1:]), absent)
+        full[self.kept] = values
+        return full
+
+
+def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
+    """Sources without the rows that lie far outside the target's range.
+
+    Parameters
+    ----------
+    target : Domain
+    domains : list of Domain
+        The sources.
+    sources : Sources or None
+        As they were given, for their names.
+    n_classes : int, default=2
+        With fewer labels a source is left out; 1 where labels are numbers.
+    stacklevel : int, default=4
+        Of the warnings, as seen from here.
+
+    Returns
+    -------
+    left : RowsInRange
+
+    Notes
+    -----
+    With ``[a, b]`` the range of a column in the target's rows, a value is far outside when it lies
+    more than ``10 max(c (b - a), r)`` beyond ``[a, b]``. ``r`` is the lower median of the column's
+    range in the other sources, in each at most five times that of the middle half of its values,
+    and at most ``2 c (b - a)``. ``c`` makes up for the small range that few rows have by chance: in
+    one of 10,000 samples of normal rows the standard deviation is underestimated as many times.
+    Copies and rows at the median do not count, for most may be 0. A column that is constant in the
+    target has no range to compare with, and little hold on its predictions.
+
+    A source is left out as a whole when a third of a column lies far outside, and when most of its
+    columns span less than a hundredth of the target's: it is in other units.
+    """
+    rows = [np.arange(len(domain.y)) for domain in domains]
+    # Arrays of integers are a network's, and may be tokens, of which none is far from another.
+    comparable = domains and target.groups.max() > 0 and not _are_integers(target.X)
+    reference = _Reference(target) if comparable else None
+    if reference is None or not len(reference.low):
+        return RowsInRange(domains, np.ones(len(domains), dtype=bool), rows)
+    numbers = [_numbers(domain.X) for domain in domains]
+    limits = [_limits(values) for values in numbers]
+    spans = np.array([high - low for low, high in limits])
+    # The other sources can only widen the bounds: who is within the target's own need not wait for
+    # theirs, which take a sort of the rows.
+    lowest, highest = reference.bounds([])
+    suspect = [np.any((low < lowest) | (high > highest)) for low, high in limits]
+    if any(suspect):
+        usual = np.array([_usual_span(*pair) for pair in zip(numbers, spans, strict=True)])
+    left = []
+    for i, (domain, name) in enumerate(zip(domains, sources.names, strict=True)):
+        if suspect[i]:
+            lowest, highest = reference.bounds(np.delete(usual, i, axis=0))
+        column = None
+        if reference.is_flat(spans[i]):
+            rows[i] = rows[i][:0]
+            column = int(np.argmax(reference.span / np.maximum(spans[i], np.finfo(float).tiny)))
+        elif suspect[i] and np.any((limits[i][0] < lowest) | (limits[i][1] > highest)):
+            far, shares = _far_rows(numbers[i], lowest, highest)
+            column = int(np.argmax(shares))
+            rows[i] = np.flatnonzero(~far)
+            if shares[column] > _OTHER_UNITS or len(np.unique(domain.y[rows[i]])) < n_classes:
+                rows[i] = rows[i][:0]
+        n_lost = len(domain.y) - len(rows[i])
+        if n_lost > max(_WORTH_A_WARNING * len(domain.y), _OUTLYING_ROWS) or not len(rows[i]):
+            span = limits[i][0][column], limits[i][1][column]
+            message = reference.message(name, column, span, n_lost, len(domain.y))
+            warnings.warn(message, UserWarning, stacklevel=stacklevel)
+        if len(rows[i]):
+            left.append(domain if n_lost == 0 else take_rows(domain, rows[i]))
+    return RowsInRange(left, np.array([len(found) > 0 for found in rows]), rows)
+
+
+def leave_out_far_records(target, records, sources, *, stacklevel=5):
+    """As `leave_out_far_rows`, for sources of which a record is all that is known.
+
+    In place of its values' range a column of a source has their root mean square about the target's
+    mean, as the information tells it: rows that are sure of their label are not in it.
+
+    Parameters
+    ----------
+    target : Domain
+    records : list of SourceRecord
+        About the target's mean.
+    sources : Sources
+        As they were given, for their names.
+    stacklevel : int, default=5
+        Of the warnings, as seen from here.
+
+    Returns
+    -------
+    left : RowsInRange
+        ``rows`` is empty.
+    """
+    kept = np.ones(len(records), dtype=bool)
+    if target.groups.max() == 0:
+        return RowsInRange(records, kept, [])
+    reference = _Reference(target)
+    sizes, spreads = np.swapaxes([_sizes_and_spreads(record) for record in records], 0, 1)
+    for i, name in enumerate(sources.names):
+        reach = reference.reach(_USUAL_SPAN * np.delete(sizes, i, axis=0))
+        excess = sizes[i] / (_FAR_ON_AVERAGE * reach)
+        kept[i] = not (np.any(excess > 1) or reference.is_flat(_USUAL_SPAN * spreads[i]))
+        if not kept[i]:
+            column = int(np.argmax(np.abs(np.log(np.maximum(excess, np.finfo(float).tiny)))))
+            span = -sizes[i][column], sizes[i][column]
+            warnings.warn(
+                reference.message(name, column, span, 1, 1), UserWarning, stacklevel=stacklevel
+            )
+    return RowsInRange(list(compress(records, kept)), kept, [])
+
+
+def _sizes_and_spreads(record):
+    """Root mean square of every column, and its standard deviation, by the information."""
+    p, c = record.theta.shape
+    J = record.information
+    border, own = J[:-c, -c:], J[-c:, -c:]
+    squares = J.diagonal()[:-c]
+    within = squares - np.sum(border * np.linalg.pinv(own).dot(border.T).T, axis=1)
+    total = max(np.trace(own), np.finfo(float).tiny)
+    by_column = np.maximum([squares, within], 0.0).reshape(2, p - 1, c).sum(axis=2)
+    return np.sqrt(by_column / total)
+
+
+class _Reference:
+    """The target's range in every column of numbers."""
+
+    def __init__(self, target):
+        X = target.X
+        values = _numbers(X)
+        self.low, self.high = _limits(values)
+        self.span = self.high - self.low
+        self.columns = list(number_columns(X).columns) if is_frame(X) else None
+        # A standard deviation of n normal rows is chi with n - 1 degrees of freedom; copies are one
+        # row. Where most rows are of one value, such as 0, only the others tell of the range.
+        df = np.clip(_n_varying(values), 1, target.groups.max())
+        self.chance = np.sqrt(df / chi2.ppf(_CHANCE, df))
+
+    def reach(self, other_spans):
+        """The range of every column, as far as the target and the other sources tell."""
+        usual = np.zeros(len(self.span))
+        if len(other_spans):
+            usual = np.sort(other_spans, axis=0)[(len(other_spans) - 1) // 2]
+        own = self.chance * self.span
+        # What the target shows has the last word: all sources may be in other units.
+        reach = np.fmax(own, np.fmin(usual, _AT_MOST * own))
+        reach[~(reach > 0)] = np.inf
+        return reach
+
+    def bounds(self, other_spans):
+        """Smallest and largest values that are not far outside."""
+        reach = _FAR * self.reach(other_spans)
+        return self.low - reach, self.high + reach
+
+    def is_flat(self, span):
+        """Whether most columns that vary in both span much less than here."""
+        varying = (span > 0) & (self.span > 0)
+        flat = span[varying] * _FLAT * self.chance[varying] < self.span[varying]
+        return 2 * flat.sum() > len(flat)
+
+    def message(self, name, column, span, n_lost, n_rows):
+        label = source_label(name)
+        title = column if self.columns is None else repr(self.columns[column])
+        seen = (
+            f"column {title} of {label} spans {span[0]:.4g} to {span[1]:.4g}, the target's "
+            f"{self.low[column]:.4g} to {self.high[column]:.4g}"
+        )
+        if n_lost == n_rows:
+            return f"{seen}: other units? {label} is left out. Bring it to the target's units."
+        return (
+            f"{seen}: a code for missing values, or other units? {n_lost:,} of the {n_rows:,} rows "
+            f"of {label}, which lie that far outside, are left out. Replace such codes, or scale "
+            "the column."
+        )
+
+
+def _are_integers(X):
+    return isinstance(X, np.ndarray) and X.dtype.kind in "iub"
+
+
+def _numbers(X):
+    """Columns of numbers: an array of two axes, or a sparse matrix."""
+    if is_frame(X):
+        return number_columns(X).to_numpy(dtype=float, na_value=np.nan)
+    return X if sparse.issparse(X) else X.reshape(len(X), -1)
+
+
+def _limits(values):
+    """Smallest and largest number of every column; NaN where all are missing."""
+    if sparse.issparse(values):
+        return min_max_axis(values, axis=0, ignore_nan=True)
+    # Differences of small integers must not overflow.
+    return np.array([np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)], dtype=float)
+
+
+def _n_varying(values):
+    """How many values of every column are not its median."""
+    if sparse.issparse(values):
+        return values.getnnz(axis=0)
+    return np.sum((values != _at(values, 2)) & ~np.isnan(values), axis=0)
+
+
+def _usual_span(values, span):
+    """The range of every column without its outliers, of which codes are some."""
+    n_rows = max(_FEWEST_SAMPLED, _BLOCK_ENTRIES // max(values.shape[1], 1))
+    sample = values[:: -(-values.shape[0] // n_rows)]
+    sample = sample.toarray() if sparse.issparse(sample) else sample
+    middle_half = _at(sample, 3) - _at(sample, 1)
+    return np.where(middle_half > 0, np.fmin(span, _OUTLIERS * middle_half), span)
+
+
+def _at(values, quarter):
+    """A quartile of every column, one of its values; missing ones do not count."""
+    ordered = np.sort(values, axis=0)  # NaN last.
+    last = np.maximum((~np.isnan(ordered)).sum(axis=0) - 1, 0)
+    return np.take_along_axis(ordered, quarter * last[None] // 4, axis=0)[0]
+
+
+def _far_rows(values, lowest, highest):
+    """Which rows have a value out of bounds, and which share of each column's values is."""
+    far = np.zeros(values.shape[0], dtype=bool)
+    counts = np.zeros(values.shape[1])
+    step = max(1, _BLOCK_ENTRIES // max(values.shape[1], 1))
+    for start in range(0, len(far), step):
+        block = values[start : start + step]
+        block = block.toarray() if sparse.issparse(block) else block
+        outside = (block < lowest) | (block > highest)
+        far[start : start + step] = outside.any(axis=1)
+        counts += outside.sum(axis=0)
+    return far, counts / len(far)

@@ -1,0 +1,1 @@
+"""A weight for every source row: the gated estimator."""

@@ -1,0 +1,194 @@
+"""How far sources are trusted: a factor for each, by what the target's own held-out rows say.
+
+Sixty rows cannot tell the best of a few candidates for sure, and to pick one is to be far off now
+and then. So candidates are averaged by their evidence: the row weights that are trained with are
+the mean of theirs. Only half of the evidence is believed, as the same few rows are all of it.
+
+Predictions can be averaged instead, in the same proportion for all rows: a model with the sources
+is then pooled with one of the target alone.
+"""
+
+import warnings
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from scipy.special import softmax
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.parallel import delayed
+
+from skuowq._data.folds import folds_of
+from skuowq._data.held_together import groups_with_label
+from skuowq._held_out.evidence import BELIEVED, LEAST_PROBABILITY
+from skuowq._held_out.pool import as_opinions, pool_exponents
+from skuowq._utils._failed_fit import FailedFit
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What was found.
+
+    Attributes
+    ----------
+    factors : ndarray of shape (n_sources,)
+    gate_share : float
+        Of the factors, what goes to rows as the gate weighs them; the rest goes to all alike.
+    losses : dict of (float, bool) to float
+        Held-out log loss of every common factor, with the gate and without; infinity where a fit
+        came to nothing.
+    exponents : ndarray of shape (2,) or None
+        With ``pool``: of the model with these factors, and of the model of the target alone. None
+        where one of the two fails.
+    """
+
+    factors: np.ndarray
+    gate_share: float
+    losses: dict
+    exponents: np.ndarray | None = None
+
+
+def choose_trust(
+    fit, target, n_sources, grid, *, gate, pool, n_folds, parallel, seed, independent_share=1.0
+):
+    """Find the sources' factors, and how much to gate, by cross-validation on the target's rows.
+
+    First one factor for all sources, the mean of those in a grid by their evidence; then each
+    source in turn keeps it, or is shut off or used in full where the held-out loss of the best
+    candidate falls by more than its standard error. With `pool`, factor 0 takes no part in the
+    mean, but in the predictions.
+
+    Parameters
+    ----------
+    fit : callable
+        ``fit(rows, factors, gate_share)`` learns from these rows of the target and all sources, and
+        returns a function from row numbers of the target to class probabilities. A candidate for
+        which it raises `FailedFit`, or whose probabilities are not finite, is out.
+    target : Domain
+    n_sources : int
+    grid : sequence of float
+        Factors to try. Without 0 among them sources are not looked at one by one.
+    gate : bool
+        Whether there is a gate to use. Not to use it is tried as well.
+    pool : bool
+        Whether predictions will be pooled with those of factor 0, which is in the grid.
+    n_folds, seed : int
+    parallel : joblib.Parallel
+    independent_share : float, default=1
+        Independent rows that the target's are worth, over the sum of their weights.
+
+    Returns
+    -------
+    trust : Trust
+
+    Raises
+    ------
+    FailedFit
+        If all candidates are out.
+    """
+    failures, groups = [], target.groups
+    folds = folds_of(target.y, n_folds, seed, groups) if groups.max() > 1 else []
+
+    def held_out(factors, gated):
+        """Probabilities of every row of the target by models that have not seen it, or None."""
+        parts = parallel(
+            delayed(_fold_probabilities)(fit, target, rows, held, factors, float(gated))
+            for rows, held in folds
+        )
+        failed = [part for part in parts if isinstance(part, FailedFit)]
+        if failed:
+            failures.extend(failed)
+            return None
+        found = np.empty((len(target.y), parts[0].shape[1]))
+        for (_, held), part in zip(folds, parts, strict=True):
+            found[held] = part
+        return found
+
+    def losses(probabilities):
+        ours = probabilities[np.arange(len(target.y)), target.y]
+        return -np.log(np.maximum(ours, LEAST_PROBABILITY))
+
+    weight = target.sample_weight
+
+    def mean(values):
+        return float(np.average(values, weights=weight))
+
+    def is_better(found, best):
+        if found is None or best is None:
+            return found is not None
+        gain = losses(best) - losses(found)
+        return mean(gain) > _standard_error(gain, weight, groups)
+
+    if len(folds) < 2:
+        return Trust(np.ones(n_sources), float(gate), {})  # Nothing to hold out.
+    candidates = [(c, gate) for c in grid]
+    if gate:
+        # Without the gate only in full: it is there for sources that need none.
+        candidates += [(c, False) for c in grid if c >= 1]
+    tried = {key: held_out(np.full(n_sources, key[0]), key[1]) for key in candidates}
+    means = {key: np.inf if found is None else mean(losses(found)) for key, found in tried.items()}
+    with_sources = {key: loss for key, loss in means.items() if key[0] > 0 or not pool}
+    n_independent = independent_share * weight.sum()
+    common, gated = min(with_sources, key=with_sources.get)
+    best = tried[common, gated]
+    factors, gate_share = np.full(n_sources, common), float(gated)
+    if best is not None:
+        evidence = -BELIEVED * n_independent * np.array(list(with_sources.values()))
+        belief = dict(zip(with_sources, softmax(evidence), strict=True))
+        average = sum(p * factor for (factor, _), p in belief.items())
+        by_gate = sum(p * factor for (factor, gated), p in belief.items() if gated)
+        gate_share = by_gate / average if average > 0 else float(gate)
+        factors = np.full(n_sources, average)
+    if n_sources > 1 and 0.0 in grid:
+        tested = np.full(n_sources, common)
+        for source, factor in product(range(n_sources), (0.0, max(1.0, common))):
+            changed = tested.copy()
+            changed[source] = factor
+            # The target alone is in the pool already.
+            if factor == tested[source] or (pool and not changed.any()):
+                continue
+            found = held_out(changed, gated)
+            if is_better(found, best):
+                tested, best = changed, found
+                factors[source] = factor
+    if best is None:
+        if not pool or tried[0.0, gate] is None:
+            raise failures[0]
+        warnings.warn(
+            f"no network can be trained with the sources, so they are not used. {failures[0]}",
+            UserWarning,
+            stacklevel=5,  # choose_trust, GatedFit, fit and its wrapper are in between
+        )
+        return Trust(np.zeros(n_sources), 0.0, means)
+    if not pool or tried[0.0, gate] is None:
+        return Trust(factors, gate_share, means)
+    # Nobody could have learned the others.
+    several = groups_with_label(target.y, groups)[target.y] > 1
+    seen, labels = np.unique(target.y, return_inverse=True)
+    opinions = as_opinions([part[several][:, seen] for part in (best, tried[0.0, gate])])
+    exponents = pool_exponents(opinions, labels[several], independent_share * weight[several])
+    return Trust(factors, gate_share, means, exponents)
+
+
+def _fold_probabilities(fit, target, rows, held, factors, gate_share):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # The final fit says it once.
+        try:
+            found = fit(rows, factors, gate_share)(held)
+        except FailedFit as failure:
+            return failure
+    if not np.isfinite(found).all():
+        return FailedFit(
+            "the estimator predicts probabilities that are not finite: scale the columns, or pass "
+            "another estimator"
+        )
+    return found
+
+
+def _standard_error(values, weight, groups):
+    """Of the weighted mean of values that are independent from group to group."""
+    totals = np.bincount(groups, weight)
+    values, weight = np.bincount(groups, weight * values) / totals, totals
+    mean = np.average(values, weights=weight)
+    variance = np.average((values - mean) ** 2, weights=weight)
+    total, squares = weight.sum(), (weight**2).sum()
+    return np.sqrt(variance * squares / (total**2 - squares))

@@ -1,0 +1,1 @@
+"""What rows of the target that were held out decide."""

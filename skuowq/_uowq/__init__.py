@@ -1,0 +1,1 @@
+"""Source weights from asymptotic theory: the estimators and what they are made of."""

@@ -1,0 +1,145 @@
+"""How much of the source weights the target's own rows support.
+
+The scores of a source that contradicts the target are bounded, so its discrepancy is underestimated
+where it is large; the theory says nothing of distances beyond ``1 / sqrt(N0)``; and it takes every
+direction for an independent witness, so differences between sources look more certain than they
+are. So the target's rows have the last word: their held-out likelihood under shares of the weights,
+from none to all, and under weights of the same total that are alike for all sources.
+"""
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skuowq._data.held_together import label_of_groups
+from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
+from skuowq.fisher._leave_one_out import leave_one_out
+from skuowq.fisher._softmax_regression import (
+    NEWTON_MAX_PARAMETERS,
+    class_probabilities,
+    information,
+)
+
+_MAX_JUDGED_ROWS = 500
+# With fewer, fits know so much less of the target that sources look better than they are.
+_N_FOLDS = 10
+# One Newton step without a row that decides its own fit is no approximation of that fit, nor is one
+# from a fit so sure of all labels, in nats a row, that its curvature is gone.
+_MAX_LEVERAGE = 0.7
+_LEAST_LOSS = 0.05
+
+
+def supported_weights(problem, source_weights, theta, curvature, share=1.0):
+    """Posterior mean of the weights: as they are, alike for all sources, less of them, or none.
+
+    Parameters
+    ----------
+    problem : SoftmaxProblem
+    source_weights : ndarray of shape (n_sources,)
+    theta : ndarray of shape (n_design_columns, n_classes - 1)
+        Where the fits start.
+    curvature : DomainInformation or None
+        Fisher information near `theta`; None where it is too large to be formed. Then, and where
+        rows nearly decide their own fit, they are held out in ten folds, not one at a time.
+    share : float, default=1
+        Independent rows that the target's are worth, over the sum of their weights.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_sources,)
+        Their total over all rows is at most that of `source_weights`.
+    theta : ndarray of shape (n_design_columns, n_classes - 1)
+        A fit near those weights: with `source_weights`, where it was made.
+    """
+
+    if problem.target_groups.max() == 0:
+        return source_weights, theta  # The rows held out leave nothing.
+
+    def judge(weights):
+        # Without sources their rows need not be looked at.
+        rows = slice(None) if np.any(weights > 0) else problem.domains[0]
+        weight = problem.weigh(weights)[rows]
+        if curvature is None:
+            loss, fitted = _folds(problem, weight, rows), theta
+        else:
+            loss, fitted = _leave_one_out(problem, weight, rows, theta, curvature)
+        return share * loss, fitted
+
+    candidates = candidate_weights(source_weights, problem.domain_sizes()[1])
+    (everything, theta_of_all), (nothing, _) = map(judge, candidates[:2])
+    if stands(everything, nothing):
+        return source_weights, theta_of_all
+    losses = [everything, nothing, *(judge(weights)[0] for weights in candidates[2:])]
+    return posterior_mean(candidates, losses), theta_of_all
+
+
+def _leave_one_out(problem, weight, rows, theta, curvature):
+    """Held-out log loss of the target's rows, each left out in turn, to first order; the fit."""
+    target = problem.domains[0]
+    judged, _ = _judged(problem)
+    row_weight = problem.row_weight[target][judged]
+    theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
+    probabilities, _ = class_probabilities(problem.design[rows], theta)
+    curvature = information(problem.design[rows], probabilities, weight)
+    ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
+    own, labels = theta[: problem.matrix.shape[1] + 1], problem.labels[target][judged]
+    _, log_probabilities = class_probabilities(_rows(problem, judged), own)
+    fitted = row_weight @ log_probabilities[labels, np.arange(len(judged))]
+    separated = -fitted < _LEAST_LOSS * row_weight.sum()
+    losses, leverage = leave_one_out(
+        _rows(problem, judged),
+        labels,
+        own,
+        curvature.profiled(weight.sum(), ridge),
+        row_weight,
+        problem.target_groups[judged],
+    )
+    if leverage > _MAX_LEVERAGE or separated:
+        # Newton's method knows how far it has to go; other fits must not start where they end.
+        near = problem.n_parameters <= NEWTON_MAX_PARAMETERS and not separated
+        start = (theta, curvature) if near else (None, None)
+        return _folds(problem, weight, rows, *start), theta
+    # Rows that are not judged are no evidence.
+    return row_weight @ losses, theta
+
+
+def _folds(problem, weight, rows, start=None, curvature=None):
+    """Held-out log loss of the target's rows from refits without a tenth of them."""
+    target = problem.domains[0]
+    judged, place = _judged(problem)
+    total = 0.0
+    for fold in range(min(_N_FOLDS, place.max() + 1)):
+        here = place % _N_FOLDS == fold
+        held_out = judged[here]
+        kept = weight.copy()
+        kept[held_out] = 0
+        # To a twentieth of a nat: a fit that stops early still knows the rows held out.
+        tol = 0.1 / problem.n_parameters
+        theta = problem.fit(kept, start=start, curvature=curvature, rows=rows, tol=tol)
+        own = theta[: problem.matrix.shape[1] + 1]
+        _, log_probabilities = class_probabilities(_rows(problem, held_out), own)
+        labels = problem.labels[target][held_out]
+        losses = -log_probabilities[labels, np.arange(len(labels))]
+        total += problem.row_weight[target][held_out] @ losses
+    return total
+
+
+def _rows(problem, chosen):
+    """Some of the target's rows, with a constant column for its own intercepts."""
+    rows = problem.matrix[problem.domains[0]][chosen]
+    rows = rows.toarray() if issparse(rows) else rows
+    return np.column_stack([rows, np.ones(len(rows))])
+
+
+def _judged(problem):
+    """Rows of the target to judge by, and their groups' places.
+
+    Groups are in label order: every thinning and fold gets its share of each class.
+    """
+    groups = problem.target_groups
+    labels = label_of_groups(problem.labels[problem.domains[0]], groups)
+    order = np.argsort(labels, kind="stable")[:: 1 + len(labels) // _MAX_JUDGED_ROWS]
+    place = np.full(len(labels), -1)
+    place[order] = np.arange(len(order))
+    judged = np.argsort(place[groups], kind="stable")
+    judged = judged[place[groups[judged]] >= 0]
+    return judged, place[groups[judged]]

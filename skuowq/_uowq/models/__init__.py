@@ -1,0 +1,1 @@
+"""Models of the domains, on which sources are compared with the target."""

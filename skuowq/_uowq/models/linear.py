@@ -1,0 +1,370 @@
+"""Source weights from a Gaussian linear model on the rows of target and sources.
+
+As `_softmax_weights`, with closed forms in place of fits. Every domain has a noise variance of its
+own, and a level of its own, normal around the common one with variance ``v``. A row of source i
+carries ``sigma_0^2 / sigma_i^2`` of a target row's information, so with ``n_i`` rows it counts as
+``N_i = n_i sigma_0^2 / sigma_i^2`` of them, and a row of weight ``w_i`` in the theory weighs
+``w_i sigma_0^2 / sigma_i^2`` in the fit. At the current weighted fit with residuals r, in units of
+the target's noise, the mean scores of the effects and the information of a row are those within
+domains, so that levels are no distance:
+
+    g_i = mean_i (x - m_i) r,    H = weighted mean_i of cov_i x,
+
+and contrasts, noise and discrepancy follow as for softmax regression.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from skuowq._data.held_together import independent_share
+from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
+from skuowq._uowq.alternation import alternate
+from skuowq._utils._factor import factorise
+from skuowq.fisher import penalised_gram
+from skuowq.weights import SourceWeights, solve_source_weights
+from skuowq.weights._discrepancy import weights_and_discrepancy
+from skuowq.weights._program import weights_record
+
+from .noise_variance import drawn_together, own_ridge
+
+_EM_STEPS = 10
+# Of a row's own share in its fit: below, what is left of it is rounding.
+_LEAST_LEFT = 1e-4
+_N_FOLDS = 10
+# Of the levels, before they are seen: in noise variances, worth one domain.
+_PRIOR_LEVELS = 0.3
+
+
+@dataclass(frozen=True)
+class LinearProblem:
+    """Stacked rows of target and sources, the target's first.
+
+    Attributes
+    ----------
+    matrix : {ndarray, CSR matrix} of shape (n_rows, n_columns)
+        The last column is constant.
+    y, row_weight : ndarray of shape (n_rows,)
+    sizes : list of int
+        Rows of the target and of every source.
+    penalty : ndarray of shape (n_columns,)
+    own_levels : bool
+    groups : ndarray of int of shape (sizes[0],), default=None
+        Rows of the target with one number are held out together; None holds each out by itself.
+    """
+
+    matrix: object
+    y: np.ndarray
+    row_weight: np.ndarray
+    sizes: list
+    penalty: np.ndarray
+    own_levels: bool
+    groups: np.ndarray | None = None
+
+    @property
+    def target_groups(self):
+        return np.arange(self.sizes[0]) if self.groups is None else self.groups
+
+    @property
+    def domains(self):
+        edges = np.cumsum([0, *self.sizes])
+        return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+    def domain_sums(self, values):
+        """Weighted sums over each domain's rows."""
+        weighted = (values.T * self.row_weight).T
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        return np.add.reduceat(weighted, starts, axis=0)
+
+    def domain_products(self, values):
+        """``Z_k' diag(row weights) values_k`` of each domain, a row each."""
+        weighted = self.row_weight * values
+        return np.array([self.matrix[rows].T @ weighted[rows] for rows in self.domains])
+
+
+@dataclass(frozen=True)
+class LinearWeights:
+    """Weights, and how they came about.
+
+    Attributes
+    ----------
+    weights : SourceWeights
+        Of source rows, a target row being 1.
+    discrepancy : ndarray of shape (n_sources, n_sources)
+    n_parameters : float
+    history : ndarray of shape (n_steps, n_sources)
+    noise_variance : ndarray of shape (1 + n_sources,)
+        Of every domain, the target's first.
+    level_variance : float
+    levels : ndarray of shape (1 + n_sources,)
+        Every domain's own level, the target's first.
+    independent_share : float
+        Independent rows that the target's are worth, over the sum of their weights.
+    """
+
+    weights: SourceWeights
+    discrepancy: np.ndarray
+    n_parameters: float
+    history: np.ndarray
+    noise_variance: np.ndarray
+    level_variance: float = 0.0
+    levels: np.ndarray | None = None
+    independent_share: float = 1.0
+
+
+def linear_source_weights(problem, *, method, n_updates, solver, report):
+    """Weights by REML in score form, or by the paper's plug-in.
+
+    Parameters
+    ----------
+    problem : LinearProblem
+    method : {"reml", "debiased", "plugin"} or ndarray of shape (n_sources, n_sources)
+        An array is the discrepancy itself.
+    n_updates, solver, report
+        As in `softmax_source_weights`.
+
+    Returns
+    -------
+    result : LinearWeights
+    """
+    fit = _WeightedFit(problem)
+    n_target, n_samples = fit.information[0], fit.information[1:]
+    unit = fit.relative[1:]
+    d = float(len(problem.penalty) - problem.own_levels)
+    known = not isinstance(method, str)
+    name = "given" if known else method
+    if name in ("given", "debiased"):
+        n_updates = 0
+    # All sources together weigh as much as the target; the plug-in starts without them.
+    current = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
+    if name in ("plugin", "debiased"):
+        current = np.zeros(len(n_samples))
+    history, last = [], {"d": d}
+
+    def weigh(weights):
+        fit.solve(weights)
+        if known:
+            last["discrepancy"] = method
+            return solve_source_weights(n_samples, method, solver=solver)
+        if name == "reml":
+            gram, last["d"] = fit.score_contrasts(weights)
+        else:
+            gram = fit.fitted_contrasts(d)
+        result, last["discrepancy"] = weights_and_discrepancy(
+            gram,
+            n_target,
+            n_samples,
+            last["d"],
+            method=method,
+            max_weight=None,
+            solver=solver,
+            n_independent=fit.share * n_target,
+        )
+        return result
+
+    def keep(update, weights, gap):
+        history.append(weights * unit)
+        report(update, weights_record(history[-1], n_samples / unit, gap))
+
+    current, gap = alternate(weigh, current, n_updates, keep, damped=name == "reml")
+    if name == "reml":
+        current = fit.supported(current)
+        history.append(current * unit)
+    fit.solve(current)
+    return LinearWeights(
+        weights_record(current * unit, n_samples / unit, gap),
+        np.asarray(last["discrepancy"]),
+        float(last["d"]),
+        np.array(history),
+        fit.noise,
+        fit.level_variance,
+        fit.levels,
+        fit.share,
+    )
+
+
+class _WeightedFit:
+    """The ridge regression on all rows with weights, levels profiled out, and what it shows.
+
+    Attributes
+    ----------
+    noise : ndarray of shape (n_domains,)
+    relative : ndarray of shape (n_domains,)
+        A row's information, in rows of the target.
+    information : ndarray of shape (n_domains,)
+        All rows of a domain, in rows of the target.
+    level_variance : float
+    levels : ndarray of shape (n_domains,)
+    share : float
+        Independent rows that the target's are worth, over the sum of their weights.
+    """
+
+    def __init__(self, problem):
+        self.problem = problem
+        effects, ridge = problem.matrix[:, :-1], problem.penalty[:-1]
+        own = [
+            own_ridge(effects[rows], problem.y[rows], problem.row_weight[rows], ridge)
+            for rows in problem.domains
+        ]
+        self.share = self._share_of_independent(own[0][0])
+        if self.share < 1:
+            # Copies tell no more of the noise than the rows that they are copies of.
+            rows = problem.domains[0]
+            weight = self.share * problem.row_weight[rows]
+            own[0] = own_ridge(effects[rows], problem.y[rows], weight, ridge)
+        self.coef = np.array([coef for coef, _, _ in own])
+        squares, df = (np.array([part[k] for part in own]) for k in (1, 2))
+        self.noise = drawn_together(squares, df)
+        self.relative = self.noise[0] / self.noise
+        self.counts = np.array([problem.row_weight[rows].sum() for rows in problem.domains])
+        self.information = self.counts * self.relative
+        self.means = problem.domain_products(np.ones(len(problem.y))) / self.counts[:, None]
+        self.y_means = problem.domain_sums(problem.y) / self.counts
+        self.level_variance = _PRIOR_LEVELS * self.noise[0] if problem.own_levels else 0.0
+
+    def _share_of_independent(self, coef):
+        """Of the target's rows, by the errors of its own fit."""
+        target = self.problem.domains[0]
+        errors = self.problem.y[target] - self.problem.matrix[target][:, :-1] @ coef
+        weight = self.problem.row_weight[target]
+        errors = errors - np.average(errors, weights=weight)
+        return independent_share(errors[:, None], weight, self.problem.target_groups)
+
+    def solve(self, weights):
+        """Fit with the theory's weights of the sources; levels and their variance follow."""
+        for _ in range(2):
+            shrink = self._shrinkage()
+            A, b = self._normal_equations(np.append(1.0, weights), shrink)
+            self.theta = factorise(A + np.diag(self.problem.penalty))(b)
+            self.residuals = self.problem.y - self.problem.matrix @ self.theta
+            mean = self.problem.domain_sums(self.residuals) / self.counts
+            if not self.problem.own_levels:
+                self.levels = np.zeros(len(mean))
+                return
+            prior = _PRIOR_LEVELS * self.noise[0]
+            for _ in range(_EM_STEPS):
+                shrink = self._shrinkage()
+                squares = (shrink * mean) ** 2 + self.level_variance * (1 - shrink)
+                self.level_variance = (squares.sum() + prior) / (len(mean) + 1)
+            self.levels = self._shrinkage() * mean
+
+    def score_contrasts(self, weights):
+        """``S`` and ``d`` from the domains' mean scores of the effects."""
+        problem, scale = self.problem, np.sqrt(self.noise[0])
+        omega = np.append(1.0, weights)
+        mean = problem.domain_sums(self.residuals) / self.counts
+        full = np.ones(len(mean)) if problem.own_levels else np.zeros(len(mean))
+        scores = problem.domain_products(self.residuals / scale)
+        scores -= (full * self.counts * mean / scale)[:, None] * self.means
+        scores /= self.counts[:, None]
+        total = omega @ self.information
+        H = self._normal_equations(omega, full)[0] / total
+        ridge = problem.penalty / total
+        if problem.own_levels:
+            H, ridge, scores = H[:-1, :-1], ridge[:-1], scores[:, :-1]
+        return penalised_gram(H, ridge, (scores[1:] - scores[:1]).T)
+
+    def fitted_contrasts(self, d):
+        """``S`` from separate fits and the current one, in the metric of the target's rows."""
+        target = self.problem.domains[0]
+        Z = self.problem.matrix[target][:, :-1]
+        Z = Z.toarray() if hasattr(Z, "toarray") else Z
+        weight = self.problem.row_weight[target]
+        Z = (Z - self.means[0, :-1]) * np.sqrt(weight / weight.sum())[:, None]
+        moved = Z @ (self.coef[1:] - self.theta[:-1]).T
+        return moved.T @ moved / (self.noise[0] * d)
+
+    def supported(self, weights):
+        """Weights as the target's rows, each held out in turn, support them."""
+        if self.problem.target_groups.max() == 0:
+            return weights  # A row held out leaves nothing.
+        candidates = candidate_weights(weights, self.information[1:])
+        losses = [self._held_out_loss(candidate) for candidate in candidates[:2]]
+        if stands(*losses):
+            return weights
+        losses += [self._held_out_loss(candidate) for candidate in candidates[2:]]
+        return posterior_mean(candidates, losses)
+
+    def _held_out_loss(self, weights):
+        """Half of ``n log`` of the mean squared error of the target's rows under fits without."""
+        problem = self.problem
+        own = problem.own_levels
+        shrink = self._shrinkage()
+        shrink[0] = 0.0  # The target's level is a column of its own here.
+        A, b = self._normal_equations(np.append(1.0, weights), shrink)
+        A = A + np.diag(problem.penalty)
+        target = problem.domains[0]
+        Z, y, weight = problem.matrix[target], problem.y[target], problem.row_weight[target]
+        Z = Z.toarray() if hasattr(Z, "toarray") else Z
+        if own:
+            border = weight @ Z
+            ridge = self.noise[0] / self.level_variance
+            A = np.block([[A, border[:, None]], [border[None], weight.sum() + ridge]])
+            b = np.append(b, weight @ y)
+            Z = np.column_stack([Z, np.ones(len(y))])
+        solve = factorise(A)
+        solved, errors = solve(Z.T), y - Z @ solve(b)
+        groups = problem.target_groups
+        errors = _left_out_errors(Z, solved, errors, weight, groups)
+        if errors is None:
+            errors = _refitted_errors(A, b, Z, y, weight, groups)
+        mean = weight @ errors**2 / weight.sum()
+        n_independent = self.share * weight.sum()
+        return n_independent / 2 * np.log(max(mean, np.finfo(float).tiny))
+
+    def _shrinkage(self):
+        """Share of a domain's mean residual that is its level."""
+        variance = self.counts * self.level_variance
+        return variance / (variance + self.noise)
+
+    def _normal_equations(self, omega, shrink):
+        """``sum_k omega_k Z_k' V_k^-1 (Z_k, y_k)``, levels integrated out as far as `shrink`."""
+        problem = self.problem
+        factors = omega * self.relative
+        weight = np.repeat(factors, problem.sizes) * problem.row_weight
+        Z = problem.matrix
+        if hasattr(Z, "toarray"):
+            A = (Z.T @ Z.multiply(weight[:, None]).tocsr()).toarray()
+        else:
+            A = Z.T @ (Z * weight[:, None])
+        b = Z.T @ (weight * problem.y)
+        share = factors * shrink * self.counts
+        A = A - (self.means.T * share) @ self.means
+        return A, b - self.means.T @ (share * self.y_means)
+
+
+def _left_out_errors(Z, solved, errors, weight, groups):
+    """Errors of rows under the fits without their groups; None where a group decides its own fit.
+
+    With `solved`, ``A^-1 Z'``, the errors e of a group's rows become ``(I - Z_g A^-1 Z_g' W_g)^-1
+    e_g`` without it.
+    """
+    left = 1 - weight * np.sum(Z * solved.T, axis=1)
+    without = errors / np.where(left > _LEAST_LEFT, left, np.nan)
+    order = np.argsort(groups, kind="stable")
+    for rows in np.split(order, np.cumsum(np.bincount(groups))[:-1]):
+        if len(rows) == 1:
+            continue
+        root = np.sqrt(weight[rows])
+        kept = np.eye(len(rows)) - root[:, None] * (Z[rows] @ solved[:, rows]) * root
+        values, vectors = np.linalg.eigh(kept)
+        if values[0] <= _LEAST_LEFT:
+            return None
+        without[rows] = vectors @ ((vectors.T @ (root * errors[rows])) / values) / root
+    return None if np.isnan(without).any() else without
+
+
+def _refitted_errors(A, b, Z, y, weight, groups):
+    """Errors of rows that decide their own fit, by fits without a tenth of them at a time."""
+    errors = np.empty(len(y))
+    for fold in range(min(_N_FOLDS, groups.max() + 1)):
+        rows = np.flatnonzero(groups % _N_FOLDS == fold)
+        Z_f = Z[rows] * weight[rows, None]
+        without = A - Z[rows].T @ Z_f
+        # What the rows alone knew is left to the smallest of the penalties.
+        values, vectors = np.linalg.eigh(without)
+        values = np.maximum(values, 1e-12 * values[-1])
+        theta = vectors @ ((vectors.T @ (b - Z_f.T @ y[rows])) / values)
+        errors[rows] = y[rows] - Z[rows] @ theta
+    return errors

@@ -1,0 +1,397 @@
+"""Source weights from a softmax regression on the rows of target and sources.
+
+Two calibrations. Both start from contrasts between the sources and the target, measured by the
+Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
+
+- ``"reml"``: every domain has its own intercepts (see `_own_intercepts`), and the discrepancy is
+  that of the features' effects alone. At the current weighted fit the domains' mean efficient
+  scores ``g_i`` are compared: with ``a`` the intercepts and ``b`` the effects, ``g = g_b - H_ba
+  H_aa^-1 g_a``, whose information is ``H = H_bb - H_ba H_aa^-1 H_ab``, of a row of the weighted
+  mixture. With ``n`` the mixture's size and ``P`` the ridge penalty, one penalised Newton step
+  from each score gives the contrasts
+
+      delta_i = (H + P / n)^-1 (g_i - g_0),    S_ij = delta_i' H delta_j / d,
+      d = trace[ ((H + P / n)^-1 H)^2 ],
+
+  and no fit on the few target rows alone is needed. ``S`` carries noise ``1 / N_0`` and
+  ``1 / N_i`` on average over the ``d`` directions that the penalty leaves free, as long as the
+  model is right, class shares are alike (a row's scores have the mixture's covariance H), the
+  penalty is small beside the rows and the target's rows far outnumber the features. The rows are
+  in the fit that judges them, so with fewer there is less noise, and less of everything: half of
+  it with 10 features and 50 target rows, a tenth with 64 and 30, a thirtieth with 200 and 50. Then
+  sources of all kinds look identical, and the target's rows alone decide (see `_target_judge`),
+  held out, how much of the weights they support. On features that the sources have taught a source
+  then weighs at most what the plug-in gives it. ``S`` is a distance to first order: it is ``G``
+  near the target, and may be half of it or twice where sources are far.
+- ``"plugin"`` (the paper's; arXiv 2601.10779) and ``"debiased"``: contrasts of separately fitted
+  parameters in the metric of the Fisher information at the target's, averaged over the target's
+  rows. The plug-in's dynamic rule fits the target's parameters again with the current weights;
+  "debiased" keeps the target's own fit, for only its noise is known to be ``1 / N_0``.
+"""
+
+import itertools
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from skuowq._held_out.independent_rows import share_of_independent
+from skuowq._uowq.alternation import alternate
+from skuowq._uowq.judge import supported_weights
+from skuowq._utils._factor import factorise
+from skuowq.fisher import (
+    fit_softmax,
+    penalised_gram,
+    penalised_gram_by_products,
+    softmax_fisher_product,
+)
+from skuowq.fisher._domain_design import DomainDesign
+from skuowq.fisher._softmax_regression import (
+    class_probabilities,
+    information,
+    information_diagonal,
+    information_product,
+    mean_score,
+)
+from skuowq.weights import SourceWeights
+from skuowq.weights._discrepancy import weights_and_discrepancy
+from skuowq.weights._program import weights_record
+
+from .own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
+
+# Up to here the Fisher information is formed; above, products with it are enough.
+_MAX_EXPLICIT_PARAMETERS = 800
+# Scores forgive a fit that stops early; contrasts of separate fits do not.
+_SEPARATE_FIT_TOL = 1e-6
+
+
+@dataclass(frozen=True)
+class SoftmaxWeights:
+    """Weights, and how they came about.
+
+    Attributes
+    ----------
+    weights : SourceWeights
+    discrepancy : ndarray of shape (n_sources, n_sources)
+    n_parameters : float
+        ``d``: directions free of the penalty for "reml", all parameters otherwise.
+    history : ndarray of shape (n_steps, n_sources)
+        Source weights after every update, and for "reml" after the target's judgement.
+    intercept_variance : float
+        Of the domains' own intercepts; 0 where they have none.
+    own_intercepts : ndarray of shape (1 + n_sources, n_classes - 1) or None
+        The target's first, as contrasts between classes.
+    theta : ndarray of shape (n_design_columns, n_classes - 1) or None
+        The last weighted fit: effects, common and own intercepts.
+    independent_share : float
+        Independent rows that the target's are worth, over the sum of their weights.
+    """
+
+    weights: SourceWeights
+    discrepancy: np.ndarray
+    n_parameters: float
+    history: np.ndarray
+    intercept_variance: float = 0.0
+    own_intercepts: np.ndarray | None = None
+    theta: np.ndarray | None = None
+    independent_share: float = 1.0
+
+
+@dataclass(frozen=True)
+class SoftmaxProblem:
+    """Stacked rows of target and sources, the target's first.
+
+    Attributes
+    ----------
+    matrix : {ndarray, CSR matrix} of shape (n_rows, n_columns)
+        Columns that all domains share; the last is constant.
+    labels : ndarray of shape (n_rows,)
+        Class indices.
+    row_weight : ndarray of shape (n_rows,)
+        The rows' own weights.
+    sizes : list of int
+        Rows of the target and of every source.
+    n_classes : int
+    penalty : ndarray of shape (n_columns,)
+    intercept_variance : float, default=0
+        Above 0, every domain has its own intercepts beside the common ones, with this variance.
+    groups : ndarray of int of shape (sizes[0],), default=None
+        Rows of the target with one number are held out together; None holds each out by itself.
+    """
+
+    matrix: object
+    labels: np.ndarray
+    row_weight: np.ndarray
+    sizes: list
+    n_classes: int
+    penalty: np.ndarray
+    intercept_variance: float = 0.0
+    groups: np.ndarray | None = None
+
+    @property
+    def target_groups(self):
+        return np.arange(self.sizes[0]) if self.groups is None else self.groups
+
+    @property
+    def design(self):
+        """The columns, and one for each domain's own intercept."""
+        if not self.intercept_variance:
+            return self.matrix
+        return DomainDesign(self.matrix, np.asarray(self.sizes))
+
+    @property
+    def full_penalty(self):
+        """Of the design's columns; a variance is a ridge penalty's inverse."""
+        if not self.intercept_variance:
+            return self.penalty
+        return np.append(self.penalty, np.full(len(self.sizes), 1 / self.intercept_variance))
+
+    @property
+    def n_parameters(self):
+        """Of the columns that all domains share."""
+        return len(self.penalty) * (self.n_classes - 1)
+
+    def with_intercept_variance(self, variance):
+        return replace(self, intercept_variance=variance)
+
+    @property
+    def domains(self):
+        edges = np.cumsum([0, *self.sizes])
+        return [slice(a, b) for a, b in itertools.pairwise(edges)]
+
+    def domain_sizes(self):
+        """``N0`` and the ``N_i``: sums of row weights."""
+        totals = np.array([self.row_weight[rows].sum() for rows in self.domains])
+        return float(totals[0]), totals[1:]
+
+    def weigh(self, source_weights):
+        """Every row's weight: its own times its domain's, the target's being 1."""
+        return np.repeat(np.append(1.0, source_weights), self.sizes) * self.row_weight
+
+    def fit(self, weight, start=None, curvature=None, rows=slice(None), tol=1e-3):
+        return fit_softmax(
+            self.design[rows],
+            self.labels[rows],
+            self.n_classes,
+            weight,
+            self.full_penalty,
+            start=start,
+            curvature=curvature,
+            tol=tol,
+        )
+
+
+def softmax_source_weights(
+    problem,
+    *,
+    method,
+    n_updates,
+    max_weight,
+    solver,
+    n_jobs,
+    random_state,
+    report,
+    learned_features=False,
+):
+    """Weights by REML in score form, or by the paper's plug-in.
+
+    Parameters
+    ----------
+    problem : SoftmaxProblem
+    method : {"reml", "debiased", "plugin"}
+    n_updates : int
+        How often weights and weighted fit alternate after the first weights.
+    max_weight, solver
+        As in :func:`skuowq.weights.solve_source_weights`.
+    n_jobs : int or None
+        Workers for the separate fits of the plug-in.
+    random_state : int, RandomState or None
+        For the trace probes of models with many parameters.
+    report : callable
+        Called with the number of the update and its `SourceWeights`.
+    learned_features : bool, default=False
+        Whether the sources have taught the features, on which they then look nearer than they are.
+
+    Returns
+    -------
+    result : SoftmaxWeights
+    """
+    n_target, n_samples = problem.domain_sizes()
+    target = problem.domains[0]
+    share = share_of_independent(
+        problem.matrix[target],
+        problem.labels[target],
+        problem.n_classes,
+        problem.row_weight[target],
+        problem.penalty,
+        problem.target_groups,
+    )
+    if method == "reml":
+        # At a fit in which the copies of few rows weigh most, their scores say nothing.
+        row_weight = problem.row_weight.copy()
+        row_weight[target] *= share
+        contrasts = _ScoreContrasts(replace(problem, row_weight=row_weight), random_state)
+    else:
+        contrasts = _FittedContrasts(problem, n_jobs)
+    history, last = [], {}
+
+    def weigh(weights):
+        gram, last["d"] = contrasts(weights)
+        result, last["discrepancy"] = weights_and_discrepancy(
+            gram,
+            n_target,
+            n_samples,
+            last["d"],
+            method=method,
+            max_weight=max_weight,
+            solver=solver,
+            n_independent=share * n_target,
+        )
+        return result
+
+    def keep(update, weights, gap):
+        history.append(weights)
+        report(update, weights_record(weights, n_samples, gap))
+
+    if method == "debiased":
+        n_updates = 0
+    weights, gap = alternate(weigh, contrasts.start, n_updates, keep, damped=method == "reml")
+    theta = contrasts.theta
+    if method == "reml":
+        judged = replace(contrasts.problem, row_weight=problem.row_weight)
+        weights, theta = supported_weights(
+            judged, weights, contrasts.theta, contrasts.curvature, share
+        )
+        # The last column is constant. With no more rows than features scores see little, and the
+        # judge sees features on which the sources are better than they would be elsewhere.
+        if learned_features and problem.sizes[0] < problem.matrix.shape[1]:
+            static = softmax_source_weights(
+                problem,
+                method="plugin",
+                n_updates=0,
+                max_weight=max_weight,
+                solver=solver,
+                n_jobs=n_jobs,
+                random_state=random_state,
+                report=lambda update, weights: None,
+            )
+            weights = np.minimum(weights, static.weights.source_weights)
+        history.append(weights)
+    return SoftmaxWeights(
+        weights_record(weights, n_samples, gap),
+        last["discrepancy"],
+        float(last["d"]),
+        np.array(history),
+        contrasts.problem.intercept_variance,
+        contrasts.intercepts,
+        theta,
+        share,
+    )
+
+
+class _ScoreContrasts:
+    """``S`` and ``d`` at the fit with given weights, from efficient score functions."""
+
+    def __init__(self, problem, random_state):
+        self.problem = problem.with_intercept_variance(PRIOR_VARIANCE)
+        self.rng = check_random_state(random_state)
+        self.theta = self.curvature = self.intercepts = None
+        # All sources together weigh as much as the target: bad ones cannot carry the first fit.
+        n_target, n_samples = problem.domain_sizes()
+        self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
+
+    def __call__(self, source_weights):
+        problem = self.problem
+        weight = problem.weigh(source_weights)
+        self.theta = problem.fit(weight, start=self.theta, curvature=self.curvature)
+        probabilities, _ = class_probabilities(problem.design, self.theta)
+        self.intercepts, variance = intercepts_and_variance(
+            problem,
+            probabilities,
+            self.theta[len(problem.penalty) :],
+            problem.intercept_variance,
+        )
+        self.problem = problem.with_intercept_variance(variance)
+        scores = np.column_stack(
+            [
+                mean_score(
+                    problem.matrix[rows],
+                    problem.labels[rows],
+                    probabilities[:, rows],
+                    problem.row_weight[rows],
+                ).ravel()
+                for rows in problem.domains
+            ]
+        )
+        contrasts = scores[:, 1:] - scores[:, :1]
+        ridge = np.repeat(problem.penalty, problem.n_classes - 1) / weight.sum()
+        # The last column is constant: its parameters are the intercepts, the others the effects.
+        n_effects = len(ridge) - (problem.n_classes - 1)
+        if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
+            self.curvature = information(problem.design, probabilities, weight)
+            H = self.curvature.common
+            projection = _projection(H[:, n_effects:], ridge)
+            return penalised_gram(
+                projection @ H[:, :n_effects], ridge[:n_effects], projection @ contrasts
+            )
+
+        def product(directions):
+            return information_product(problem.matrix, probabilities, weight, directions)
+
+        def efficient_product(directions):
+            padded = np.zeros((len(ridge), directions.shape[1]))
+            padded[:n_effects] = directions
+            return projection @ product(padded)
+
+        border = product(np.eye(len(ridge), problem.n_classes - 1, -n_effects))
+        projection = _projection(border, ridge)
+        diagonal = information_diagonal(problem.matrix, probabilities, weight)[:n_effects]
+        diagonal -= np.sum(projection.coupling * border[:n_effects], axis=1)
+        return penalised_gram_by_products(
+            efficient_product, diagonal, ridge[:n_effects], projection @ contrasts, self.rng
+        )
+
+
+@dataclass(frozen=True)
+class _Projection:
+    """Rows of the effects less what the intercepts explain of them: ``M_b - H_ba H_aa^-1 M_a``."""
+
+    coupling: np.ndarray  # H_ba H_aa^-1
+
+    def __matmul__(self, rows):
+        n_effects = len(self.coupling)
+        return rows[:n_effects] - self.coupling @ rows[n_effects:]
+
+
+def _projection(border, ridge):
+    """From the columns of the information that belong to the intercepts, the last ones."""
+    n_effects = len(border) - border.shape[1]
+    H_aa = border[n_effects:] + np.diag(ridge[n_effects:])
+    return _Projection(factorise(H_aa)(border[:n_effects].T).T)
+
+
+class _FittedContrasts:
+    """``S`` from separate fits; the target's is replaced by the weighted fit after the first."""
+
+    def __init__(self, problem, n_jobs):
+        self.problem = problem
+        self.theta = self.intercepts = None
+        # The first call is the static rule: the target's fit without any source.
+        self.start = np.zeros(len(problem.sizes) - 1)
+        self.sources = Parallel(n_jobs=n_jobs)(
+            delayed(problem.fit)(problem.row_weight[rows], rows=rows, tol=_SEPARATE_FIT_TOL)
+            for rows in problem.domains[1:]
+        )
+
+    def __call__(self, source_weights):
+        problem = self.problem
+        weight = problem.weigh(source_weights)
+        self.theta = problem.fit(weight, start=self.theta, tol=_SEPARATE_FIT_TOL)
+        contrasts = np.column_stack([(theta - self.theta).ravel() for theta in self.sources])
+        target = problem.domains[0]
+        products = softmax_fisher_product(
+            problem.matrix[target], self.theta, contrasts, problem.row_weight[target]
+        )
+        d = problem.n_parameters
+        return contrasts.T @ products / d, d

@@ -1,0 +1,299 @@
+"""MultiTaskUOWQClassifier: every task is the target once, and a source of the others."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from skuowq._data.labels import as_column, distinct_labels, find_labels, plain_labels
+from skuowq._data.sources import Sources
+from skuowq._data.task import check_groups, is_frame
+from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network
+from skuowq._utils._sklearn import (
+    StrOptions,
+    _check_sample_weight,
+    _fit_context,
+    _safe_indexing,
+)
+
+from .classifier import UOWQClassifier
+
+
+class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator):
+    """One classifier for each task, trained on all tasks with the weights best for it.
+
+    Parameters
+    ----------
+    estimator : classifier, default=None
+        As in :class:`UOWQClassifier`: any classifier whose ``fit`` takes ``sample_weight``, or a
+        skorch net; None is :class:`~sklearn.linear_model.LogisticRegression`.
+    discrepancy : {"reml", "debiased", "plugin"}, default="reml"
+        As in :class:`UOWQClassifier`.
+    n_updates : int, default=4
+        As in :class:`UOWQClassifier`.
+    max_weight : float, default=None
+        Upper bound on the weight of another task's row. None sets no bound.
+    solver : str, default=None
+        Name of the cvxpy solver for the weight programs.
+    n_jobs : int, default=None
+        Tasks fitted at a time; None is 1 unless in a `joblib.parallel_config`, -1 is all cores.
+    random_state : int, RandomState instance or None, default=None
+        As in :class:`UOWQClassifier`; all tasks get the same seed.
+    verbose : int, default=0
+        1 prints progress.
+
+    Attributes
+    ----------
+    estimators_ : dict of task to UOWQClassifier
+        Each fitted with its task as target and the others, by name, as sources.
+    tasks_ : ndarray of shape (n_tasks,)
+        The tasks, sorted.
+    source_weights_ : ndarray of shape (n_tasks, n_tasks)
+        Row t has the weights of one row of each task where t is the target; 1 on the diagonal.
+    classes_ : ndarray of shape (n_classes,)
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Defined when X has string column names.
+
+    See Also
+    --------
+    UOWQClassifier : One target.
+
+    Notes
+    -----
+    There are as many fits as tasks, and they share nothing: what is measured of a source depends on
+    the target, at whose fit, and on features that may not know the target's labels, the scores are
+    taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skuowq import MultiTaskUOWQClassifier
+    >>> from skuowq.datasets import make_classification_tasks
+    >>> tasks = make_classification_tasks(n_samples=(60, 60), discrepancies=(0, 4), random_state=0)
+    >>> parts = [(tasks.X_target, tasks.y_target), *tasks.sources]
+    >>> X, y = (np.concatenate(arrays) for arrays in zip(*parts))
+    >>> task = np.repeat(["here", "near", "far"], [len(y_k) for _, y_k in parts])
+    >>> clf = MultiTaskUOWQClassifier().fit(X, y, task=task)
+    >>> clf.predict(X[:3], task=["here"] * 3).shape
+    (3,)
+    >>> clf.tasks_.tolist()
+    ['far', 'here', 'near']
+    """
+
+    # Routed without being asked for, and cut to the rows of a fold as any array of rows is.
+    __metadata_request__fit = {"task": True}  # noqa: RUF012
+    __metadata_request__predict = {"task": True}  # noqa: RUF012
+    __metadata_request__predict_proba = {"task": True}  # noqa: RUF012
+    __metadata_request__score = {"task": True}  # noqa: RUF012
+
+    _parameter_constraints = {
+        name: UOWQClassifier._parameter_constraints[name]
+        for name in (
+            "estimator",
+            "n_updates",
+            "max_weight",
+            "solver",
+            "n_jobs",
+            "random_state",
+            "verbose",
+        )
+    } | {"discrepancy": [StrOptions({"reml", "debiased", "plugin"})]}
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        discrepancy="reml",
+        n_updates=4,
+        max_weight=None,
+        solver=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.discrepancy = discrepancy
+        self.n_updates = n_updates
+        self.max_weight = max_weight
+        self.solver = solver
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, task=None, *, sample_weight=None, groups=None):
+        """Fit a classifier for each task.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        task : array-like of shape (n_samples,), default=None
+            Each row's task: strings, numbers, dates or whatever else Python can hash. None takes
+            all rows for one task.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of a task with one label here belong together, as in :meth:`UOWQClassifier.fit`.
+
+        Returns
+        -------
+        self : MultiTaskUOWQClassifier
+
+        Raises
+        ------
+        ValueError
+            For input out of bounds; the message names the task where there is one.
+        """
+        base = self._base_estimator()
+        keep_frames = self.estimator is not None and is_frame(X) and not is_network(base)
+        if keep_frames:
+            validate_data(self, X, skip_check_array=True)
+            y = column_or_1d(y, warn=True)
+            check_consistent_length(X, y)
+        else:
+            X, y = validate_data(self, X, y, **array_checks(base))
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        task = np.zeros(len(y), dtype=int) if task is None else task
+        tasks, codes = _check_task(task, len(y))
+        groups = None if groups is None else check_groups(groups, len(y))
+        used = weight > 0
+        tasks = tasks[np.unique(codes[used])]
+        parts, rows = {}, {}
+        for name, code in zip(plain_labels(tasks), np.unique(codes[used]), strict=True):
+            rows[name] = np.flatnonzero(used & (codes == code))
+            parts[name] = _safe_indexing(X, rows[name]), y[rows[name]], weight[rows[name]]
+        for name, (_, labels, _) in parts.items():
+            if len(parts) > 1 and len(distinct_labels(labels, "y")[0]) < 2:
+                raise ValueError(
+                    f"task {name!r} has the single class {plain_labels(labels)[0]!r}: it cannot "
+                    "tell classes apart. Pass rows of at least two classes of it, or leave it out."
+                )
+        seed = self.random_state
+        if seed is not None:
+            seed = check_random_state(seed).randint(2**31 - 1)
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(_fit_task)(
+                self._for_one_task(seed), name, parts, None if groups is None else groups[chosen]
+            )
+            for name, chosen in rows.items()
+        )
+        self._keep_frames = keep_frames
+        self.estimators_ = dict(zip(parts, fitted, strict=True))
+        self.tasks_ = tasks
+        self.classes_ = fitted[0].classes_
+        self.source_weights_ = np.eye(len(tasks))
+        for t, clf in enumerate(fitted):
+            others = np.arange(len(tasks)) != t
+            self.source_weights_[t, others] = clf.source_weights_
+        return self
+
+    def _for_one_task(self, seed):
+        options = self.get_params(deep=False) | {"n_jobs": None, "random_state": seed}
+        estimator = options.pop("estimator")
+        return UOWQClassifier(None if estimator is None else clone(estimator), **options)
+
+    def predict(self, X, task=None):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        task : array-like of shape (n_samples,), default=None
+            Each row's task, one of ``tasks_``. May be left out where there is one task.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self._by_task("predict", X, task, self.classes_.dtype, ())
+
+    def predict_proba(self, X, task=None):
+        """Class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        task : array-like of shape (n_samples,), default=None
+            Each row's task, one of ``tasks_``. May be left out where there is one task.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self._by_task("predict_proba", X, task, float, (len(self.classes_),))
+
+    def score(self, X, y, task=None, sample_weight=None):
+        """Mean accuracy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        task : array-like of shape (n_samples,), default=None
+            Each row's task.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        accuracy : float
+        """
+        right = self.predict(X, task) == column_or_1d(y)
+        return float(np.average(right, weights=sample_weight))
+
+    def _by_task(self, method, X, task, dtype, shape):
+        if self._keep_frames:
+            validate_data(self, X, reset=False, skip_check_array=True)
+        else:
+            X = validate_data(self, X, reset=False, **array_checks(self._base_estimator()))
+        if task is None and len(self.tasks_) > 1:
+            raise ValueError(
+                f"task is missing, and there are {len(self.tasks_)} tasks: pass task=, each row's, "
+                f"one of {plain_labels(self.tasks_)}"
+            )
+        codes = np.zeros(X.shape[0], dtype=int)
+        if task is not None:
+            given, codes = _check_task(task, X.shape[0])
+            known = find_labels(given, self.tasks_)
+            if np.any(known < 0):
+                raise ValueError(
+                    f"task holds {plain_labels(given[known < 0])}, which were not fitted: use "
+                    f"{plain_labels(self.tasks_)}"
+                )
+            codes = known[codes]
+        found = np.empty((X.shape[0], *shape), dtype=dtype)
+        for code, clf in enumerate(self.estimators_.values()):
+            rows = np.flatnonzero(codes == code)
+            if len(rows):
+                found[rows] = getattr(clf, method)(_safe_indexing(X, rows))
+        return found
+
+
+def _check_task(task, n_rows):
+    """The tasks, sorted, and the number of each row's."""
+    task = as_column(task)
+    if task.shape != (n_rows,):
+        raise ValueError(
+            f"task has shape {task.shape}, and there are {n_rows} rows: pass each row's task"
+        )
+    tasks, codes = distinct_labels(task, "task")
+    if np.any(codes < 0):
+        raise ValueError("task holds missing values: name every row's task, or leave the row out")
+    return tasks, codes
+
+
+def _fit_task(classifier, name, parts, groups):
+    X, y, weight = parts[name]
+    others = {f"task {other!r}": part for other, part in parts.items() if other != name}
+    sources = Sources(others) if others else None
+    with warnings.catch_warnings():
+        # That a class is some other tasks' only is no news here.
+        warnings.filterwarnings("ignore", "Classes .* appear only in the sources", UserWarning)
+        return classifier.fit(X, y, sources, sample_weight=weight, groups=groups)

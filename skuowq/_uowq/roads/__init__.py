@@ -1,0 +1,1 @@
+"""What becomes of the weights: a fit of the user's estimator."""

@@ -1,0 +1,34 @@
+"""The asymptotic error of checked numbers; `skuowq.theory.asymptotic_error` has its statement."""
+
+import numpy as np
+
+from ._whole_numbers import exact_square
+
+# Squared biases are summed exactly where rounding would move the error by more than this.
+_PRECISION = 1e-10
+
+
+def error_of_rows(N0, n, mass, G, d):
+    """Expected KL error of checked numbers, ``mass`` being the weights times the rows."""
+    variance, squared_bias = parts_of_rows(N0, n, mass, G, d)
+    return variance + squared_bias
+
+
+def parts_of_rows(N0, n, mass, G, d):
+    """The two parts of `error_of_rows`: variance and squared bias."""
+    # By shares of the fit, whose squares stay in range where those of rows would not.
+    total = N0 + mass.sum(axis=-1)
+    share = mass / total[..., None]
+    variance = N0 / total / total + (share**2 / n).sum(axis=-1)
+    return d / 2 * variance, d / 2 * _squared_bias(share, G, variance)
+
+
+def _squared_bias(share, G, variance):
+    """``share' G share`` for every row of shares, exactly where its digits cancel."""
+    value = np.asarray(((share @ G) * share).sum(axis=-1))
+    rounding = np.finfo(float).eps * ((np.abs(share) @ np.abs(G)) * np.abs(share)).sum(axis=-1)
+    cancelled = rounding > _PRECISION * (variance + value)
+    if np.any(cancelled):
+        value[cancelled] = [exact_square(row, G) for row in share[cancelled]]
+    # Rounding may have made the square of a discrepancy negative, where biases cancel.
+    return np.maximum(value, 0.0)

@@ -1,0 +1,240 @@
+"""The two calibrations against slow roads and against simulated truth."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from problems import assert_noise_alone
+
+from skuowq import _softmax_weights as module
+from skuowq import fisher
+from skuowq._uowq.alternation import _SETTLED
+from skuowq._uowq.judge import supported_weights
+from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_source_weights
+from skuowq.datasets import make_classification_tasks
+from skuowq.fisher._softmax_regression import class_probabilities, information
+
+
+def problem_from(tasks, penalty=1e-3):
+    """A problem with the constant column that the truth has."""
+    domains = [(tasks.X_target, tasks.y_target), *tasks.sources]
+    X = np.vstack([X for X, _ in domains])
+    n_classes = tasks.theta_target.shape[-1] + 1
+    return SoftmaxProblem(
+        matrix=np.column_stack([X, np.ones(len(X))]),
+        labels=np.concatenate([np.searchsorted(tasks.classes, y) for _, y in domains]),
+        row_weight=np.ones(len(X)),
+        sizes=[len(y) for _, y in domains],
+        n_classes=n_classes,
+        penalty=np.full(X.shape[1] + 1, penalty),
+    )
+
+
+def weigh(problem, method="reml", n_updates=4, **options):
+    arguments = {"max_weight": None, "solver": None, "n_jobs": None, "random_state": 0}
+    return softmax_source_weights(
+        problem,
+        method=method,
+        n_updates=n_updates,
+        report=lambda update, weights: None,
+        **{**arguments, **options},
+    )
+
+
+def test_noise_of_the_scores_is_one_row_in_n():
+    """With identical sources E[S] = 1/N0 + diag(1/N): a z-test over draws of the data."""
+    draws = []
+    for seed in range(150):
+        tasks = make_classification_tasks(
+            n_target=400,
+            n_samples=(800, 1600),
+            n_features=4,
+            discrepancies=(0, 0),
+            random_state=seed,
+        )
+        contrasts = module._ScoreContrasts(problem_from(tasks), 0)
+        draws.append(contrasts(np.ones(2))[0])
+    assert_noise_alone(draws, 400, [800, 1600])
+
+
+def test_noise_is_less_than_that_where_target_rows_are_few():
+    """The rows are in the fit that judges them: 15 of them carry 0.2 to 0.9 times 1/N0."""
+    ratios = []
+    for seed in range(60):
+        tasks = make_classification_tasks(
+            n_target=15, n_samples=(200,), n_features=20, discrepancies=(0,), random_state=seed
+        )
+        contrasts = module._ScoreContrasts(problem_from(tasks, penalty=1.0), 0)
+        ratios.append(contrasts(contrasts.start)[0].item() / (1 / 15 + 1 / 200))
+    mean, error = np.mean(ratios), np.std(ratios) / np.sqrt(60)
+    assert mean > 0.2
+    assert mean + 4 * error < 0.9
+
+
+@pytest.mark.parametrize(("method", "rtol"), [("reml", 0.15), ("debiased", 0.15)])
+def test_near_discrepancies_are_recovered_where_rows_abound(method, rtol):
+    tau = np.array([0.0, 0.001, 0.003])
+    tasks = make_classification_tasks(
+        n_target=50_000, n_samples=(50_000,) * 3, discrepancies=tau, random_state=0
+    )
+    result = weigh(problem_from(tasks), method)
+    assert_allclose(np.diag(result.discrepancy), tau, rtol=rtol, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["reml", "debiased"])
+def test_farther_sources_weigh_less(method):
+    tasks = make_classification_tasks(
+        n_target=4000, n_samples=(8000,) * 3, discrepancies=(0.0, 0.01, 0.1), random_state=0
+    )
+    result = weigh(problem_from(tasks), method)
+    assert np.all(np.diff(result.weights.source_weights) < 0)
+
+
+def test_plugin_is_the_papers_rule():
+    """Separate fits, per-row Fisher information at the target's fit over the target's rows."""
+    tasks = make_classification_tasks(
+        n_target=60, n_samples=(200, 300), random_state=1, discrepancies=(0.0, 0.5)
+    )
+    problem = problem_from(tasks, penalty=0.5)
+    fits = [
+        fisher.fit_softmax(
+            problem.matrix[rows],
+            problem.labels[rows],
+            3,
+            problem.row_weight[rows],
+            problem.penalty,
+            tol=1e-8,
+        )
+        for rows in problem.domains
+    ]
+    J = fisher.softmax_fisher_information(problem.matrix[problem.domains[0]], fits[0])
+    Theta = np.column_stack([(theta - fits[0]).ravel() for theta in fits[1:]])
+    result = weigh(problem, "plugin", n_updates=0)
+    assert_allclose(result.discrepancy, Theta.T @ J @ Theta / len(J), rtol=0.02)
+    assert result.n_parameters == len(J)
+    assert result.history.shape == (1, 2)
+
+
+def test_dynamic_updates_are_recorded_and_end_when_settled():
+    tasks = make_classification_tasks(random_state=0)
+    static = weigh(problem_from(tasks), n_updates=0)
+    dynamic = weigh(problem_from(tasks), n_updates=50)
+    # The last entry is the target's judgement.
+    assert static.history.shape == (2, 3)
+    assert 2 < len(dynamic.history) < 52
+    assert_allclose(dynamic.history[0], static.history[0])
+    assert_allclose(dynamic.history[-1], dynamic.weights.source_weights)
+    assert np.abs(dynamic.history[-2] - dynamic.history[-3]).max() <= _SETTLED
+
+
+def test_updates_do_not_swing_between_two_answers():
+    """One more update changes little, where undamped ones would go back and forth by 0.5."""
+    changes = []
+    for seed in range(8):
+        tasks = make_classification_tasks(
+            n_target=30, n_samples=(1000,), n_classes=2, discrepancies=(0.03,), random_state=seed
+        )
+        six, seven = (
+            weigh(problem_from(tasks, penalty=0.5), n_updates=n).history[-2] for n in (6, 7)
+        )
+        changes.append(np.abs(six - seven).max())
+    assert np.median(changes) < 0.05
+
+
+def test_products_and_matrix_give_the_same_weights(monkeypatch):
+    tasks = make_classification_tasks(random_state=0)
+    explicit = weigh(problem_from(tasks), n_updates=1)
+    monkeypatch.setattr(module, "_MAX_EXPLICIT_PARAMETERS", 0)
+    products = weigh(problem_from(tasks), n_updates=1)
+    assert_allclose(
+        products.weights.source_weights, explicit.weights.source_weights, rtol=0.15, atol=0.01
+    )
+
+
+@pytest.mark.parametrize("row_weight", [1.0, 0.1, "random"])
+def test_leave_one_out_is_what_refitting_without_each_row_gives(row_weight):
+    """Rows leave with all of their weight: a row of weight 3 is three copies of one."""
+    problem = problem_from(make_classification_tasks(random_state=2), penalty=0.5)
+    problem = problem.with_intercept_variance(0.4)
+    target = problem.domains[0]
+    if row_weight == "random":
+        row_weight = np.random.default_rng(0).uniform(0.05, 3, 50)
+    problem.row_weight[target] = row_weight
+    weight = problem.weigh(np.array([0.5, 0.1, 0.01]) * np.max(row_weight))
+    theta = problem.fit(weight, tol=1e-8)
+    probabilities, _ = class_probabilities(problem.design, theta)
+    curvature = information(problem.design, probabilities, weight)
+    rows = np.column_stack([problem.matrix[target], np.ones(50)])  # With its own intercepts.
+    losses = fisher.leave_one_out_loss(
+        rows,
+        problem.labels[target],
+        theta[: rows.shape[1]],
+        curvature.profiled(weight.sum(), np.repeat(problem.full_penalty, 2)),
+        problem.row_weight[target],
+    )
+    refitted = []
+    for j in range(target.stop):
+        without = weight.copy()
+        without[j] = 0
+        without_j = problem.fit(without, start=theta, tol=1e-8)[: rows.shape[1]]
+        probabilities = fisher.softmax_probabilities(rows[[j]], without_j)
+        refitted.append(-np.log(probabilities[0, problem.labels[j]]))
+    assert_allclose(losses, refitted, rtol=0.03, atol=0.003)
+
+
+@pytest.mark.parametrize("road", ["leave one out", "folds"])
+@pytest.mark.parametrize("row_weight", [1.0, 0.1])
+def test_the_target_rejects_a_contradicting_source(road, row_weight):
+    tasks = make_classification_tasks(n_target=200, random_state=0)
+    tasks.sources = [tasks.sources[0], *[(X, 2 - y) for X, y in tasks.sources[:1]]]
+    problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
+    problem.row_weight[:200] = row_weight
+    weight = problem.weigh(np.zeros(2))
+    theta = problem.fit(weight)
+    curvature = None
+    if road == "leave one out":
+        probabilities, _ = class_probabilities(problem.design, theta)
+        curvature = information(problem.design, probabilities, weight)
+    # Twenty rows of evidence say less than two hundred.
+    good, bad = supported_weights(problem, np.array([1.0, 0.0]), theta, curvature)[0]
+    assert good > (0.8 if row_weight == 1 else 0.5)
+    assert bad < (0.001 if row_weight == 1 else 0.1)
+    assert supported_weights(problem, np.array([0.0, 1.0]), theta, curvature)[0].max() < 0.05
+
+
+def test_the_target_may_prefer_sources_alike():
+    tasks = make_classification_tasks(n_target=30, discrepancies=[0.0] * 3, random_state=0)
+    problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
+    weights = np.array([0.001, 0.0, 0.0])
+    supported, _ = supported_weights(problem, weights, problem.fit(problem.weigh(weights)), None)
+    # Sources of one size: what they share is the same for those that the weights leave out.
+    assert_allclose(supported[1], supported[2])
+    assert 0 < supported[1] < supported[0]
+    assert supported.sum() < weights.sum()
+
+
+def test_the_plugin_bounds_weights_where_sources_taught_the_features_and_rows_are_few():
+    def task(n_target):
+        tasks = make_classification_tasks(
+            n_target=n_target,
+            n_samples=(500, 500),
+            n_features=20,
+            discrepancies=(0.0, 0.5),
+            random_state=0,
+        )
+        return problem_from(tasks, penalty=0.5)
+
+    def weights(problem, method="reml", **options):
+        return weigh(problem, method, **options).weights.source_weights
+
+    few, enough = task(20), task(21)
+    plugin = weights(few, "plugin", n_updates=0)
+    assert plugin[0] < weights(few)[0]
+    assert_allclose(weights(few, learned_features=True), np.minimum(weights(few), plugin))
+    assert_allclose(weights(enough, learned_features=True), weights(enough))
+
+
+def test_workers_change_nothing():
+    tasks = make_classification_tasks(random_state=0)
+    one = weigh(problem_from(tasks), "plugin")
+    two = weigh(problem_from(tasks), "plugin", n_jobs=2)
+    assert_allclose(two.weights.source_weights, one.weights.source_weights)

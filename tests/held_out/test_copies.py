@@ -18,12 +18,12 @@ from skuowq import (
     MultiTaskUOWQClassifier,
     UOWQClassifier,
     UOWQRegressor,
-    _stacking,
-    _trust,
 )
 from skuowq._data.folds import folds_of
 from skuowq._data.held_together import held_together, independent_share, row_keys
 from skuowq._data.task import Domain
+from skuowq._gate import trust
+from skuowq._held_out import stack
 from skuowq._held_out.independent_rows import share_of_independent
 from skuowq._held_out.network_pool import halves
 from skuowq._held_out.stack import stack_fits
@@ -281,7 +281,7 @@ VISITS = np.array([f"patient {k % 9}" for k in range(25)])
 
 @pytest.mark.parametrize("kind", ["stack", "trust"])
 def test_named_groups_reach_the_folds(monkeypatch, kind):
-    seen = spy_on_folds(monkeypatch, _stacking if kind == "stack" else _trust)
+    seen = spy_on_folds(monkeypatch, stack if kind == "stack" else trust)
     model = UOWQClassifier(GaussianNB(), random_state=0)
     if kind == "trust":
         model = DiscriminatorGateClassifier(method=None, random_state=0)
@@ -378,7 +378,7 @@ def test_groups_may_be_any_labels(as_labels):
 
 
 def test_groups_are_routed_to_the_splitter_and_to_the_estimator(monkeypatch):
-    seen = spy_on_folds(monkeypatch, _stacking)
+    seen = spy_on_folds(monkeypatch, stack)
     tasks = make_classification_tasks(n_target=40, n_samples=(200, 200), discrepancies=(0.0, 1.0))
     names = np.arange(40) % 10
     with sklearn.config_context(enable_metadata_routing=True):
@@ -422,7 +422,7 @@ def test_halves_are_of_groups_and_of_values():
 
 
 def test_the_inner_estimator_of_a_gate_gets_the_groups(monkeypatch):
-    seen = spy_on_folds(monkeypatch, _stacking)
+    seen = spy_on_folds(monkeypatch, stack)
     gate = DiscriminatorGateClassifier(
         method=None, estimator=UOWQClassifier(GaussianNB()), gate=False, random_state=0
     )

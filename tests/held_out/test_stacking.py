@@ -20,9 +20,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skuowq import UOWQClassifier, UOWQRegressor
+from skuowq._held_out.evidence import STACK_PRIOR_ERRORS, STACK_PRIOR_ROWS
 from skuowq._held_out.stack import (
-    _PRIOR_ERRORS,
-    _PRIOR_ROWS,
     least_squares_weights,
     mixture_weights,
 )
@@ -245,7 +244,7 @@ def test_mixture_weights_are_the_likeliest():
 
     def loss(z):
         w = softmax(np.append(z, 0.0))
-        return -weight @ np.log(w @ likelihoods) - _PRIOR_ROWS @ np.log(w)
+        return -weight @ np.log(w @ likelihoods) - STACK_PRIOR_ROWS @ np.log(w)
 
     best = softmax(np.append(minimize(loss, [0.0, 0.0], tol=1e-10).x, 0.0))
     assert_allclose(mixture_weights(likelihoods, weight), best, atol=1e-3)
@@ -257,7 +256,7 @@ def test_least_squares_weights_against_a_search():
     predictions = y + rng.normal(size=(3, 30)) * [[0.6], [1.0], [0.5]]
     weight = rng.uniform(0.5, 2, size=30)
     errors = (predictions - y) * np.sqrt(weight)
-    prior = _PRIOR_ERRORS * np.min(np.sum(errors**2, axis=1)) / weight.sum()
+    prior = STACK_PRIOR_ERRORS * np.min(np.sum(errors**2, axis=1)) / weight.sum()
 
     def loss(z):
         w = softmax(np.append(z, 0.0))

@@ -5,10 +5,10 @@ import pytest
 from numpy.testing import assert_allclose
 from problems import assert_noise_alone
 
-from skuowq import _softmax_weights as module
 from skuowq import fisher
 from skuowq._uowq.alternation import _SETTLED
 from skuowq._uowq.judge import supported_weights
+from skuowq._uowq.models import softmax as module
 from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_source_weights
 from skuowq.datasets import make_classification_tasks
 from skuowq.fisher._softmax_regression import class_probabilities, information

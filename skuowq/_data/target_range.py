@@ -6,7 +6,6 @@ could decide the fit at any weight. Such rows are recognised by their values alo
 is fitted.
 """
 
-import warnings
 from dataclasses import dataclass
 from itertools import compress
 
@@ -14,6 +13,8 @@ import numpy as np
 from scipy import sparse
 from scipy.stats import chi2
 from sklearn.utils.sparsefuncs import min_max_axis
+
+from skuowq._utils._warn import warn
 
 from .sources import source_label
 from .task import is_frame, number_columns, take_rows
@@ -67,7 +68,7 @@ class RowsInRange:
         return full
 
 
-def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
+def leave_out_far_rows(target, domains, sources, *, n_classes=2):
     """Sources without the rows that lie far outside the target's range.
 
     Parameters
@@ -79,8 +80,6 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
         As they were given, for their names.
     n_classes : int, default=2
         With fewer labels a source is left out; 1 where labels are numbers.
-    stacklevel : int, default=4
-        Of the warnings, as seen from here.
 
     Returns
     -------
@@ -132,13 +131,13 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2, stacklevel=4):
         if n_lost > max(_WORTH_A_WARNING * len(domain.y), _OUTLYING_ROWS) or not len(rows[i]):
             span = limits[i][0][column], limits[i][1][column]
             message = reference.message(name, column, span, n_lost, len(domain.y))
-            warnings.warn(message, UserWarning, stacklevel=stacklevel)
+            warn(message)
         if len(rows[i]):
             left.append(domain if n_lost == 0 else take_rows(domain, rows[i]))
     return RowsInRange(left, np.array([len(found) > 0 for found in rows]), rows)
 
 
-def leave_out_far_records(target, records, sources, *, stacklevel=5):
+def leave_out_far_records(target, records, sources):
     """As `leave_out_far_rows`, for sources of which a record is all that is known.
 
     In place of its values' range a column of a source has their root mean square about the target's
@@ -151,8 +150,6 @@ def leave_out_far_records(target, records, sources, *, stacklevel=5):
         About the target's mean.
     sources : Sources
         As they were given, for their names.
-    stacklevel : int, default=5
-        Of the warnings, as seen from here.
 
     Returns
     -------
@@ -171,9 +168,7 @@ def leave_out_far_records(target, records, sources, *, stacklevel=5):
         if not kept[i]:
             column = int(np.argmax(np.abs(np.log(np.maximum(excess, np.finfo(float).tiny)))))
             span = -sizes[i][column], sizes[i][column]
-            warnings.warn(
-                reference.message(name, column, span, 1, 1), UserWarning, stacklevel=stacklevel
-            )
+            warn(reference.message(name, column, span, 1, 1))
     return RowsInRange(list(compress(records, kept)), kept, [])
 
 

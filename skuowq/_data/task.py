@@ -5,7 +5,6 @@ becomes a float array or CSR matrix. Rows of weight zero are dropped here, so no
 them.
 """
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
 from skuowq._utils._sklearn import _check_sample_weight, _safe_indexing
+from skuowq._utils._warn import warn
 
 from .held_together import held_together
 from .labels import check_type, distinct_labels, find_labels, label_kind, plain_labels
@@ -55,6 +55,34 @@ class Domain:
         return float(self.sample_weight.sum())
 
 
+@dataclass(frozen=True)
+class TargetRows:
+    """The target as ``fit`` received it, after scikit-learn's own checks.
+
+    Attributes
+    ----------
+    X, y : rows and labels
+    n_given : int
+        Rows that ``fit`` received.
+    columns : list or None
+        Names of the columns of a data frame.
+    frames : bool
+        Whether X is still a data frame, and the sources' are to stay so.
+    checks : dict
+        What the base estimator takes, as arguments of `check_array`.
+    learnt : dict
+        ``n_features_in_`` and, where there are names, ``feature_names_in_``.
+    """
+
+    X: object
+    y: object
+    n_given: int
+    columns: list | None
+    frames: bool
+    checks: dict
+    learnt: dict
+
+
 def take_rows(domain, rows):
     """Some rows of a domain."""
     X, weight = _safe_indexing(domain.X, rows), domain.sample_weight[rows]
@@ -85,8 +113,13 @@ def check_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check
     classes_ : ndarray of shape (n_classes,)
     """
     raw, labels = _check_rows(
-        estimator, X, y, sample_weight, sources, keep_frames, check, _check_labels
+        estimator, X, y, sample_weight, sources, keep_frames, check, check_labels
     )
+    return common_labels(raw, labels, sources, classes)
+
+
+def common_labels(raw, labels, sources, classes):
+    """Domains whose labels index classes that all share, and these classes."""
     classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
     if sources is not None and len(classes_) < 2:
         raise ValueError(
@@ -115,7 +148,12 @@ def check_separate_domains(estimator, X, y, sample_weight, sources, *, check):
     classes : list of ndarray
         Of the target and of every source; `y` of a domain holds indices into its own.
     """
-    raw, labels = _check_rows(estimator, X, y, sample_weight, sources, False, check, _check_labels)
+    raw, labels = _check_rows(estimator, X, y, sample_weight, sources, False, check, check_labels)
+    return separate_labels(raw, labels, sources)
+
+
+def separate_labels(raw, labels, sources):
+    """Domains whose labels index classes of their own, and the classes of each."""
     domains, classes = [], []
     for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
         own, indices = np.unique(y_i, return_inverse=True)
@@ -126,33 +164,48 @@ def check_separate_domains(estimator, X, y, sample_weight, sources, *, check):
     return domains[0], domains[1:], classes
 
 
-def check_numeric_domains(estimator, X, y, sample_weight, sources, *, keep_frames, check):
-    """As `check_domains`, for a response that is a number.
+def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check, check_y):
+    """`check_parts` of a target that is not yet checked."""
+    rows = read_target(estimator, X, y, frames=keep_frames, checks=check)
+    return check_parts(rows, sample_weight, sources, check_y)
+
+
+def read_target(estimator, X, y, *, frames, checks):
+    """X and y as scikit-learn checks them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A copy of the one that is fitted: it learns the columns, and a fit that fails leaves the
+        last one whole.
+    X, y : as ``fit`` received them
+    frames : bool
+        Leave X, a data frame, as it is.
+    checks : dict
+        What the base estimator takes, as arguments of `check_array`.
 
     Returns
     -------
-    target : Domain
-    sources : list of Domain
+    rows : TargetRows
     """
-    raw, _ = _check_rows(
-        estimator, X, y, sample_weight, sources, keep_frames, check, _check_numbers
-    )
-    target, *domains = (Domain(*part) for part in raw)
-    return target, domains
-
-
-def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check, check_y):
-    """Rows, labels and weights of the target and every source, and what messages call these."""
-    columns = list(X.columns) if is_frame(X) else None
-    allow_nan = check["ensure_all_finite"] == "allow-nan"
-    if keep_frames:
+    columns, n_given = (list(X.columns) if is_frame(X) else None), _num_samples(X)
+    if frames:
         validate_data(estimator, X, skip_check_array=True)
         if y is None:
             raise ValueError("y is None, but the target's labels are required.")
         check_consistent_length(X, y)
-        _check_frame(X, allow_nan, "the target")
+        _check_frame(X, checks["ensure_all_finite"] == "allow-nan", "the target")
     else:
-        X, y = validate_data(estimator, X, y, multi_output=True, **check)
+        X, y = validate_data(estimator, X, y, multi_output=True, **checks)
+    names = ("n_features_in_", "feature_names_in_")
+    learnt = {name: getattr(estimator, name) for name in names if hasattr(estimator, name)}
+    return TargetRows(X, y, n_given, columns, frames, checks, learnt)
+
+
+def check_parts(rows, sample_weight, sources, check_y):
+    """Rows, labels and weights of the target and every source, and what messages call these."""
+    X, y, columns, check = rows.X, rows.y, rows.columns, rows.checks
+    allow_nan = check["ensure_all_finite"] == "allow-nan"
     y = check_y(y, "the target")
     # The dtype is the weights'; integer X must not round them.
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -164,7 +217,7 @@ def _check_rows(estimator, X, y, sample_weight, sources, keep_frames, check, che
         label = source_label(name)
         labels.append(label)
         check_columns(X_i, X.shape[1], columns, label)
-        if keep_frames:
+        if rows.frames:
             _check_source_frame(X_i, X, allow_nan, label)
         else:
             X_i = _check_source_array(X_i, X, check, label)
@@ -395,7 +448,7 @@ def _column_kind(column):
     return {"M": "dates", "m": "durations"}.get(getattr(dtype, "kind", "O"), "text")
 
 
-def _check_labels(y, label):
+def check_labels(y, label):
     try:
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f" and not np.all(np.isfinite(y)):
@@ -414,7 +467,7 @@ def _check_labels(y, label):
     return y
 
 
-def _check_numbers(y, label):
+def check_numbers(y, label):
     try:
         y = column_or_1d(y, warn=True)
         if y.dtype.kind not in "iubf":
@@ -461,11 +514,9 @@ def _common_classes(ys, labels, classes):
         )
     if classes == "target" or not len(only_sources):
         return target
-    warnings.warn(
+    warn(
         f"Classes {plain_labels(only_sources)} appear only in the sources; they are learnt, and "
-        "predict_proba has a column for each. Pass classes='target' to leave their rows out.",
-        UserWarning,
-        stacklevel=5,  # check_domains, fit and its wrapper stand between here and the user
+        "predict_proba has a column for each. Pass classes='target' to leave their rows out."
     )
     return np.union1d(target, ours)
 

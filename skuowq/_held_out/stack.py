@@ -22,6 +22,7 @@ from skuowq._data.held_together import groups_with_label
 from skuowq._data.task import take_rows
 from skuowq._utils._base_estimator import aligned_columns
 from skuowq._utils._failed_fit import FailedFit
+from skuowq._utils._warn import warn
 
 from .evidence import LEAST_PROBABILITY, STACK_PRIOR_ERRORS, STACK_PRIOR_ROWS
 
@@ -63,7 +64,9 @@ class Stack:
         return [pair for pair in zip(self.estimators, self.weights, strict=True) if pair[1] > 0]
 
 
-def stack_fits(fit, target, domains, source_weights, classes, n_jobs, independent_share=1.0):
+def stack_fits(
+    fit, target, domains, source_weights, classes, n_jobs, independent_share=1.0, max_weight=None
+):
     """Fit the three, and find their weights by held-out rows of the target.
 
     Parameters
@@ -79,6 +82,8 @@ def stack_fits(fit, target, domains, source_weights, classes, n_jobs, independen
     n_jobs : int or None
     independent_share : float, default=1
         Independent rows that the target's are worth, over the sum of their weights.
+    max_weight : float, default=None
+        Upper bound on the weight of a source row, where all rows take part in full.
 
     Returns
     -------
@@ -105,7 +110,8 @@ def stack_fits(fit, target, domains, source_weights, classes, n_jobs, independen
     if len(np.unique(groups)) < _FEWEST_ROWS:
         return estimator, None
     folds = [judged[held] for _, held in folds_of(labels[judged], _N_FOLDS, 0, groups)]
-    candidates = [source_weights, np.zeros_like(source_weights), np.ones_like(source_weights)]
+    in_full = 1.0 if max_weight is None else min(1.0, max_weight)
+    candidates = [w * np.ones_like(source_weights) for w in (source_weights, 0.0, in_full)]
     jobs = [(np.setdiff1d(np.arange(len(labels)), held), w) for held in folds for w in candidates]
     held_out = [take_rows(target, held) for held in folds for _ in candidates]
 
@@ -138,12 +144,10 @@ def stack_fits(fit, target, domains, source_weights, classes, n_jobs, independen
     usable = np.array([not isinstance(part, Exception) for part in found])
     failed = [isinstance(part, FailedFit) for part in found]
     if not usable[1] and not any(failed[:2]):
-        warnings.warn(
+        warn(
             f"{type(estimator).__name__} makes nothing of the target's rows alone, so they do not "
             "judge how far to follow the weights; compare with negative_transfer_gap, or pass an "
-            f"estimator that can be fitted to fewer rows. It said: {found[1]}",
-            UserWarning,
-            stacklevel=3,
+            f"estimator that can be fitted to fewer rows. It said: {found[1]}"
         )
         return estimator, None
     if not usable.any():

@@ -1,50 +1,17 @@
 """UOWQClassifier: optimal source weights from asymptotic theory, for any weighted classifier."""
 
-from copy import copy
-from dataclasses import replace
-from functools import partial
-from itertools import compress
 from numbers import Integral, Real
 from pathlib import Path
 
-import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples
 
-from skuowq._data.bind_sources import BindSourcesMixin
-from skuowq._data.design_columns import in_given_units, make_design
-from skuowq._data.sources import as_sources
-from skuowq._data.target_range import leave_out_far_rows
-from skuowq._data.task import check_domains, concatenate_rows, is_frame, take_rows, with_groups
-from skuowq._held_out.network_pool import NetworkPool, halves
-from skuowq._held_out.stack import stack_fits
-from skuowq._utils._base_estimator import (
-    AnyClassifierMixin,
-    aligned_columns,
-    array_checks,
-    is_network,
-    sample_weight_name,
-    seeded,
-)
-from skuowq._utils._checks import check_discrepancy
-from skuowq._utils._logistic import is_logistic, ridge_of
-from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
-from skuowq.weights import SourceWeights, solve_source_weights
-from skuowq.weights._program import check_solver, weights_record
+from skuowq._utils._base_estimator import AnyClassifierMixin
+from skuowq._utils._sklearn import HasMethods, Interval, StrOptions
+from skuowq.rules import RULES
 
-from .models.all_parameters import DynamicRule, NetworkContrasts
-from .models.own_intercepts import class_share_ratios
-from .models.softmax import SoftmaxProblem, SoftmaxWeights, softmax_source_weights
-from .result import WeighedSourcesMixin
-from .roads.head_features import HeadFeatures
-from .roads.own_intercepts_fit import fit_with_own_intercepts, takes_own_intercepts
-from .roads.records import check_base, fit_records
-from .roads.thinning import thin_rows, without_negligible
-
-# Of the target's weight: what sources weigh at least in the training of a network.
-_LEAST_SHARE = 0.1
+from .base import WeighsSources
+from .roads import CLASSIFIER_ROADS
 
 
 def _estimator_has(method):
@@ -56,9 +23,7 @@ def _estimator_has(method):
     return check
 
 
-class UOWQClassifier(
-    BindSourcesMixin, WeighedSourcesMixin, AnyClassifierMixin, ClassifierMixin, BaseEstimator
-):
+class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEstimator):
     """Classifier trained on target and sources, each source with its optimal weight.
 
     Measures how far each source is from the target, finds the weights that minimise the expected
@@ -261,19 +226,23 @@ class UOWQClassifier(
     (2000,)
     """
 
-    # Routed without being asked for: the sources are what the estimator exists for.
-    __metadata_request__fit = {"sources": True}  # noqa: RUF012
+    _roads, _model = CLASSIFIER_ROADS, "softmax"
+    _of_some_roads = dict.fromkeys(
+        (
+            "target_estimator_",
+            "pooled_estimator_",
+            "pool_weights_",
+            "pool_exponents_",
+            "record_point_",
+        )
+    )
 
     _parameter_constraints = {  # noqa: RUF012
         "estimator": [HasMethods("fit"), None],
-        "discrepancy": [StrOptions({"reml", "debiased", "plugin"}), "array-like"],
-        "n_updates": [Interval(Integral, 0, None, closed="left")],
+        "discrepancy": [StrOptions(set(RULES)), HasMethods("candidates"), "array-like"],
         "max_weight": [Interval(Real, 0, None, closed="left"), None],
         "classes": [StrOptions({"union", "target"})],
         "solver": [str, None],
-        "parameters": [StrOptions({"head", "all"})],
-        "update_every": [Interval(Integral, 1, None, closed="left")],
-        "source_estimators": [list, None],
         "checkpoint": [str, Path, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
@@ -285,13 +254,9 @@ class UOWQClassifier(
         estimator=None,
         *,
         discrepancy="reml",
-        n_updates=4,
         max_weight=None,
         classes="union",
         solver=None,
-        parameters="head",
-        update_every=5,
-        source_estimators=None,
         checkpoint=None,
         n_jobs=None,
         random_state=None,
@@ -299,286 +264,13 @@ class UOWQClassifier(
     ):
         self.estimator = estimator
         self.discrepancy = discrepancy
-        self.n_updates = n_updates
         self.max_weight = max_weight
         self.classes = classes
         self.solver = solver
-        self.parameters = parameters
-        self.update_every = update_every
-        self.source_estimators = source_estimators
         self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sources=None, *, sample_weight=None, groups=None):
-        """Weigh the sources and fit the estimator to all rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows of the target.
-        y : array-like of shape (n_samples,)
-            Labels of the target.
-        sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
-            The sources, with the target's columns. Wrap them in :class:`skuowq.Sources` when
-            cross-validating; a plain list as long as the target is refused. None learns from the
-            target alone.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the target's rows. Their sum is the size of the target.
-        groups : array-like of shape (n_samples,), default=None
-            Rows of the target with one label here belong together, as the visits of one patient:
-            wherever rows are held out to judge the sources, they are held out at once. Rows of
-            equal features always are.
-
-        Returns
-        -------
-        self : UOWQClassifier
-
-        Raises
-        ------
-        ValueError, TypeError
-            For input out of bounds; the message names the source, the fact and the remedy.
-        """
-        base = self._base_estimator()
-        network = is_network(base)
-        if hasattr(base, "_validate_params") and not network:
-            base._validate_params()  # Its penalty is read before its own fit would check it.
-        weight_name = None if network else sample_weight_name(base)
-        if self.solver is not None:
-            check_solver(self.solver)
-        sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        if sources is not None and sources.has_models:
-            return self._fit_with_records(base, X, y, sample_weight, groups, sources)
-        keep_frames = self.estimator is not None and is_frame(X) and not network
-        # What the checks learn stays on a copy: a fit that fails leaves the last one whole.
-        checked = copy(self)
-        target, domains, classes = check_domains(
-            checked,
-            X,
-            y,
-            sample_weight,
-            sources,
-            keep_frames=keep_frames,
-            check=array_checks(base),
-            classes=self.classes,
-        )
-        target = with_groups(target, groups, _num_samples(X), sample_weight)
-        left = leave_out_far_rows(target, domains, sources)
-        domains = left.domains
-        checked._leave_out_sources(left.kept)
-        if self.source_estimators is not None and len(self.source_estimators) == len(left.kept):
-            checked.source_estimators = list(compress(self.source_estimators, left.kept))
-        n_samples = np.array([domain.n_samples for domain in domains])
-        seed = check_random_state(self.random_state).randint(2**31 - 1) if network else None
-        pool = stack = None
-        if network:
-            self._check_checkpoint()
-        if network and domains and isinstance(self.discrepancy, str) and self.parameters == "all":
-            estimator, result = checked._fit_by_all_parameters(base, target, domains, seed)
-        elif network:
-            estimator, result, pool = checked._fit_network(
-                base, target, domains, n_samples, classes, seed
-            )
-        else:
-            result = checked._weigh(base, target, domains, n_samples, len(classes))
-            logistic = is_logistic(base)
-            if not logistic:
-                result = _for_row_counters(result, target, domains, len(classes))
-            weights = result.weights.source_weights
-            base = seeded(base, self.random_state)
-            fit = partial(_fit_estimator, base, weight_name, domains, classes, result)
-            if domains and self._is_judged() and not logistic:
-                estimator, stack = stack_fits(
-                    fit, target, domains, weights, classes, self.n_jobs, result.independent_share
-                )
-            else:
-                estimator = fit(target, weights)
-        self._take_columns(checked)
-        self.estimator_ = estimator
-        self._pool, self._stack = pool, stack
-        self.target_estimator_ = self.pool_exponents_ = None
-        self.pooled_estimator_ = self.pool_weights_ = None
-        if pool is not None:
-            self.target_estimator_, self.pool_exponents_ = pool.net, pool.exponents
-        if stack is not None:
-            _, self.target_estimator_, self.pooled_estimator_ = stack.estimators
-            self.pool_weights_ = stack.weights
-        self.classes_ = classes
-        self._fitted_on_frames = keep_frames
-        self.record_point_ = None
-        self._set_result(result, target.n_samples, n_samples, sources, left=left)
-        self.intercept_variance_ = result.intercept_variance
-        return self
-
-    def _fit_with_records(self, base, X, y, sample_weight, groups, sources):
-        """Sources that are models or records: their likelihoods to second order."""
-        check_base(base, self.discrepancy)
-        checked = copy(self)
-        target, _, classes = check_domains(
-            checked,
-            X,
-            y,
-            sample_weight,
-            None,
-            keep_frames=False,
-            check=array_checks(base),
-            classes="union",
-        )
-        target = with_groups(target, groups, _num_samples(X), sample_weight)
-        discrepancy = None
-        if not isinstance(self.discrepancy, str):
-            discrepancy = check_discrepancy(self.discrepancy, sources.n_sources)
-        estimator, result, left = fit_records(
-            base,
-            target,
-            classes,
-            sources,
-            list(X.columns) if is_frame(X) else None,
-            discrepancy=discrepancy,
-            n_updates=self.n_updates,
-            max_weight=self.max_weight,
-            solver=self.solver,
-            report=self._print_update,
-        )
-        self._take_columns(checked)
-        self.estimator_, self.classes_ = estimator, estimator.classes_
-        self._pool = self._stack = None
-        self.target_estimator_ = self.pool_exponents_ = None
-        self.pooled_estimator_ = self.pool_weights_ = None
-        self._fitted_on_frames = False
-        self.record_point_ = result.theta[:-1]
-        n_samples = np.array([record.n_samples for record in left.domains])
-        self._set_result(result, target.n_samples, n_samples, sources, left=left)
-        self.intercept_variance_ = result.intercept_variance
-        return self
-
-    def _is_judged(self):
-        """Whether the target's held-out rows have the last word."""
-        return isinstance(self.discrepancy, str) and self.discrepancy == "reml"
-
-    def _weigh(self, base, target, domains, n_samples, n_classes, learned_features=False):
-        n_parameters = float((self.n_features_in_ + 1) * max(n_classes - 1, 1))
-        if not domains:
-            weights = SourceWeights(np.zeros(0), np.zeros(0), 0.0, 0.0)
-            return SoftmaxWeights(weights, np.zeros((0, 0)), n_parameters, np.zeros((1, 0)))
-        if not isinstance(self.discrepancy, str):
-            discrepancy = check_discrepancy(self.discrepancy, len(domains))
-            weights = solve_source_weights(
-                n_samples,
-                discrepancy,
-                n_target=target.n_samples,
-                max_weight=self.max_weight,
-                solver=self.solver,
-            )
-            history = weights.source_weights[None]
-            return SoftmaxWeights(weights, discrepancy, n_parameters, history)
-        problem, centre, scale = _softmax_problem(base, [target, *domains], n_classes)
-        result = softmax_source_weights(
-            problem,
-            method=self.discrepancy,
-            n_updates=self.n_updates,
-            max_weight=self.max_weight,
-            solver=self.solver,
-            n_jobs=self.n_jobs,
-            random_state=self.random_state,
-            report=self._print_update,
-            learned_features=learned_features,
-        )
-        return replace(result, theta=in_given_units(result.theta, centre, scale))
-
-    def _fit_network(self, base, target, domains, n_samples, classes, seed):
-        """Features from the sources, weights and a head on them, all of it tuned, and the pool."""
-        from skuowq.networks import train_weighted
-
-        options = {"seed": seed, "verbose": self.verbose, "checkpoint": self.checkpoint}
-        if not domains or not isinstance(self.discrepancy, str):
-            result = self._weigh(base, target, domains, n_samples, len(classes))
-            weights = result.weights.source_weights
-            return train_weighted(base, target, domains, weights, **options), result, None
-        head = HeadFeatures(base, target, domains, len(classes), **options)
-        sizes = n_samples, len(classes)
-        result = self._weigh(base, head.target, head.domains, *sizes, learned_features=True)
-        result = _for_row_counters(result, target, domains, len(classes))
-        judged = self._is_judged()
-        if judged:
-            result = _with_some_source_rows(result, n_samples, target.n_samples, self.max_weight)
-        weights = result.weights.source_weights
-        reweighted = _at_the_targets_class_shares(domains, result.own_intercepts)
-
-        def fit(logistic, target, domains):
-            return _fit_estimator(
-                logistic,
-                "sample_weight",
-                domains,
-                classes,
-                result,
-                target,
-                result.weights.source_weights,
-            )
-
-        def tuned(kept, final=False):
-            start = head.start(fit, classes, weights, kept)
-            rows = take_rows(target, kept)
-            return train_weighted(
-                base, rows, reweighted, weights, start=start, final=final, **options
-            )
-
-        def alone(kept):
-            # An epoch of few rows is a step: they get half the steps that all rows would have.
-            n_rows = (len(target.y) + sum(len(domain.y) for domain in domains)) // 2
-            rows = take_rows(target, kept)
-            return train_weighted(base, rows, [], [], epoch_rows=n_rows, final=False, **options)
-
-        pool = None
-        if judged and halves(target):
-            pool = NetworkPool(target, tuned, alone, result.independent_share)
-        return tuned(np.arange(len(target.y)), final=True), result, pool
-
-    def _fit_by_all_parameters(self, base, target, domains, seed):
-        """The paper's rules: weights from all parameters, once or along the training."""
-        from skuowq.networks import train_weighted
-
-        if self.discrepancy == "reml":
-            raise ValueError(
-                "parameters='all' has no discrepancy='reml', which needs scores of the head's "
-                "features: pass discrepancy='plugin' or 'debiased', or parameters='head'"
-            )
-        contrasts = NetworkContrasts(
-            base,
-            target,
-            domains,
-            self.source_estimators,
-            method=self.discrepancy,
-            max_weight=self.max_weight,
-            solver=self.solver,
-            n_jobs=self.n_jobs,
-            seed=seed,
-            verbose=self.verbose,
-            checkpoint=self.checkpoint,
-        )
-        self._print_update(0, contrasts.weights)
-        rule = None
-        if self.discrepancy == "plugin" and self.n_updates > 0:
-            rule = DynamicRule(contrasts, self.update_every, self.n_updates, self._print_update)
-        estimator = train_weighted(
-            base,
-            target,
-            domains,
-            contrasts.weights.source_weights,
-            seed=seed,
-            verbose=self.verbose,
-            rule=rule,
-            checkpoint=self.checkpoint,
-        )
-        result = SoftmaxWeights(
-            contrasts.weights,
-            contrasts.discrepancy,
-            float(contrasts.n_parameters),
-            np.array(contrasts.history),
-        )
-        return estimator, result
 
     def predict(self, X):
         """Predict class labels.
@@ -591,12 +283,7 @@ class UOWQClassifier(
         -------
         y : ndarray of shape (n_samples,)
         """
-        X = self._check_rows(X)
-        if is_network(self.estimator_):
-            return self.classes_[self._network_proba(X).argmax(axis=1)]
-        if self._stack is not None:
-            return self.classes_[self._stack.predict_proba(X, self.classes_).argmax(axis=1)]
-        return self.estimator_.predict(X)
+        return self._fitted.predict(self._check_rows(X))
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X):
@@ -611,21 +298,7 @@ class UOWQClassifier(
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; 0 for a class that no weighted row had.
         """
-        X = self._check_rows(X)
-        if is_network(self.estimator_):
-            return self._network_proba(X)
-        if self._stack is not None:
-            return self._stack.predict_proba(X, self.classes_)
-        return self._align(self.estimator_.predict_proba(X), 0.0)
-
-    def _network_proba(self, X):
-        from skuowq.networks import predict_proba
-
-        # A network may have more outputs than there are classes.
-        probabilities = predict_proba(self.estimator_, X)[:, : len(self.classes_)]
-        if self._pool is not None:
-            probabilities = self._pool(probabilities, X)
-        return probabilities / probabilities.sum(axis=1, keepdims=True)
+        return self._fitted.predict_proba(self._check_rows(X))
 
     @available_if(_estimator_has("decision_function"))
     def decision_function(self, X):
@@ -641,129 +314,4 @@ class UOWQClassifier(
             In the order of ``classes_``; minus infinity for a class that no weighted row had.
             Of two classes the score of the second; where estimators are pooled, its log odds.
         """
-        X = self._check_rows(X)
-        if self._stack is not None:
-            p = self._stack.predict_proba(X, self.classes_)
-            scores = np.log(np.maximum(p, np.finfo(float).tiny))
-            return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
-        scores = self.estimator_.decision_function(X)
-        if scores.ndim == 1 and len(self.classes_) > 2:
-            scores = np.column_stack([-scores, scores])
-        return self._align(scores, -np.inf)
-
-    def _align(self, columns, fill):
-        return aligned_columns(columns, self.estimator_.classes_, self.classes_, fill)
-
-
-def _fit_estimator(base, weight_name, domains, classes, result, target, source_weights):
-    """One fit; sources of weight zero stay out of it."""
-    logistic = is_logistic(base)
-    helped = bool(np.any(source_weights > 0))
-    own_intercepts = (
-        helped and result.intercept_variance > 0 and logistic and takes_own_intercepts(base)
-    )
-    if not own_intercepts:
-        domains = _at_the_targets_class_shares(domains, result.own_intercepts)
-    parts = [(target.X, target.y, target.sample_weight)]
-    for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True)):
-        if w > 0 and logistic:
-            parts.append((domain.X, domain.y, w * domain.sample_weight))
-        elif w > 0:
-            parts.append(thin_rows(domain, w, i))
-    X, y, weight = zip(*parts, strict=True)
-    sizes = [len(y_k) for y_k in y]
-    X, y, weight = concatenate_rows(X), np.concatenate(y), np.concatenate(weight)
-    estimator = clone(base)
-    balanced = helped and estimator.get_params().get("class_weight") == "balanced"
-    if balanced:
-        # By the classes' shares in the target, not among rows of all domains. As weights of rows:
-        # scikit-learn does not find the label "0" in a dict of class weights.
-        weight = weight * _balance(len(classes), target)[y]
-        estimator.set_params(class_weight=None)
-    y = classes[y]
-    if own_intercepts:
-        kept = np.append(True, source_weights > 0)
-        common, own = np.split(result.theta, [len(result.theta) - len(kept)])
-        start = np.vstack([common, own[kept]])
-        variance = result.intercept_variance
-        fit_with_own_intercepts(estimator, X, y, weight, sizes, variance, start)
-    else:
-        estimator.fit(X, y, **{weight_name: weight})
-    return estimator.set_params(class_weight="balanced") if balanced else estimator
-
-
-def _for_row_counters(result, target, domains, n_classes):
-    """The result without negligible sources, unless a class would go with them."""
-    n_samples = np.array([domain.n_samples for domain in domains])
-    weights = result.weights.source_weights
-    kept = without_negligible(weights, n_samples, target.n_samples)
-    used = [target.y, *(D.y for D, w in zip(domains, kept, strict=True) if w > 0)]
-    if len(np.unique(np.concatenate(used))) < n_classes:
-        kept = weights
-    return replace(
-        result,
-        weights=weights_record(kept, n_samples, result.weights.gap),
-        history=np.vstack([result.history, kept]),
-    )
-
-
-def _with_some_source_rows(result, n_samples, n_target, max_weight):
-    """The result with sources that together weigh at least a tenth of the target.
-
-    To a softmax regression they may be worth nothing; a network that is tuned on a few rows alone
-    separates them in a few steps, and they keep it from that.
-    """
-    weights = result.weights.source_weights
-    missing = max(_LEAST_SHARE * n_target - weights @ n_samples, 0.0)
-    if missing == 0:
-        return result
-    weights = weights + min(missing / n_samples.sum(), 1.0)
-    weights = np.minimum(weights, np.inf if max_weight is None else max_weight)
-    return replace(
-        result,
-        weights=weights_record(weights, n_samples, result.weights.gap),
-        history=np.vstack([result.history, weights]),
-    )
-
-
-def _balance(n_classes, target):
-    """Class weights that make all classes of the target count alike; a lacking one has one row."""
-    totals = np.bincount(target.y, target.sample_weight, minlength=n_classes)
-    totals[totals == 0] = target.sample_weight.mean()
-    return totals.sum() / (n_classes * totals)
-
-
-def _at_the_targets_class_shares(domains, own_intercepts):
-    """Source rows reweighted, within their source's weight, as often as the target has classes."""
-    if own_intercepts is None:
-        return domains
-    reweighted = []
-    for domain, ratios in zip(domains, class_share_ratios(own_intercepts), strict=True):
-        weight = domain.sample_weight * ratios[domain.y]
-        weight *= domain.n_samples / weight.sum()
-        reweighted.append(replace(domain, sample_weight=weight))
-    return reweighted
-
-
-def _softmax_problem(base, domains, n_classes):
-    """The softmax regression that measures the sources, and the units of its columns."""
-    # A logistic regression is measured as it is, features and penalty; for other estimators the
-    # softmax model is a stand-in, so its columns are standardised.
-    linear = is_logistic(base)
-    matrix, penalty, centre, scale = make_design(
-        domains, ridge=ridge_of(base) if linear else 1.0, standardise=not linear
-    )
-    if n_classes == 2:
-        # scikit-learn penalises the difference of the two classes' coefficients, which is sqrt(2)
-        # times the coordinate along the orthonormal contrast.
-        penalty = 2 * penalty
-    problem = SoftmaxProblem(
-        matrix=matrix,
-        labels=np.concatenate([domain.y for domain in domains]),
-        row_weight=np.concatenate([domain.sample_weight for domain in domains]),
-        sizes=[len(domain.y) for domain in domains],
-        n_classes=n_classes,
-        penalty=penalty,
-        groups=domains[0].groups,
-    )
-    return problem, centre, scale
+        return self._fitted.decision_function(self._check_rows(X))

@@ -13,11 +13,11 @@ from skuowq._data.sources import Sources
 from skuowq._data.task import check_groups, is_frame
 from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network
 from skuowq._utils._sklearn import (
-    StrOptions,
     _check_sample_weight,
     _fit_context,
     _safe_indexing,
 )
+from skuowq.rules import as_rule
 
 from .classifier import UOWQClassifier
 
@@ -30,10 +30,10 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
     estimator : classifier, default=None
         As in :class:`UOWQClassifier`: any classifier whose ``fit`` takes ``sample_weight``, or a
         skorch net; None is :class:`~sklearn.linear_model.LogisticRegression`.
-    discrepancy : {"reml", "debiased", "plugin"}, default="reml"
-        As in :class:`UOWQClassifier`.
-    n_updates : int, default=4
-        As in :class:`UOWQClassifier`.
+    discrepancy : {"reml", "debiased", "plugin"}, Rule or array-like of shape \
+            (n_tasks, n_tasks - 1, n_tasks - 1), default="reml"
+        As in :class:`UOWQClassifier`. An array has a matrix for each task as target, the other
+        tasks in sorted order. A rule's `source_estimators` are networks of all tasks, sorted.
     max_weight : float, default=None
         Upper bound on the weight of another task's row. None sets no bound.
     solver : str, default=None
@@ -90,25 +90,24 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
     __metadata_request__predict_proba = {"task": True}  # noqa: RUF012
     __metadata_request__score = {"task": True}  # noqa: RUF012
 
-    _parameter_constraints = {
+    _parameter_constraints = {  # noqa: RUF012
         name: UOWQClassifier._parameter_constraints[name]
         for name in (
             "estimator",
-            "n_updates",
+            "discrepancy",
             "max_weight",
             "solver",
             "n_jobs",
             "random_state",
             "verbose",
         )
-    } | {"discrepancy": [StrOptions({"reml", "debiased", "plugin"})]}
+    }
 
     def __init__(
         self,
         estimator=None,
         *,
         discrepancy="reml",
-        n_updates=4,
         max_weight=None,
         solver=None,
         n_jobs=None,
@@ -117,7 +116,6 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
     ):
         self.estimator = estimator
         self.discrepancy = discrepancy
-        self.n_updates = n_updates
         self.max_weight = max_weight
         self.solver = solver
         self.n_jobs = n_jobs
@@ -176,11 +174,15 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         seed = self.random_state
         if seed is not None:
             seed = check_random_state(seed).randint(2**31 - 1)
+        rule = as_rule(self.discrepancy)
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_task)(
-                self._for_one_task(seed), name, parts, None if groups is None else groups[chosen]
+                self._for_one_task(seed, rule.for_task(t, len(rows))),
+                name,
+                parts,
+                None if groups is None else groups[chosen],
             )
-            for name, chosen in rows.items()
+            for t, (name, chosen) in enumerate(rows.items())
         )
         self._keep_frames = keep_frames
         self.estimators_ = dict(zip(parts, fitted, strict=True))
@@ -192,8 +194,9 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
             self.source_weights_[t, others] = clf.source_weights_
         return self
 
-    def _for_one_task(self, seed):
-        options = self.get_params(deep=False) | {"n_jobs": None, "random_state": seed}
+    def _for_one_task(self, seed, rule):
+        options = self.get_params(deep=False)
+        options |= {"n_jobs": None, "random_state": seed, "discrepancy": rule}
         estimator = options.pop("estimator")
         return UOWQClassifier(None if estimator is None else clone(estimator), **options)
 

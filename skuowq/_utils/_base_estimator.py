@@ -113,18 +113,28 @@ class CarefulFitMixin:
 
     def _take_columns(self, checked):
         """What a check of X learnt on a copy of this estimator; a fit that fails learns nothing."""
+        names = ("n_features_in_", "feature_names_in_")
+        self._learn({name: getattr(checked, name) for name in names if hasattr(checked, name)})
+
+    def _learn(self, columns):
+        """The columns' number and, where they have them, names."""
         for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(checked, name):
-                setattr(self, name, getattr(checked, name))
+            if name in columns:
+                setattr(self, name, columns[name])
             elif hasattr(self, name):
                 delattr(self, name)
 
     def _check_checkpoint(self):
-        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
-            raise ValueError(
-                f"random_state is {self.random_state!r}, and a checkpoint is found again by an "
-                "integer only: pass random_state=0, say"
-            )
+        check_checkpoint(self.checkpoint, self.random_state)
+
+
+def check_checkpoint(checkpoint, random_state):
+    """Refuse to save what could not be found again."""
+    if checkpoint is not None and not isinstance(random_state, Integral):
+        raise ValueError(
+            f"random_state is {random_state!r}, and a checkpoint is found again by an "
+            "integer only: pass random_state=0, say"
+        )
 
 
 class AnyClassifierMixin(CarefulFitMixin):

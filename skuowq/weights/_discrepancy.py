@@ -81,7 +81,7 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
     [[0.024]]
     """
     arguments = _check(contrast_gram, n_target, n_samples, n_parameters, method)
-    candidates, evidence = _candidates(*arguments, method)
+    candidates, evidence = candidate_discrepancies(*arguments, method)
     return _average(candidates, evidence)
 
 
@@ -248,21 +248,46 @@ def weights_and_discrepancy(
     Where rows of the target are copies, the noise of its contrasts is that of `n_independent` ones.
     """
     n_independent = n_target if n_independent is None else n_independent
-    candidates, evidence = _candidates(
+    candidates, belief = candidate_discrepancies(
         contrast_gram, float(n_independent), n_samples, n_parameters, method
     )
+    return averaged_weights(
+        candidates, belief, n_target, n_samples, max_weight=max_weight, solver=solver
+    )
+
+
+def averaged_weights(discrepancies, belief, n_target, n_samples, *, max_weight, solver):
+    """Optimal weights for each of a few discrepancies, averaged by belief, and their mean.
+
+    Parameters
+    ----------
+    discrepancies : list of ndarray of shape (n_sources, n_sources)
+        Symmetric and positive semidefinite; not checked.
+    belief : list of float
+        They sum to 1.
+    n_target, n_samples, max_weight, solver
+        As in :func:`solve_source_weights`.
+
+    Returns
+    -------
+    weights : SourceWeights
+    discrepancy : ndarray of shape (n_sources, n_sources)
+    """
     solver = None if solver is None else check_solver(solver)
     if max_weight is not None:
         check_bound(n_target, max_weight)
     # Positive semidefinite by construction, so not checked again.
-    results = [solve_checked(n_samples, G, n_target, max_weight, solver) for G in candidates]
-    averaged = _average([result.source_weights for result in results], evidence)
+    results = [solve_checked(n_samples, G, n_target, max_weight, solver) for G in discrepancies]
+    averaged = _average([result.source_weights for result in results], belief)
     record = weights_record(averaged, n_samples, max(result.gap for result in results))
-    return record, _average(candidates, evidence)
+    return record, _average(discrepancies, belief)
 
 
-def _candidates(S, n_target, n_samples, n_parameters, method):
-    """Discrepancies and their posterior weights; more than one only where evidence decides."""
+def candidate_discrepancies(S, n_target, n_samples, n_parameters, method):
+    """Discrepancies and their posterior weights; more than one only where evidence decides.
+
+    Arguments as in :func:`estimate_discrepancy`, known to be in order.
+    """
     if method == "plugin":
         return [S], [1.0]
     if method == "debiased":
@@ -287,19 +312,6 @@ def _shift(contrast, noise, n_parameters):
     ratio = max(contrast / noise, 1.0)
     evidence = d / 2 * (ratio - 1 - np.log(ratio))
     return shift, float(expit(evidence - np.log(_ODDS_AGAINST_A_SHIFT)))
-
-
-def _check_shared_shift(G):
-    """Refuse what REML does not estimate: distances of the sources' own, and a shift they share."""
-    shift = G[np.triu_indices(len(G), 1)]
-    slack = 1e-8 * np.diag(G).max()
-    if shift.size and (
-        np.ptp(shift) > slack or shift[0] < -slack or shift[0] > np.diag(G).min() + slack
-    ):
-        raise ValueError(
-            "discrepancy has entries off its diagonal that differ, or that no shift of all sources "
-            "makes: pass what estimate_discrepancy returns for method='reml', or another method"
-        )
 
 
 def _average(values, evidence):

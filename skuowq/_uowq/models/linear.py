@@ -19,13 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from skuowq._data.held_together import independent_share
-from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
-from skuowq._uowq.alternation import alternate
+from skuowq._uowq.weighing import LinearFit
 from skuowq._utils._factor import factorise
 from skuowq.fisher import penalised_gram
-from skuowq.weights import SourceWeights, solve_source_weights
-from skuowq.weights._discrepancy import weights_and_discrepancy
-from skuowq.weights._program import weights_record
+from skuowq.rules import Sizes
 
 from .noise_variance import drawn_together, own_ridge
 
@@ -83,112 +80,19 @@ class LinearProblem:
         return np.array([self.matrix[rows].T @ weighted[rows] for rows in self.domains])
 
 
-@dataclass(frozen=True)
-class LinearWeights:
-    """Weights, and how they came about.
-
-    Attributes
-    ----------
-    weights : SourceWeights
-        Of source rows, a target row being 1.
-    discrepancy : ndarray of shape (n_sources, n_sources)
-    n_parameters : float
-    history : ndarray of shape (n_steps, n_sources)
-    noise_variance : ndarray of shape (1 + n_sources,)
-        Of every domain, the target's first.
-    level_variance : float
-    levels : ndarray of shape (1 + n_sources,)
-        Every domain's own level, the target's first.
-    independent_share : float
-        Independent rows that the target's are worth, over the sum of their weights.
-    """
-
-    weights: SourceWeights
-    discrepancy: np.ndarray
-    n_parameters: float
-    history: np.ndarray
-    noise_variance: np.ndarray
-    level_variance: float = 0.0
-    levels: np.ndarray | None = None
-    independent_share: float = 1.0
-
-
-def linear_source_weights(problem, *, method, n_updates, solver, report):
-    """Weights by REML in score form, or by the paper's plug-in.
+class LinearModel:
+    """The ridge regression on all rows with weights, levels profiled out, and what it shows.
 
     Parameters
     ----------
     problem : LinearProblem
-    method : {"reml", "debiased", "plugin"} or ndarray of shape (n_sources, n_sources)
-        An array is the discrepancy itself.
-    n_updates, solver, report
-        As in `softmax_source_weights`.
-
-    Returns
-    -------
-    result : LinearWeights
-    """
-    fit = _WeightedFit(problem)
-    n_target, n_samples = fit.information[0], fit.information[1:]
-    unit = fit.relative[1:]
-    d = float(len(problem.penalty) - problem.own_levels)
-    known = not isinstance(method, str)
-    name = "given" if known else method
-    if name in ("given", "debiased"):
-        n_updates = 0
-    # All sources together weigh as much as the target; the plug-in starts without them.
-    current = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
-    if name in ("plugin", "debiased"):
-        current = np.zeros(len(n_samples))
-    history, last = [], {"d": d}
-
-    def weigh(weights):
-        fit.solve(weights)
-        if known:
-            last["discrepancy"] = method
-            return solve_source_weights(n_samples, method, solver=solver)
-        if name == "reml":
-            gram, last["d"] = fit.score_contrasts(weights)
-        else:
-            gram = fit.fitted_contrasts(d)
-        result, last["discrepancy"] = weights_and_discrepancy(
-            gram,
-            n_target,
-            n_samples,
-            last["d"],
-            method=method,
-            max_weight=None,
-            solver=solver,
-            n_independent=fit.share * n_target,
-        )
-        return result
-
-    def keep(update, weights, gap):
-        history.append(weights * unit)
-        report(update, weights_record(history[-1], n_samples / unit, gap))
-
-    current, gap = alternate(weigh, current, n_updates, keep, damped=name == "reml")
-    if name == "reml":
-        current = fit.supported(current)
-        history.append(current * unit)
-    fit.solve(current)
-    return LinearWeights(
-        weights_record(current * unit, n_samples / unit, gap),
-        np.asarray(last["discrepancy"]),
-        float(last["d"]),
-        np.array(history),
-        fit.noise,
-        fit.level_variance,
-        fit.levels,
-        fit.share,
-    )
-
-
-class _WeightedFit:
-    """The ridge regression on all rows with weights, levels profiled out, and what it shows.
+    measure : {"scores", "fits"} or None
+        As in :class:`skuowq.rules.Rule`.
 
     Attributes
     ----------
+    sizes : Sizes
+    start : ndarray of shape (n_sources,)
     noise : ndarray of shape (n_domains,)
     relative : ndarray of shape (n_domains,)
         A row's information, in rows of the target.
@@ -200,8 +104,8 @@ class _WeightedFit:
         Independent rows that the target's are worth, over the sum of their weights.
     """
 
-    def __init__(self, problem):
-        self.problem = problem
+    def __init__(self, problem, measure):
+        self.problem, self.measure = problem, measure
         effects, ridge = problem.matrix[:, :-1], problem.penalty[:-1]
         own = [
             own_ridge(effects[rows], problem.y[rows], problem.row_weight[rows], ridge)
@@ -222,6 +126,27 @@ class _WeightedFit:
         self.means = problem.domain_products(np.ones(len(problem.y))) / self.counts[:, None]
         self.y_means = problem.domain_sums(problem.y) / self.counts
         self.level_variance = _PRIOR_LEVELS * self.noise[0] if problem.own_levels else 0.0
+        self.sizes = Sizes(self.counts[0], self.counts[1:], self.relative[1:], self.share)
+        self.start = self._start()
+
+    def _start(self):
+        """All sources together weigh as much as the target; separate fits start without them."""
+        n_target, n_samples = self.information[0], self.information[1:]
+        share = 0.0 if self.measure == "fits" else min(1.0, n_target / n_samples.sum())
+        return np.full(len(n_samples), share)
+
+    def contrasts(self, weights):
+        """``S`` and ``d`` at the fit with the theory's weights."""
+        self.solve(weights)
+        if self.measure == "scores":
+            return self.score_contrasts(weights)
+        d = float(len(self.problem.penalty) - self.problem.own_levels)
+        return None if self.measure is None else self.fitted_contrasts(d), d
+
+    def finish(self, weights):
+        """Noise and levels at the final fit."""
+        self.solve(weights)
+        return LinearFit(self.noise, self.levels, self.level_variance)
 
     def _share_of_independent(self, coef):
         """Of the target's rows, by the errors of its own fit."""
@@ -275,18 +200,11 @@ class _WeightedFit:
         moved = Z @ (self.coef[1:] - self.theta[:-1]).T
         return moved.T @ moved / (self.noise[0] * d)
 
-    def supported(self, weights):
-        """Weights as the target's rows, each held out in turn, support them."""
-        if self.problem.target_groups.max() == 0:
-            return weights  # A row held out leaves nothing.
-        candidates = candidate_weights(weights, self.information[1:])
-        losses = [self._held_out_loss(candidate) for candidate in candidates[:2]]
-        if stands(*losses):
-            return weights
-        losses += [self._held_out_loss(candidate) for candidate in candidates[2:]]
-        return posterior_mean(candidates, losses)
+    def can_hold_out(self):
+        """Not the only group of rows that belong together: it would leave nothing."""
+        return self.problem.target_groups.max() > 0
 
-    def _held_out_loss(self, weights):
+    def held_out_loss(self, weights):
         """Half of ``n log`` of the mean squared error of the target's rows under fits without."""
         problem = self.problem
         own = problem.own_levels

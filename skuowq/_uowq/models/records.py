@@ -6,25 +6,21 @@ a few Newton steps on the target's rows; the first, from the sources' mean, is t
 precision-weighted average of all domains' estimates.
 """
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
 from skuowq._held_out.independent_rows import share_of_independent
-from skuowq._uowq.alternation import alternate
+from skuowq._uowq.weighing import SoftmaxFit
 from skuowq._utils._factor import factorise
+from skuowq._utils._warn import warn
 from skuowq.fisher import penalised_gram, softmax_fisher_information, softmax_mean_score
 from skuowq.fisher._leave_one_out import leave_one_out
 from skuowq.fisher._softmax_regression import class_probabilities
-from skuowq.weights import solve_source_weights
-from skuowq.weights._discrepancy import weights_and_discrepancy
-from skuowq.weights._program import weights_record
+from skuowq.rules import Sizes
 
 from .own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes
-from .softmax import SoftmaxWeights
 
 _NEWTON_STEPS = 100
 # For each parameter: with fewer a source's own fit is its penalty's more than its rows'.
@@ -61,82 +57,64 @@ class RecordProblem:
     groups: np.ndarray
 
 
-def record_source_weights(problem, *, discrepancy, n_updates, max_weight, solver, report):
-    """Weights by REML in score form, or of a given discrepancy, and the fit with them.
+class RecordModel:
+    """The target's rows and the sources' quadratics, at the weighted fit.
 
     Parameters
     ----------
     problem : RecordProblem
-    discrepancy : ndarray of shape (n_sources, n_sources) or None
-        None estimates it.
-    n_updates, max_weight, solver, report
-        As in `softmax_source_weights`.
+    measure : {"scores"} or None
+        As in :class:`skuowq.rules.Rule`.
 
-    Returns
-    -------
-    result : SoftmaxWeights
-        Its ``theta`` has the common parameters of the last fit and, last, the target's own
-        intercepts.
+    Attributes
+    ----------
+    sizes : Sizes
+    start : ndarray of shape (n_sources,)
+    fit : RecordFit
+        Its ``theta`` has the common parameters of the last fit.
     """
-    share = share_of_independent(
-        problem.matrix,
-        problem.labels,
-        problem.n_classes,
-        problem.row_weight,
-        problem.penalty,
-        problem.groups,
-    )
-    fit = _RecordFit(problem)
-    n_target, n_samples = fit.sizes[0], fit.sizes[1:]
-    bound = {"max_weight": max_weight, "solver": solver}
-    if discrepancy is not None:
-        result = solve_source_weights(n_samples, discrepancy, n_target=n_target, **bound)
-        current, d = result.source_weights, float(fit.theta.size)
-        fit.solve(current)
-        history, gap = [current], result.gap
-    else:
-        current = np.full(len(n_samples), min(1.0, share * n_target / n_samples.sum()))
-        history, last = [], {}
+
+    def __init__(self, problem, measure):
+        self.measure = measure
+        share = share_of_independent(
+            problem.matrix,
+            problem.labels,
+            problem.n_classes,
+            problem.row_weight,
+            problem.penalty,
+            problem.groups,
+        )
+        self.fit = RecordFit(problem)
         # At a fit in which the copies of few rows weigh most, their scores say nothing.
-        measured = _RecordFit(replace(problem, row_weight=share * problem.row_weight))
+        self.measured = RecordFit(replace(problem, row_weight=share * problem.row_weight))
+        n_target, n_rows = self.fit.sizes[0], self.fit.sizes[1:]
+        self.sizes = Sizes(n_target, n_rows, np.ones(len(n_rows)), share)
+        self.start = np.full(len(n_rows), min(1.0, share * n_target / n_rows.sum()))
 
-        def weigh(weights):
-            measured.solve(weights)
-            gram, last["d"] = measured.score_contrasts(weights)
-            result, last["discrepancy"] = weights_and_discrepancy(
-                gram,
-                n_target,
-                n_samples,
-                last["d"],
-                method="reml",
-                n_independent=share * n_target,
-                **bound,
-            )
-            return result
+    def contrasts(self, weights):
+        """``S`` and ``d`` from efficient scores."""
+        if self.measure is None:
+            return None, float(self.fit.theta.size)
+        self.measured.solve(weights)
+        self.fit.start_at(self.measured)
+        return self.measured.score_contrasts(weights)
 
-        def keep(update, weights, gap):
-            history.append(weights)
-            report(update, weights_record(weights, n_samples, gap))
+    def can_hold_out(self):
+        """Not the only group of rows that belong together: it would leave nothing."""
+        return self.fit.problem.groups.max() > 0
 
-        current, gap = alternate(weigh, current, n_updates, keep, damped=True)
-        discrepancy, d = last["discrepancy"], last["d"]
-        fit.start_at(measured)
-        current = fit.supported(current, share)
-        history.append(current)
-        fit.solve(current)
-    return SoftmaxWeights(
-        weights_record(current, n_samples, gap),
-        np.asarray(discrepancy),
-        float(d),
-        np.array(history),
-        fit.variance,
-        fit.own,
-        np.vstack([fit.theta, fit.own[:1]]),
-        share,
-    )
+    def held_out_loss(self, weights):
+        """Of the target's rows, each group left out in turn, in nats of independent rows."""
+        return self.sizes.independent_share * self.fit.held_out_loss(weights)
+
+    def finish(self, weights):
+        """Common parameters of the final fit and, last, the target's own intercepts."""
+        fit = self.fit
+        fit.solve(weights)
+        return SoftmaxFit(fit.variance, fit.own, np.vstack([fit.theta, fit.own[:1]]))
 
 
-class _RecordFit:
+class RecordFit:
     """The weighted fit, every domain with intercepts of its own.
 
     Attributes
@@ -203,11 +181,10 @@ class _RecordFit:
                 self.theta, self.own[0] = theta, own
                 return  # Rounding allows no descent.
             loss = shorter
-        warnings.warn(
+        warn(
             f"the weighted fit did not converge in {_NEWTON_STEPS} Newton steps: scale the columns "
             "or lower C",
             ConvergenceWarning,
-            stacklevel=2,
         )
 
     def _start(self, A_sources, b_sources):
@@ -302,18 +279,7 @@ class _RecordFit:
             contrasts.append(score - efficient[0])
         return penalised_gram(H, self.ridge[: q - c] / omega.sum(), np.array(contrasts).T)
 
-    def supported(self, weights, share):
-        """Weights as the target's rows, each held out in turn, support them."""
-        if self.problem.groups.max() == 0:
-            return weights  # The rows held out leave nothing.
-        candidates = candidate_weights(weights, self.sizes[1:])
-        losses = [share * self._held_out_loss(candidate) for candidate in candidates[:2]]
-        if stands(*losses):
-            return weights
-        losses += [share * self._held_out_loss(candidate) for candidate in candidates[2:]]
-        return posterior_mean(candidates, losses)
-
-    def _held_out_loss(self, weights):
+    def held_out_loss(self, weights):
         self._newton(weights)
         problem = self.problem
         rows = np.column_stack([problem.matrix, np.ones(len(problem.labels))])
@@ -331,7 +297,7 @@ class _RecordFit:
         losses = np.empty(len(groups))
         for fold in range(min(_N_FOLDS, groups.max() + 1)):
             held = groups % _N_FOLDS == fold
-            without = _RecordFit(
+            without = RecordFit(
                 replace(
                     problem,
                     matrix=problem.matrix[~held],

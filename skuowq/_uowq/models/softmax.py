@@ -3,7 +3,7 @@
 Two calibrations. Both start from contrasts between the sources and the target, measured by the
 Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
 
-- ``"reml"``: every domain has its own intercepts (see `_own_intercepts`), and the discrepancy is
+- ``"reml"``: every domain has its own intercepts (see `own_intercepts`), and the discrepancy is
   that of the features' effects alone. At the current weighted fit the domains' mean efficient
   scores ``g_i`` are compared: with ``a`` the intercepts and ``b`` the effects, ``g = g_b - H_ba
   H_aa^-1 g_a``, whose information is ``H = H_bb - H_ba H_aa^-1 H_ab``, of a row of the weighted
@@ -19,7 +19,7 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
   penalty is small beside the rows and the target's rows far outnumber the features. The rows are
   in the fit that judges them, so with fewer there is less noise, and less of everything: half of
   it with 10 features and 50 target rows, a tenth with 64 and 30, a thirtieth with 200 and 50. Then
-  sources of all kinds look identical, and the target's rows alone decide (see `_target_judge`),
+  sources of all kinds look identical, and the target's rows alone decide (see `weigh`),
   held out, how much of the weights they support. On features that the sources have taught a source
   then weighs at most what the plug-in gives it. ``S`` is a distance to first order: it is ``G``
   near the target, and may be half of it or twice where sources are far.
@@ -37,8 +37,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._held_out.independent_rows import share_of_independent
-from skuowq._uowq.alternation import alternate
-from skuowq._uowq.judge import supported_weights
+from skuowq._uowq.weighing import SoftmaxFit
 from skuowq._utils._factor import factorise
 from skuowq.fisher import (
     fit_softmax,
@@ -54,48 +53,15 @@ from skuowq.fisher._softmax_regression import (
     information_product,
     mean_score,
 )
-from skuowq.weights import SourceWeights
-from skuowq.weights._discrepancy import weights_and_discrepancy
-from skuowq.weights._program import weights_record
+from skuowq.rules import Sizes
 
 from .own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
+from .softmax_held_out import held_out_loss
 
 # Up to here the Fisher information is formed; above, products with it are enough.
 _MAX_EXPLICIT_PARAMETERS = 800
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
-
-
-@dataclass(frozen=True)
-class SoftmaxWeights:
-    """Weights, and how they came about.
-
-    Attributes
-    ----------
-    weights : SourceWeights
-    discrepancy : ndarray of shape (n_sources, n_sources)
-    n_parameters : float
-        ``d``: directions free of the penalty for "reml", all parameters otherwise.
-    history : ndarray of shape (n_steps, n_sources)
-        Source weights after every update, and for "reml" after the target's judgement.
-    intercept_variance : float
-        Of the domains' own intercepts; 0 where they have none.
-    own_intercepts : ndarray of shape (1 + n_sources, n_classes - 1) or None
-        The target's first, as contrasts between classes.
-    theta : ndarray of shape (n_design_columns, n_classes - 1) or None
-        The last weighted fit: effects, common and own intercepts.
-    independent_share : float
-        Independent rows that the target's are worth, over the sum of their weights.
-    """
-
-    weights: SourceWeights
-    discrepancy: np.ndarray
-    n_parameters: float
-    history: np.ndarray
-    intercept_variance: float = 0.0
-    own_intercepts: np.ndarray | None = None
-    theta: np.ndarray | None = None
-    independent_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -182,42 +148,23 @@ class SoftmaxProblem:
         )
 
 
-def softmax_source_weights(
-    problem,
-    *,
-    method,
-    n_updates,
-    max_weight,
-    solver,
-    n_jobs,
-    random_state,
-    report,
-    learned_features=False,
-):
-    """Weights by REML in score form, or by the paper's plug-in.
+def softmax_model(problem, measure, *, n_jobs, random_state):
+    """The softmax model that has the contrasts which a rule reads.
 
     Parameters
     ----------
     problem : SoftmaxProblem
-    method : {"reml", "debiased", "plugin"}
-    n_updates : int
-        How often weights and weighted fit alternate after the first weights.
-    max_weight, solver
-        As in :func:`skuowq.weights.solve_source_weights`.
+    measure : {"scores", "fits"}
+        As in :class:`skuowq.rules.Rule`.
     n_jobs : int or None
-        Workers for the separate fits of the plug-in.
+        Workers for separate fits.
     random_state : int, RandomState or None
         For the trace probes of models with many parameters.
-    report : callable
-        Called with the number of the update and its `SourceWeights`.
-    learned_features : bool, default=False
-        Whether the sources have taught the features, on which they then look nearer than they are.
 
     Returns
     -------
-    result : SoftmaxWeights
+    model : DomainModel
     """
-    n_target, n_samples = problem.domain_sizes()
     target = problem.domains[0]
     share = share_of_independent(
         problem.matrix[target],
@@ -227,92 +174,75 @@ def softmax_source_weights(
         problem.penalty,
         problem.target_groups,
     )
-    if method == "reml":
-        # At a fit in which the copies of few rows weigh most, their scores say nothing.
-        row_weight = problem.row_weight.copy()
-        row_weight[target] *= share
-        contrasts = _ScoreContrasts(replace(problem, row_weight=row_weight), random_state)
-    else:
-        contrasts = _FittedContrasts(problem, n_jobs)
-    history, last = [], {}
-
-    def weigh(weights):
-        gram, last["d"] = contrasts(weights)
-        result, last["discrepancy"] = weights_and_discrepancy(
-            gram,
-            n_target,
-            n_samples,
-            last["d"],
-            method=method,
-            max_weight=max_weight,
-            solver=solver,
-            n_independent=share * n_target,
-        )
-        return result
-
-    def keep(update, weights, gap):
-        history.append(weights)
-        report(update, weights_record(weights, n_samples, gap))
-
-    if method == "debiased":
-        n_updates = 0
-    weights, gap = alternate(weigh, contrasts.start, n_updates, keep, damped=method == "reml")
-    theta = contrasts.theta
-    if method == "reml":
-        judged = replace(contrasts.problem, row_weight=problem.row_weight)
-        weights, theta = supported_weights(
-            judged, weights, contrasts.theta, contrasts.curvature, share
-        )
-        # The last column is constant. With no more rows than features scores see little, and the
-        # judge sees features on which the sources are better than they would be elsewhere.
-        if learned_features and problem.sizes[0] < problem.matrix.shape[1]:
-            static = softmax_source_weights(
-                problem,
-                method="plugin",
-                n_updates=0,
-                max_weight=max_weight,
-                solver=solver,
-                n_jobs=n_jobs,
-                random_state=random_state,
-                report=lambda update, weights: None,
-            )
-            weights = np.minimum(weights, static.weights.source_weights)
-        history.append(weights)
-    return SoftmaxWeights(
-        weights_record(weights, n_samples, gap),
-        last["discrepancy"],
-        float(last["d"]),
-        np.array(history),
-        contrasts.problem.intercept_variance,
-        contrasts.intercepts,
-        theta,
-        share,
-    )
+    n_target, n_samples = problem.domain_sizes()
+    sizes = Sizes(n_target, n_samples, np.ones(len(n_samples)), share)
+    if measure == "scores":
+        return SoftmaxScores(problem, sizes, random_state)
+    return SoftmaxFits(problem, sizes, n_jobs)
 
 
-class _ScoreContrasts:
+class Unmeasured:
+    """No model at all, for a discrepancy that is given: the rows are not looked at.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    n_parameters : int
+    """
+
+    def __init__(self, sizes, n_parameters):
+        self.sizes, self.n_parameters = sizes, n_parameters
+        self.start = np.zeros(len(sizes.n_rows))
+
+    def contrasts(self, weights):
+        """None to see."""
+        return None, self.n_parameters
+
+    def finish(self, weights):
+        """Nothing is known."""
+        return SoftmaxFit()
+
+
+class SoftmaxScores:
     """``S`` and ``d`` at the fit with given weights, from efficient score functions."""
 
-    def __init__(self, problem, random_state):
+    def __init__(self, problem, sizes, random_state):
+        self.sizes, self.row_weight = sizes, problem.row_weight
+        # At a fit in which the copies of few rows weigh most, their scores say nothing.
+        row_weight = problem.row_weight.copy()
+        row_weight[problem.domains[0]] *= sizes.independent_share
+        problem = replace(problem, row_weight=row_weight)
         self.problem = problem.with_intercept_variance(PRIOR_VARIANCE)
         self.rng = check_random_state(random_state)
-        self.theta = self.curvature = self.intercepts = None
+        self.theta = self.curvature = self.intercepts = self.judged_fit = None
         # All sources together weigh as much as the target: bad ones cannot carry the first fit.
         n_target, n_samples = problem.domain_sizes()
         self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
 
-    def __call__(self, source_weights):
+    def can_hold_out(self):
+        """Not the only group of rows that belong together: it would leave nothing."""
+        return self.problem.target_groups.max() > 0
+
+    def held_out_loss(self, weights):
+        """In nats of independent rows."""
+        problem = replace(self.problem, row_weight=self.row_weight)
+        loss, fitted = held_out_loss(problem, weights, self.theta, self.curvature)
+        if self.judged_fit is None:  # The first candidate is the weights that were found.
+            self.judged_fit = fitted
+        return self.sizes.independent_share * loss
+
+    def finish(self, weights):
+        """A fit near the weights, and own intercepts."""
+        theta = self.theta if self.judged_fit is None else self.judged_fit
+        return SoftmaxFit(self.problem.intercept_variance, self.intercepts, theta)
+
+    def contrasts(self, source_weights):
+        """Of the domains' mean efficient scores."""
         problem = self.problem
         weight = problem.weigh(source_weights)
         self.theta = problem.fit(weight, start=self.theta, curvature=self.curvature)
         probabilities, _ = class_probabilities(problem.design, self.theta)
-        self.intercepts, variance = intercepts_and_variance(
-            problem,
-            probabilities,
-            self.theta[len(problem.penalty) :],
-            problem.intercept_variance,
-        )
-        self.problem = problem.with_intercept_variance(variance)
+        self._estimate_intercepts(probabilities)
         scores = np.column_stack(
             [
                 mean_score(
@@ -326,27 +256,44 @@ class _ScoreContrasts:
         )
         contrasts = scores[:, 1:] - scores[:, :1]
         ridge = np.repeat(problem.penalty, problem.n_classes - 1) / weight.sum()
+        if problem.n_parameters > _MAX_EXPLICIT_PARAMETERS:
+            return self._gram_by_products(probabilities, weight, ridge, contrasts)
         # The last column is constant: its parameters are the intercepts, the others the effects.
         n_effects = len(ridge) - (problem.n_classes - 1)
-        if problem.n_parameters <= _MAX_EXPLICIT_PARAMETERS:
-            self.curvature = information(problem.design, probabilities, weight)
-            H = self.curvature.common
-            projection = _projection(H[:, n_effects:], ridge)
-            return penalised_gram(
-                projection @ H[:, :n_effects], ridge[:n_effects], projection @ contrasts
-            )
+        self.curvature = information(problem.design, probabilities, weight)
+        H = self.curvature.common
+        projection = _projection(H[:, n_effects:], ridge)
+        return penalised_gram(
+            projection @ H[:, :n_effects], ridge[:n_effects], projection @ contrasts
+        )
+
+    def _estimate_intercepts(self, probabilities):
+        """Every domain's own intercepts, and their variance for the next fit."""
+        problem = self.problem
+        self.intercepts, variance = intercepts_and_variance(
+            problem,
+            probabilities,
+            self.theta[len(problem.penalty) :],
+            problem.intercept_variance,
+        )
+        self.problem = problem.with_intercept_variance(variance)
+
+    def _gram_by_products(self, probabilities, weight, ridge, contrasts):
+        """Without the information's matrix, which is too large."""
+        matrix, n_contrasts = self.problem.matrix, self.problem.n_classes - 1
+        n_effects = len(ridge) - n_contrasts
 
         def product(directions):
-            return information_product(problem.matrix, probabilities, weight, directions)
+            return information_product(matrix, probabilities, weight, directions)
 
         def efficient_product(directions):
             padded = np.zeros((len(ridge), directions.shape[1]))
             padded[:n_effects] = directions
             return projection @ product(padded)
 
-        border = product(np.eye(len(ridge), problem.n_classes - 1, -n_effects))
+        border = product(np.eye(len(ridge), n_contrasts, -n_effects))
         projection = _projection(border, ridge)
-        diagonal = information_diagonal(problem.matrix, probabilities, weight)[:n_effects]
+        diagonal = information_diagonal(matrix, probabilities, weight)[:n_effects]
         diagonal -= np.sum(projection.coupling * border[:n_effects], axis=1)
         return penalised_gram_by_products(
             efficient_product, diagonal, ridge[:n_effects], projection @ contrasts, self.rng
@@ -371,12 +318,12 @@ def _projection(border, ridge):
     return _Projection(factorise(H_aa)(border[:n_effects].T).T)
 
 
-class _FittedContrasts:
+class SoftmaxFits:
     """``S`` from separate fits; the target's is replaced by the weighted fit after the first."""
 
-    def __init__(self, problem, n_jobs):
-        self.problem = problem
-        self.theta = self.intercepts = None
+    def __init__(self, problem, sizes, n_jobs):
+        self.problem, self.sizes = problem, sizes
+        self.theta = None
         # The first call is the static rule: the target's fit without any source.
         self.start = np.zeros(len(problem.sizes) - 1)
         self.sources = Parallel(n_jobs=n_jobs)(
@@ -384,7 +331,8 @@ class _FittedContrasts:
             for rows in problem.domains[1:]
         )
 
-    def __call__(self, source_weights):
+    def contrasts(self, source_weights):
+        """Of the fitted parameters, in the metric of the target's rows."""
         problem = self.problem
         weight = problem.weigh(source_weights)
         self.theta = problem.fit(weight, start=self.theta, tol=_SEPARATE_FIT_TOL)
@@ -395,3 +343,7 @@ class _FittedContrasts:
         )
         d = problem.n_parameters
         return contrasts.T @ products / d, d
+
+    def finish(self, weights):
+        """The weighted fit."""
+        return SoftmaxFit(theta=self.theta)

@@ -1,1 +1,49 @@
-"""What becomes of the weights: a fit of the user's estimator."""
+"""What becomes of the weights: the roads from a task to a fit of the user's estimator.
+
+A road is a class with the methods of :class:`Road`, in a file of its own, and one entry here. The
+first that takes the estimator, the sources and the rule is gone.
+"""
+
+from .all_parameters import AllParametersRoad
+from .head import HeadRoad
+from .logistic import LogisticRoad
+from .records import RecordsRoad
+from .regression import RegressionRowsRoad, RidgeRoad
+from .road import Options, Road
+from .rows import RowsRoad
+from .weighted_network import WeightedNetworkRoad
+
+CLASSIFIER_ROADS = [
+    RecordsRoad,
+    WeightedNetworkRoad,
+    AllParametersRoad,
+    HeadRoad,
+    LogisticRoad,
+    RowsRoad,
+]
+REGRESSOR_ROADS = [RidgeRoad, RegressionRowsRoad]
+
+
+def choose_road(roads, base, sources, rule, options):
+    """The first road that takes the estimator, its options checked.
+
+    Parameters
+    ----------
+    roads : list of type
+        ``CLASSIFIER_ROADS`` or ``REGRESSOR_ROADS``.
+    base : estimator
+    sources : Sources or None
+    rule : Rule
+    options : Options
+
+    Returns
+    -------
+    road : Road
+    """
+    kind = next(kind for kind in roads if kind.takes(base, sources, rule))
+    road = kind(base, options)
+    road.check(rule)
+    return road
+
+
+__all__ = ["CLASSIFIER_ROADS", "REGRESSOR_ROADS", "Options", "Road", "choose_road"]

@@ -1,249 +1,129 @@
-"""A logistic regression fitted to target rows and sources without rows: records and models."""
+"""A logistic regression from the target's rows and sources without rows: records and models."""
 
 from dataclasses import replace
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.covariance import oas
-from sklearn.utils import check_array
 
-from skuowq._data.labels import label_kind, plain_labels
-from skuowq._data.source_record import SourceModel, SourceRecord
-from skuowq._data.sources import source_label
+from skuowq._data.read_task import read_task
 from skuowq._data.target_range import leave_out_far_records
-from skuowq._data.task import check_columns
-from skuowq._uowq.models.records import RecordProblem, record_source_weights
-from skuowq._uowq.models.softmax import SoftmaxWeights
+from skuowq._uowq.fitted import Plain
+from skuowq._uowq.models.record_sources import all_classes, records_of
+from skuowq._uowq.models.records import RecordModel, RecordProblem
+from skuowq._uowq.weigh import weigh
+from skuowq._uowq.weighing import SoftmaxFit, nothing_to_weigh
 from skuowq._utils._logistic import is_logistic, is_plain, ridge_of
-from skuowq.fisher import (
-    contrast_basis,
-    fit_softmax,
-    softmax_fisher_information,
-    softmax_mean_score,
-    source_record,
-)
-from skuowq.fisher._softmax_regression import class_probabilities
-from skuowq.fisher._source_record import (
-    about,
-    moved,
-    record_penalty,
-    theta_of,
-    vectors_of,
-    with_constant,
-)
-from skuowq.weights import SourceWeights
+from skuowq.fisher._source_record import record_penalty, theta_of, vectors_of, with_constant
+
+from .road import Road
 
 
-def fit_records(base, target, target_classes, sources, columns, *, discrepancy, **options):
-    """Weights, and the fit with them.
+class RecordsRoad(Road):
+    """Weighed and fitted by the sources' likelihoods to second order."""
 
-    Parameters
-    ----------
-    base : LogisticRegression
-        For its parameters; not changed.
-    target : Domain
-        Labels index `target_classes`.
-    target_classes : ndarray
-    sources : Sources
-        Records, models or rows, mixed.
-    columns : list or None
-        Names of the target's columns.
-    discrepancy : ndarray or None
-    **options
-        Of `record_source_weights`.
+    measures = ("scores", None)
+    takes_frames = False
 
-    Returns
-    -------
-    estimator : LogisticRegression
-        Fitted.
-    result : SoftmaxWeights
-    left : RowsInRange
-        The records that took part.
-    """
-    X = target.X.toarray() if sparse.issparse(target.X) else target.X
-    classes = _all_classes(target_classes, sources)
-    ridge = ridge_of(base)
-    usual = _usual_rows(X, sources.X_unlabeled, columns)
-    # Units may be far from 0, and intercepts have a small penalty.
-    centre = np.average(X, axis=0, weights=target.sample_weight)
-    records = [
-        moved(_as_record(entry, classes, usual, centre, ridge, source_label(name), columns), centre)
-        for entry, name in zip(sources._entries, sources.names, strict=True)
-    ]
-    left = leave_out_far_records(replace(target, X=X), records, sources)
-    if not left.domains:
-        return *_target_alone(base, target, target_classes), left
-    if discrepancy is not None:
-        discrepancy = discrepancy[np.ix_(left.kept, left.kept)]
-    matrix = with_constant(X - centre)
-    problem = RecordProblem(
-        matrix=matrix,
-        labels=np.searchsorted(classes, target_classes)[target.y],
-        row_weight=target.sample_weight,
-        records=left.domains,
-        n_classes=len(classes),
-        penalty=record_penalty(matrix, target.sample_weight, centre, len(classes), ridge),
-        groups=target.groups,
-    )
-    result = record_source_weights(problem, discrepancy=discrepancy, **options)
-    result.theta[-2] -= centre @ result.theta[:-2]
-    theta = result.theta[:-1].copy()
-    theta[-1] += result.theta[-1]
-    estimator = clone(base)
-    estimator.classes_, estimator.n_features_in_ = classes, X.shape[1]
-    estimator.coef_, estimator.intercept_ = vectors_of(theta)
-    estimator.n_iter_ = np.array([len(result.history)])
-    return estimator, result, left
+    @classmethod
+    def takes(cls, base, sources, rule):
+        """Sources of which at least one has no rows."""
+        return sources is not None and sources.has_models
 
-
-def _target_alone(base, target, classes):
-    """The fit and its record of weights where no source is left."""
-    estimator = clone(base).fit(target.X, classes[target.y], target.sample_weight)
-    theta = theta_of(estimator.coef_, estimator.intercept_)
-    nothing = SourceWeights(np.zeros(0), np.zeros(0), 0.0, 0.0)
-    result = SoftmaxWeights(
-        nothing,
-        np.zeros((0, 0)),
-        float(theta.size),
-        np.zeros((1, 0)),
-        theta=np.vstack([theta, np.zeros(theta.shape[1])]),
-    )
-    return estimator, result
-
-
-def check_base(base, discrepancy):
-    """Refuse what records say nothing of."""
-    if not is_logistic(base):
-        raise ValueError(
-            f"estimator is a {type(base).__name__}, and sources without rows are known by their "
-            "effects alone: pass a LogisticRegression, or the sources' rows"
-        )
-    if not (is_plain(base) and base.fit_intercept):
-        raise ValueError(
-            f"estimator is {base!r}, and sources without rows, which hold plain likelihoods, need "
-            "fit_intercept=True, the default penalty and no class_weight"
-        )
-    if isinstance(discrepancy, str) and discrepancy != "reml":
-        raise ValueError(
-            f"discrepancy is {discrepancy!r}, and sources without rows take 'reml' or an array"
-        )
-
-
-def _all_classes(target_classes, sources):
-    found = [target_classes]
-    for entry, name in zip(sources._entries, sources.names, strict=True):
-        own = np.unique(entry[1]) if isinstance(entry, tuple) else entry.classes
-        kinds = [label_kind(part) for part in (own, found[0])]
-        if kinds[0] != kinds[1]:
+    def check(self, rule):
+        """Refuse what records say nothing of."""
+        base = self.base
+        if not is_logistic(base):
             raise ValueError(
-                f"the labels of {source_label(name)} are {kinds[0]}, those of the target are "
-                f"{kinds[1]}: label both alike"
+                f"estimator is a {type(base).__name__}, and sources without rows are known by "
+                "their effects alone: pass a LogisticRegression, or the sources' rows"
             )
-        found.append(own)
-    return np.unique(np.concatenate(found))
-
-
-def _usual_rows(X, X_unlabeled, columns):
-    """Rows on which a model without an information of its own is looked at."""
-    if X_unlabeled is not None:
-        check_columns(X_unlabeled, X.shape[1], columns, "X_unlabeled")
-        free = X_unlabeled.toarray() if sparse.issparse(X_unlabeled) else X_unlabeled
-        X = np.vstack([X, check_array(free, dtype=np.float64, input_name="X_unlabeled")])
-    return X
-
-
-def _as_record(entry, classes, usual, centre, ridge, label, columns):
-    n_features = usual.shape[1]
-    if isinstance(entry, SourceModel):
-        return _record_of_model(entry, classes, usual, centre, ridge, label, columns)
-    if isinstance(entry, SourceRecord):
-        if not np.array_equal(entry.classes, classes):
+        base._validate_params()
+        if not (is_plain(base) and base.fit_intercept):
             raise ValueError(
-                f"{label} is a record of the classes {plain_labels(entry.classes)}, and target and "
-                f"sources together have {plain_labels(classes)}: make it with "
-                f"classes={plain_labels(classes)}"
+                f"estimator is {base!r}, and sources without rows, which hold plain likelihoods, "
+                "need fit_intercept=True, the default penalty and no class_weight"
             )
-        if entry.n_features != n_features:
-            raise ValueError(
-                f"{label} has {entry.n_features} features, the target has {n_features}: pass the "
-                "same columns in the same order."
-            )
-        return entry
-    X, y, weight = entry
-    check_columns(X, n_features, columns, label)
-    C = 1 / ridge if ridge else np.inf
-    return source_record(X, y, classes=classes, C=C, sample_weight=weight)
+        super().check(rule)
 
+    def read(self, rows, sample_weight, sources, groups):
+        """The task with records for domains, and labels that index the classes of all."""
+        task = read_task(rows, sample_weight, None, groups)
+        X = task.target.X
+        X = X.toarray() if sparse.issparse(X) else X
+        classes = all_classes(task.classes, sources)
+        labels = np.searchsorted(classes, task.classes)[task.target.y]
+        target = replace(task.target, X=X, y=labels)
+        centre = _centre(target)
+        records = records_of(sources, X, classes, centre, ridge_of(self.base), rows.columns)
+        left = leave_out_far_records(target, records, sources)
+        names = list(sources.names)
+        return replace(task, target=target, left=left, classes=classes, names=names)
 
-def _record_of_model(entry, classes, usual, centre, ridge, label, columns):
-    model, n, n_features = entry.model, entry.n_samples, usual.shape[1]
-    names = getattr(model, "feature_names_in_", None)
-    if columns is not None and names is not None and list(names) != columns:
-        raise ValueError(
-            f"{label} is a model of the columns {list(names)}, the target has {columns}: pass "
-            "models of the target's columns in the target's order."
+    def fit(self, task, rule):
+        """A few Newton steps on the target's rows and the sources' quadratics."""
+        if not task.domains:
+            return self._fit_alone(task)
+        target, centre, n_classes = task.target, _centre(task.target), len(task.classes)
+        matrix = with_constant(target.X - centre)
+        ridge = ridge_of(self.base)
+        problem = RecordProblem(
+            matrix=matrix,
+            labels=target.y,
+            row_weight=target.sample_weight,
+            records=task.domains,
+            n_classes=n_classes,
+            penalty=record_penalty(matrix, target.sample_weight, centre, n_classes, ridge),
+            groups=target.groups,
         )
-    known = getattr(model, "n_features_in_", n_features)
-    if known != n_features:
-        raise ValueError(
-            f"{label} is a model of {known} features, the target has {n_features}: pass models of "
-            "the same columns in the same order."
+        weighing = weigh(RecordModel(problem, rule.measure), rule, **self.bounds(rule))
+        theta = weighing.model.theta
+        theta[-2] -= centre @ theta[:-2]
+        estimator = self._estimator(task, theta, len(weighing.history))
+        return weighing, self._fitted(estimator, theta)
+
+    def _estimator(self, task, theta, n_iter):
+        """The logistic regression with the target's own intercepts."""
+        own = theta[:-1].copy()
+        own[-1] += theta[-1]
+        estimator = clone(self.base)
+        coef, intercept = vectors_of(own)
+        classes = task.classes
+        if self.options.classes == "target":
+            seen = np.unique(task.target.y)
+            coef, intercept = _of_classes(coef, intercept, len(classes), seen)
+            classes = classes[seen]
+        estimator.classes_, estimator.n_features_in_ = classes, task.n_features
+        estimator.coef_, estimator.intercept_ = coef, intercept
+        estimator.n_iter_ = np.array([n_iter])
+        return estimator
+
+    def _fit_alone(self, task):
+        """Where no source is left."""
+        target = task.target
+        labels = task.classes[target.y]
+        estimator = clone(self.base).fit(target.X, labels, target.sample_weight)
+        theta = theta_of(estimator.coef_, estimator.intercept_)
+        theta = np.vstack([theta, np.zeros(theta.shape[1])])
+        weighing = nothing_to_weigh(
+            target.n_samples, theta[:-1].size, SoftmaxFit(theta=theta), np.zeros((1, 0))
         )
-    rows = with_constant(usual - centre)
-    linear = is_logistic(model) and is_plain(model) and model.fit_intercept
-    if linear and np.array_equal(model.classes_, classes):
-        theta = about(theta_of(model.coef_, model.intercept_), None, centre)
-        # At the optimum of a penalised likelihood its slope is the penalty's, on effects alone.
-        own = (2 if len(classes) == 2 else 1) * ridge_of(model)
-        score = np.vstack([own * theta[:-1], np.zeros((1, theta.shape[1]))]) / n
-    else:
-        # What it predicts, as rows: every row once for each class.
-        p = np.zeros((rows.shape[0], len(classes)))
-        p[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(
-            _as_the_model_has_it(usual, names)
-        )
-        labels = np.tile(np.arange(len(classes)), len(rows))
-        weight = p.ravel() * (n / len(rows))
-        repeated = np.repeat(rows, len(classes), axis=0)
-        penalty = record_penalty(repeated, weight, centre, len(classes), ridge)
-        theta = fit_softmax(repeated, labels, len(classes), weight, penalty)
-        score = softmax_mean_score(repeated, labels, theta, weight)
-    return SourceRecord(
-        classes=classes,
-        n_samples=n,
-        theta=theta,
-        score=score,
-        information=_information_of_usual_rows(rows, theta),
-        centre=centre,
-    )
+        return weighing, self._fitted(estimator, theta)
+
+    def _fitted(self, estimator, theta):
+        return Plain(estimator, estimator.classes_, {"record_point_": theta[:-1]})
 
 
-def _as_the_model_has_it(X, names):
-    """A data frame for a model that was fitted to one; it may choose columns by their names."""
-    if names is None:
-        return X
-    import pandas as pd
-
-    return pd.DataFrame(X, columns=list(names))
+def _centre(target):
+    """Units may be far from 0, and intercepts have a small penalty."""
+    return np.average(target.X, axis=0, weights=target.sample_weight)
 
 
-def _information_of_usual_rows(rows, theta):
-    """Of a row like these, which may be fewer than the features.
-
-    What few rows do not show they must not deny, or a source would know nothing there: as far as
-    their covariance is shrunk towards its diagonal (OAS; Chen et al., 2010) they are taken for rows
-    of unrelated columns, and of the metric that these have on average. A column that does not vary
-    stays unknown: nothing tells its units.
-    """
-    X = rows[:, :-1]
-    centre, scale = X.mean(axis=0), X.std(axis=0)
-    standard = (X - centre) / np.where(scale > 0, scale, 1.0)
-    shrinkage = oas(standard)[1] if len(X) > 1 else 1.0
-    p, _ = class_probabilities(rows, theta)
-    basis = contrast_basis(len(p))
-    metric = basis.T @ (np.diag(p.mean(axis=1)) - p @ p.T / len(rows)) @ basis
-    mean = np.append(centre, 1.0)
-    unrelated = np.kron(np.diag(np.append(scale**2, 0.0)) + np.outer(mean, mean), metric)
-    observed = softmax_fisher_information(rows, theta)
-    return (1 - shrinkage) * observed + shrinkage * unrelated
+def _of_classes(coef, intercept, n_classes, seen):
+    """A softmax regression given that the class is one of a few: only their vectors matter."""
+    if len(seen) == n_classes:
+        return coef, intercept
+    coef, intercept = coef[seen], intercept[seen]
+    if len(seen) == 2:
+        return coef[1:] - coef[:1], intercept[1:] - intercept[:1]
+    return coef, intercept

@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._utils._failed_fit import FailedFit
-from skuowq.weights._discrepancy import weights_and_discrepancy
+from skuowq.rules import Sizes
+from skuowq.weights._discrepancy import averaged_weights
 
 
 class NetworkContrasts:
@@ -24,7 +25,7 @@ class NetworkContrasts:
     domains : list of Domain
     source_estimators : list of {NeuralNetClassifier, dict} or None
         The sources' networks, fitted, or their modules' states; None trains them.
-    method : {"plugin", "debiased"}
+    rule : Rule
     max_weight, solver
         As in `solve_source_weights`.
     n_jobs : int or None
@@ -42,6 +43,7 @@ class NetworkContrasts:
     discrepancy : ndarray of shape (n_sources, n_sources)
     history : list of ndarray of shape (n_sources,)
     n_parameters : int
+    sizes : Sizes
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class NetworkContrasts:
         domains,
         source_estimators,
         *,
-        method,
+        rule,
         max_weight,
         solver,
         n_jobs,
@@ -65,8 +67,9 @@ class NetworkContrasts:
                 f"{len(domains)} sources: pass one for each, in their order"
             )
         self.target = target
-        self.options = {"method": method, "max_weight": max_weight, "solver": solver}
-        self.n_samples = np.array([domain.n_samples for domain in domains])
+        self.rule, self.options = rule, {"max_weight": max_weight, "solver": solver}
+        n_rows = np.array([domain.n_samples for domain in domains])
+        self.sizes = Sizes(target.n_samples, n_rows, np.ones(len(n_rows)))
         self.history = []
         to_train = [target] if source_estimators else [target, *domains]
         options = {"seed": seed, "verbose": verbose, "checkpoint": checkpoint}
@@ -109,11 +112,10 @@ class NetworkContrasts:
                 "the networks of the domains are too far apart to be compared: scale the columns, "
                 "for instance with make_transfer_pipeline(StandardScaler(), ...), or lower lr"
             )
-        self.weights, self.discrepancy = weights_and_discrepancy(
-            gram / self.n_parameters,
-            self.target.n_samples,
-            self.n_samples,
-            self.n_parameters,
+        self.weights, self.discrepancy = averaged_weights(
+            *self.rule.candidates(gram / self.n_parameters, self.sizes, self.n_parameters),
+            self.sizes.n_target,
+            self.sizes.n_samples,
             **self.options,
         )
         self.history.append(self.weights.source_weights)
@@ -155,7 +157,8 @@ class DynamicRule:
             {name: value.cpu().numpy() for name, value in source.items()}
             for source in self.contrasts.sources
         ]
-        return self.every, self.n_updates, self.contrasts.options, states
+        options = type(self.contrasts.rule).__name__, self.contrasts.options
+        return self.every, self.n_updates, options, states
 
     @property
     def progress(self):

@@ -1,17 +1,9 @@
-"""How much of the source weights the target's own rows support.
-
-The scores of a source that contradicts the target are bounded, so its discrepancy is underestimated
-where it is large; the theory says nothing of distances beyond ``1 / sqrt(N0)``; and it takes every
-direction for an independent witness, so differences between sources look more certain than they
-are. So the target's rows have the last word: their held-out likelihood under shares of the weights,
-from none to all, and under weights of the same total that are alike for all sources.
-"""
+"""How well a weighted softmax fit predicts rows of the target that it has not seen."""
 
 import numpy as np
 from scipy.sparse import issparse
 
 from skuowq._data.held_together import label_of_groups
-from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
 from skuowq.fisher._leave_one_out import leave_one_out
 from skuowq.fisher._softmax_regression import (
     NEWTON_MAX_PARAMETERS,
@@ -28,48 +20,31 @@ _MAX_LEVERAGE = 0.7
 _LEAST_LOSS = 0.05
 
 
-def supported_weights(problem, source_weights, theta, curvature, share=1.0):
-    """Posterior mean of the weights: as they are, alike for all sources, less of them, or none.
+def held_out_loss(problem, weights, theta, curvature):
+    """Log loss of the target's rows, each under a fit that has not seen it, in nats in all.
 
     Parameters
     ----------
     problem : SoftmaxProblem
-    source_weights : ndarray of shape (n_sources,)
+    weights : ndarray of shape (n_sources,)
     theta : ndarray of shape (n_design_columns, n_classes - 1)
         Where the fits start.
     curvature : DomainInformation or None
         Fisher information near `theta`; None where it is too large to be formed. Then, and where
         rows nearly decide their own fit, they are held out in ten folds, not one at a time.
-    share : float, default=1
-        Independent rows that the target's are worth, over the sum of their weights.
 
     Returns
     -------
-    weights : ndarray of shape (n_sources,)
-        Their total over all rows is at most that of `source_weights`.
+    loss : float
     theta : ndarray of shape (n_design_columns, n_classes - 1)
-        A fit near those weights: with `source_weights`, where it was made.
+        The fit to all rows, where it was made; where the fits started else.
     """
-
-    if problem.target_groups.max() == 0:
-        return source_weights, theta  # The rows held out leave nothing.
-
-    def judge(weights):
-        # Without sources their rows need not be looked at.
-        rows = slice(None) if np.any(weights > 0) else problem.domains[0]
-        weight = problem.weigh(weights)[rows]
-        if curvature is None:
-            loss, fitted = _folds(problem, weight, rows), theta
-        else:
-            loss, fitted = _leave_one_out(problem, weight, rows, theta, curvature)
-        return share * loss, fitted
-
-    candidates = candidate_weights(source_weights, problem.domain_sizes()[1])
-    (everything, theta_of_all), (nothing, _) = map(judge, candidates[:2])
-    if stands(everything, nothing):
-        return source_weights, theta_of_all
-    losses = [everything, nothing, *(judge(weights)[0] for weights in candidates[2:])]
-    return posterior_mean(candidates, losses), theta_of_all
+    # Without sources their rows need not be looked at.
+    rows = slice(None) if np.any(weights > 0) else problem.domains[0]
+    weight = problem.weigh(weights)[rows]
+    if curvature is None:
+        return _folds(problem, weight, rows), theta
+    return _leave_one_out(problem, weight, rows, theta, curvature)
 
 
 def _leave_one_out(problem, weight, rows, theta, curvature):

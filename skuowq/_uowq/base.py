@@ -1,0 +1,89 @@
+"""What the estimators that weigh sources share: how a fit reads its input and what it leaves."""
+
+from copy import copy
+from dataclasses import fields
+
+from sklearn.utils.validation import _num_samples
+
+from skuowq._data.bind_sources import BindSourcesMixin
+from skuowq._data.sources import as_sources
+from skuowq._data.task import is_frame, read_target
+from skuowq._utils._sklearn import _fit_context
+from skuowq.rules import as_rule
+
+from .result import attributes_of
+from .roads import Options, choose_road
+
+
+class WeighsSources(BindSourcesMixin):
+    """The one fit.
+
+    Attributes
+    ----------
+    _roads : list of type
+        From a task to a fitted estimator.
+    _model : str
+        What the errors in the report are those of.
+    _of_some_roads : dict
+        Public attributes that only some roads have, as they are elsewhere.
+    """
+
+    # Routed without being asked for: the sources are what the estimator exists for.
+    __metadata_request__fit = {"sources": True}  # noqa: RUF012
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sources=None, *, sample_weight=None, groups=None):
+        """Weigh the sources and fit the estimator to all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows of the target.
+        y : array-like of shape (n_samples,)
+            Labels of the target, or its responses.
+        sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
+            The sources, with the target's columns. Wrap them in :class:`skuowq.Sources` when
+            cross-validating; a plain list as long as the target is refused. None learns from the
+            target alone.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the target's rows. Their sum is the size of the target.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of the target with one label here belong together, as the visits of one patient.
+            They are held out at once wherever rows are held out to judge the sources. So are rows
+            with equal features.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError, TypeError
+            For input out of bounds; the message names the source, the fact and the remedy.
+        """
+        rule = as_rule(self.discrepancy)
+        sources = as_sources(self._fit_sources(sources), _num_samples(X))
+        road = choose_road(self._roads, self._base_estimator(), sources, rule, self._options())
+        task = road.read(self._read_target(X, y, road), sample_weight, sources, groups)
+        weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
+        return self._publish(task, weighing, fitted)
+
+    def _options(self):
+        """What the user asked for beside the estimator and the rule."""
+        given = self.get_params(deep=False)
+        names = [field.name for field in fields(Options)]
+        return Options(**{name: given[name] for name in names if name in given})
+
+    def _read_target(self, X, y, road):
+        """X and y, checked; what the checks learn stays on a copy."""
+        frames = road.takes_frames and self.estimator is not None and is_frame(X)
+        return read_target(copy(self), X, y, frames=frames, checks=road.checks())
+
+    def _publish(self, task, weighing, fitted):
+        """The one place where a fit leaves anything."""
+        self._learn(task.rows.learnt)
+        self._fitted, self._fitted_on_frames = fitted, task.rows.frames
+        found = self._of_some_roads | fitted.attributes()
+        for name, value in (found | attributes_of(task, weighing, self._model)).items():
+            setattr(self, name, value)
+        return self

@@ -1,0 +1,124 @@
+"""Regressors: Ridge as it is, any other with a linear stand-in and three fits stacked."""
+
+from functools import partial
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression, Ridge
+
+from skuowq._data.design_columns import make_design
+from skuowq._data.task import Domain, concatenate_rows
+from skuowq._uowq.fitted import Plain
+from skuowq._uowq.models.linear import LinearModel, LinearProblem
+from skuowq._uowq.weigh import weigh
+from skuowq._uowq.weighing import LinearFit, nothing_to_weigh
+from skuowq._utils._base_estimator import is_network, sample_weight_name, seeded
+
+from .road import Road
+from .rows import fit_or_stack, without_negligible_sources
+from .thinning import thin_rows
+
+
+class RidgeRoad(Road):
+    """The linear model that measures the sources is the estimator itself."""
+
+    labels = "numbers"
+
+    @classmethod
+    def takes(cls, base, sources, rule):
+        """Ridge with one penalty for all responses, and LinearRegression."""
+        return type(base) in (Ridge, LinearRegression) and np.ndim(getattr(base, "alpha", 0.0)) == 0
+
+    def check(self, rule):
+        """Its penalty is read before its own fit would check it."""
+        self.base._validate_params()
+        super().check(rule)
+
+    def fit(self, task, rule):
+        """One weighted fit."""
+        weighing = _weigh_by_linear(task, rule, self.options, self.bounds(rule), self.base)
+        base = seeded(self.base, self.options.random_state)
+        fitted = _fit_weighted(
+            base,
+            "sample_weight",
+            task,
+            weighing,
+            _all_rows,
+            task.target,
+            weighing.weights.source_weights,
+        )
+        return weighing, Plain(fitted)
+
+
+class RegressionRowsRoad(Road):
+    """Any regressor whose `fit` takes `sample_weight`."""
+
+    labels = "numbers"
+
+    @classmethod
+    def takes(cls, base, sources, rule):
+        """Every regressor; what takes no weights is refused by `check`."""
+        return True
+
+    def check(self, rule):
+        """Its fit must take weights."""
+        if is_network(self.base):
+            raise ValueError(
+                "estimator is a skorch net, and networks are weighed by UOWQClassifier only: pass "
+                "a regressor with sample_weight, such as HistGradientBoostingRegressor"
+            )
+        self.weight_name = sample_weight_name(self.base, regressor=True)
+        super().check(rule)
+
+    def fit(self, task, rule):
+        """One fit with the weights; for a judged rule three that are stacked."""
+        weighing = _weigh_by_linear(task, rule, self.options, self.bounds(rule))
+        if task.domains:
+            weighing = without_negligible_sources(weighing, task.target, task.domains)
+        base = seeded(self.base, self.options.random_state)
+        fit = partial(_fit_weighted, base, self.weight_name, task, weighing, thin_rows)
+        return weighing, fit_or_stack(fit, task, rule, weighing, self.options)
+
+
+def _weigh_by_linear(task, rule, options, bounds, ridge=None):
+    """Weigh sources by a Gaussian linear model: that of a Ridge, or a stand-in."""
+    target, domains = task.target, task.domains
+    if not domains:
+        nothing = LinearFit(np.full(1, np.nan), np.zeros(1), 0.0)
+        n_parameters = float(target.X.shape[1])
+        return nothing_to_weigh(target.n_samples, n_parameters, nothing, np.zeros((0, 0)))
+    parts = [target, *domains]
+    matrix, penalty, _, _ = make_design(
+        parts,
+        ridge=1.0 if ridge is None else getattr(ridge, "alpha", 0.0),
+        standardise=ridge is None,
+    )
+    y = np.concatenate([part.y for part in parts])
+    problem = LinearProblem(
+        matrix=matrix,
+        y=y - np.average(target.y, weights=target.sample_weight),
+        row_weight=np.concatenate([part.sample_weight for part in parts]),
+        sizes=[len(part.y) for part in parts],
+        penalty=penalty,
+        own_levels=options.own_levels,
+        groups=target.groups,
+    )
+    return weigh(LinearModel(problem, rule.measure), rule, **bounds)
+
+
+def _all_rows(domain, weight, number):
+    return domain.X, domain.y, weight * domain.sample_weight
+
+
+def _fit_weighted(base, weight_name, task, weighing, rows_of, target, source_weights):
+    """One fit; sources of weight zero stay out of it, others are moved to the target's level."""
+    levels = weighing.model.levels
+    parts = [(target.X, target.y, target.sample_weight)]
+    for i, (domain, w) in enumerate(zip(task.domains, source_weights, strict=True)):
+        if w > 0:
+            shift = levels[0] - levels[1 + i]
+            moved = Domain(domain.X, domain.y + shift, domain.sample_weight)
+            parts.append(rows_of(moved, w, i))
+    X, y, weight = zip(*parts, strict=True)
+    row_weights = {weight_name: np.concatenate(weight)}
+    return clone(base).fit(concatenate_rows(X), np.concatenate(y), **row_weights)

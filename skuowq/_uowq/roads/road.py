@@ -1,0 +1,123 @@
+"""What a road is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skuowq._data.read_task import read_task
+from skuowq._utils._base_estimator import array_checks
+from skuowq.weights._program import check_solver
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for beside the estimator and the rule; as in :class:`UOWQClassifier`."""
+
+    max_weight: float | None = None
+    classes: str = "union"
+    solver: str | None = None
+    checkpoint: object = None
+    own_levels: bool = True
+    n_jobs: int | None = None
+    random_state: object = None
+    verbose: int = 0
+
+
+class Road:
+    """From a task to weights and a fitted estimator.
+
+    Parameters
+    ----------
+    base : estimator
+        Not changed.
+    options : Options
+
+    Attributes
+    ----------
+    labels : {"common", "numbers"}
+        What the sources' labels are to the road; see :func:`read_task`.
+    measures : tuple
+        Contrasts that the road has for a rule to read; see :class:`skuowq.rules.Rule`.
+    takes_frames : bool
+        Whether the estimator may see data frames.
+    trains_epochs : bool
+        Whether there are epochs that a checkpoint can keep.
+    """
+
+    labels = "common"
+    measures = ("scores", "fits", None)
+    takes_frames = True
+    trains_epochs = False
+
+    def __init__(self, base, options):
+        self.base, self.options = base, options
+
+    @classmethod
+    def takes(cls, base, sources, rule):
+        """Whether this road is for such an estimator, sources and rule."""
+        raise NotImplementedError
+
+    def fit(self, task, rule):
+        """Weigh the sources, and fit.
+
+        Parameters
+        ----------
+        task : Task
+        rule : Rule
+
+        Returns
+        -------
+        weighing : Weighing
+        fitted : Plain, Stacked or Network
+            Or another object with `attributes` and the methods that predict.
+        """
+        raise NotImplementedError
+
+    def check(self, rule):
+        """Refuse what the road cannot honour, and say which would."""
+        if self.options.solver is not None:
+            check_solver(self.options.solver)
+        name = type(self.base).__name__
+        if self.options.checkpoint is not None and not self.trains_epochs:
+            raise ValueError(
+                f"checkpoint={str(self.options.checkpoint)!r} saves the epochs of a network, and "
+                f"{name} has none: leave it out, or pass a skorch net as estimator"
+            )
+        if rule.parameters == "all" and not self.trains_epochs:
+            raise ValueError(
+                f"parameters='all' compares all parameters of networks, and {name} is none: leave "
+                "it out, or pass a skorch net as estimator"
+            )
+
+    def read(self, rows, sample_weight, sources, groups):
+        """The task as this road sees it."""
+        return read_task(
+            rows, sample_weight, sources, groups, labels=self.labels, classes=self.options.classes
+        )
+
+    def checks(self):
+        """What the estimator takes, as arguments of `check_array`."""
+        return array_checks(self.base)
+
+    def report(self, rule):
+        """What prints a line an update where the user asks for it."""
+
+        def report(update, weights):
+            if self.options.verbose:
+                listed = np.array2string(weights.source_weights, precision=3, threshold=8)
+                print(
+                    f"[UOWQ] update {update} of {rule.n_updates}: sources worth "
+                    f"{weights.effective_source_size:.4g} target rows, weights {listed}",
+                    flush=True,
+                )
+
+        return report
+
+    def bounds(self, rule):
+        """Arguments of `weigh`."""
+        options = self.options
+        return {
+            "max_weight": options.max_weight,
+            "solver": options.solver,
+            "report": self.report(rule),
+        }

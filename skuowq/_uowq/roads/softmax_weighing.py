@@ -1,0 +1,72 @@
+"""Sources weighed by a softmax regression on the rows: the estimator's own model, or a stand-in."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skuowq._data.design_columns import in_given_units, make_design
+from skuowq._uowq.models.softmax import SoftmaxProblem, Unmeasured, softmax_model
+from skuowq._uowq.weigh import weigh
+from skuowq._uowq.weighing import SoftmaxFit, nothing_to_weigh
+from skuowq.rules import Sizes
+
+
+def weigh_by_softmax(task, target, domains, rule, options, bounds, *, ridge, standardise):
+    """Weigh sources by a softmax regression.
+
+    Parameters
+    ----------
+    task : Task
+        For its classes and number of features.
+    target : Domain
+    domains : list of Domain
+        The same, or features of them.
+    rule : Rule
+    options : Options
+    bounds : dict
+        Further arguments of `weigh`.
+    ridge : float
+        Penalty of a squared coefficient.
+    standardise : bool
+        Whether the penalty is meant in standardised columns.
+
+    Returns
+    -------
+    weighing : Weighing
+    """
+    n_classes = len(task.classes)
+    n_parameters = float((task.n_features + 1) * max(n_classes - 1, 1))
+    if not domains:
+        return nothing_to_weigh(target.n_samples, n_parameters, SoftmaxFit())
+    n_rows = np.array([domain.n_samples for domain in domains])
+    if rule.measure is None:
+        sizes = Sizes(target.n_samples, n_rows, np.ones(len(n_rows)))
+        return weigh(Unmeasured(sizes, n_parameters), rule, **bounds)
+    problem, centre, scale = _softmax_problem(
+        [target, *domains], n_classes, ridge=ridge, standardise=standardise
+    )
+    model = softmax_model(
+        problem, rule.measure, n_jobs=options.n_jobs, random_state=options.random_state
+    )
+    weighing = weigh(model, rule, **bounds)
+    theta = in_given_units(weighing.model.theta, centre, scale)
+    return replace(weighing, model=replace(weighing.model, theta=theta))
+
+
+def _softmax_problem(domains, n_classes, *, ridge, standardise):
+    """The softmax regression that measures the sources, and the units of its columns."""
+    matrix, penalty, centre, scale = make_design(domains, ridge=ridge, standardise=standardise)
+    if n_classes == 2:
+        # scikit-learn penalises the difference of the two classes' coefficients, which is sqrt(2)
+        # times the coordinate along the orthonormal contrast.
+        penalty = 2 * penalty
+    problem = SoftmaxProblem(
+        matrix=matrix,
+        labels=np.concatenate([domain.y for domain in domains]),
+        row_weight=np.concatenate([domain.sample_weight for domain in domains]),
+        sizes=[len(domain.y) for domain in domains],
+        n_classes=n_classes,
+        penalty=penalty,
+        groups=domains[0].groups,
+    )
+    return problem, centre, scale

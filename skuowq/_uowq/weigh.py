@@ -1,0 +1,123 @@
+"""The one algorithm: weights and weighted fit in turn, until no weight moves; then the judgement.
+
+It knows neither what the domains are compared by, which is the model's affair, nor how far a
+contrast says that a source is, which is the rule's.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
+from skuowq.weights._discrepancy import averaged_weights
+from skuowq.weights._program import weights_record
+
+from .weighing import Weighing
+
+# Updates end early once no weight moves by more than this.
+SETTLED = 3e-2
+
+
+class DomainModel(Protocol):
+    """A statistical model in which sources are compared with the target.
+
+    Attributes
+    ----------
+    sizes : Sizes
+    start : ndarray of shape (n_sources,)
+        Weights of the first fit. A weight is of a row with the target's information.
+    """
+
+    def contrasts(self, weights):
+        """The fit with these weights, and what it says: ``S`` and ``d``.
+
+        Returns
+        -------
+        contrast_gram : ndarray of shape (n_sources, n_sources) or None
+            None for a rule that reads no contrasts.
+        n_parameters : float
+        """
+
+    def can_hold_out(self):
+        """Whether any rows of the target can be held out."""
+
+    def held_out_loss(self, weights):
+        """Loss of the target's rows, each under a fit that has not seen it, in nats in all."""
+
+    def finish(self, weights):
+        """What the model knows at the final weights, beyond them: its attributes."""
+
+
+def weigh(model, rule, *, max_weight, solver, report):
+    """Find weights at which the fit with them gives them again.
+
+    Parameters
+    ----------
+    model : DomainModel
+    rule : Rule
+    max_weight, solver
+        As in :func:`skuowq.weights.solve_source_weights`.
+    report : callable
+        Called with the number of the update and its `SourceWeights`.
+
+    Returns
+    -------
+    weighing : Weighing
+    """
+    sizes, unit = model.sizes, model.sizes.row_information
+    current = previous = model.start
+    history, swings = [], False
+    for update in range(rule.n_updates + 1):
+        contrast_gram, d = model.contrasts(current)
+        candidates, belief = rule.candidates(contrast_gram, sizes, d)
+        result, discrepancy = averaged_weights(
+            candidates,
+            belief,
+            sizes.n_target,
+            sizes.n_samples,
+            max_weight=max_weight,
+            solver=solver,
+        )
+        found, gap = result.source_weights, result.gap
+        settled = np.abs(found - current).max() <= SETTLED
+        # Weights that swing look too low from above and too high from below. Separate fits do not.
+        swinging = update > 1 and (found - current) @ (current - previous) < 0
+        swings = swings or (rule.measure == "scores" and swinging)
+        if swings and not settled:
+            found = (found + current) / 2
+        previous, current = current, found
+        history.append(current * unit)
+        report(update, weights_record(current * unit, sizes.n_rows, gap))
+        if settled:
+            break
+    if rule.judged:
+        current = supported(model, current)
+        history.append(current * unit)
+    return Weighing(
+        weights=weights_record(current * unit, sizes.n_rows, gap),
+        discrepancy=np.asarray(discrepancy),
+        std_error=rule.std_error(discrepancy, sizes, d),
+        n_parameters=float(d),
+        history=np.array(history),
+        sizes=sizes,
+        model=model.finish(current),
+    )
+
+
+def supported(model, weights):
+    """Weights as far as the target's rows, held out, support them.
+
+    The scores of a source that contradicts the target are bounded, so its discrepancy is
+    underestimated where it is large. The theory says nothing of distances beyond ``1 / sqrt(N0)``.
+    And it takes every direction for an independent witness, so differences between sources look
+    more certain than they are. So shares of the weights are tried, from none to all, and weights of
+    the same total that are alike for all sources; the answer is their mean by their evidence.
+    """
+    if not model.can_hold_out():
+        return weights
+    candidates = candidate_weights(weights, model.sizes.n_samples)
+    losses = [model.held_out_loss(candidate) for candidate in candidates[:2]]
+    if stands(*losses):
+        return weights
+    losses += [model.held_out_loss(candidate) for candidate in candidates[2:]]
+    return posterior_mean(candidates, losses)

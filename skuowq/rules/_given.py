@@ -1,0 +1,47 @@
+"""A discrepancy that the user knows."""
+
+import numpy as np
+
+from skuowq._utils._checks import check_discrepancy
+
+from ._rule import Rule
+
+
+class Given(Rule):
+    """The discrepancy itself, in place of an estimate; an array is short for it.
+
+    Parameters
+    ----------
+    discrepancy : array-like of shape (n_sources, n_sources) or (n_sources,)
+        Squared and per parameter, in units of one row's Fisher information; symmetric and positive
+        semidefinite. A vector is its diagonal.
+    """
+
+    measure = None
+
+    def __init__(self, discrepancy):
+        self.discrepancy = discrepancy
+
+    def of_sources(self, kept):
+        """The part that belongs to the sources that take part, checked."""
+        if not len(kept):
+            return self
+        return Given(check_discrepancy(self.discrepancy, len(kept))[np.ix_(kept, kept)])
+
+    def for_task(self, task, n_tasks):
+        """The matrix of the task."""
+        shape = np.shape(self.discrepancy)
+        if shape != (n_tasks, n_tasks - 1, n_tasks - 1):
+            raise ValueError(
+                f"discrepancy has shape {shape}, and there are {n_tasks} tasks: pass an array of "
+                f"shape ({n_tasks}, {n_tasks - 1}, {n_tasks - 1}), a matrix for each task as target"
+            )
+        return Given(self.discrepancy[task])
+
+    def candidates(self, contrast_gram, sizes, n_parameters):
+        """The discrepancy, known for sure."""
+        return [self.discrepancy], [1.0]
+
+    def std_error(self, discrepancy, sizes, n_parameters):
+        """0: what is given is known."""
+        return np.zeros(len(discrepancy))

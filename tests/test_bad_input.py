@@ -15,6 +15,7 @@ from skuowq import (
     UOWQClassifier,
     UOWQRegressor,
 )
+from skuowq.rules import Reml
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(20, 3)), np.arange(20) % 2
@@ -97,7 +98,7 @@ def test_regression_targets_of_the_target():
         ({"discrepancy": np.eye(3)}, r"shape \(3, 3\), but there are 2 sources"),
         ({"discrepancy": np.array([[1.0, np.nan], [np.nan, 1.0]])}, "NaN or infinity"),
         ({"discrepancy": "best"}, "The 'discrepancy' parameter"),
-        ({"n_updates": -1}, "The 'n_updates' parameter"),
+        ({"discrepancy": Reml(n_updates=-1)}, "The 'n_updates' parameter"),
         ({"max_weight": -0.5}, "The 'max_weight' parameter"),
         ({"max_weight": np.inf}, "The 'max_weight' parameter"),
         ({"classes": "all"}, "The 'classes' parameter"),

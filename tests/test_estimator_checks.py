@@ -22,15 +22,16 @@ from skuowq import (
     UOWQRegressor,
     make_transfer_pipeline,
 )
+from skuowq.rules import PlugIn
 
 CONSTRUCTIONS = [
     UOWQClassifier(),
-    UOWQClassifier(discrepancy="plugin", n_updates=0),
+    UOWQClassifier(discrepancy=PlugIn(n_updates=0)),
     UOWQClassifier(LogisticRegression(C=0.1), discrepancy="debiased", max_weight=1.0),
     UOWQClassifier(DecisionTreeClassifier(), classes="target", random_state=0),
     UOWQClassifier(HistGradientBoostingClassifier(max_iter=5)),
     UOWQClassifier(make_net(max_epochs=40), random_state=0),
-    UOWQClassifier(make_net(max_epochs=40), discrepancy="plugin", parameters="all", random_state=0),
+    UOWQClassifier(make_net(max_epochs=40), discrepancy=PlugIn(parameters="all"), random_state=0),
     DiscriminatorGateClassifier(max_epochs=15, random_state=0),
     DiscriminatorGateClassifier("gta", gate="online", max_epochs=15, trust=1.0, random_state=0),
     DiscriminatorGateClassifier(method=None),

@@ -27,6 +27,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skuowq import Sources, TransferPipeline, UOWQClassifier, make_transfer_pipeline
 from skuowq.datasets import make_classification_tasks
+from skuowq.rules import Reml
 
 N = 24
 
@@ -69,7 +70,7 @@ class Recorder(UOWQClassifier):
 @pytest.fixture
 def recorder():
     Recorder.seen = []
-    return Recorder(n_updates=0)
+    return Recorder(discrepancy=Reml(0))
 
 
 def assert_all_sources_seen():
@@ -137,7 +138,7 @@ def test_a_plain_list_is_refused_rather_than_cut(data, recorder, routing, contai
     X, y, pairs, _ = data
     for fit in (
         lambda: recorder.fit(X, y, sources=container(pairs)),
-        lambda: GridSearchCV(recorder, {"n_updates": [0]}, cv=3, error_score="raise").fit(
+        lambda: GridSearchCV(recorder, {"max_weight": [None]}, cv=3, error_score="raise").fit(
             X, y, sources=container(pairs)
         ),
         lambda: make_transfer_pipeline(StandardScaler(), recorder).fit(
@@ -231,14 +232,14 @@ def test_raw_text():
 def test_the_pipeline_in_a_grid(data, recorder, routing):
     X, y, pairs, X_test = data
     model = make_transfer_pipeline(StandardScaler(), PCA(), recorder)
-    grid = {"pca__n_components": [1, 2], "recorder__n_updates": [0, 1]}
+    grid = {"pca__n_components": [1, 2], "recorder__discrepancy__n_updates": [0, 1]}
     search = GridSearchCV(model, grid, cv=3).fit(X, y, sources=Sources(pairs))
     assert_all_sources_seen()
     assert isinstance(search.best_estimator_, TransferPipeline)
     calibrated = CalibratedClassifierCV(clone(model), cv=3).fit(X, y, sources=Sources(pairs))
     assert calibrated.predict(X_test).shape == (2000,)
     # A search as the pipeline's last step.
-    inner = GridSearchCV(recorder, {"n_updates": [0, 1]}, cv=3)
+    inner = GridSearchCV(recorder, {"discrepancy__n_updates": [0, 1]}, cv=3)
     make_transfer_pipeline(StandardScaler(), inner).fit(X, y, sources=Sources(pairs))
     assert_all_sources_seen()
 

@@ -29,6 +29,8 @@ from .evidence import LEAST_PROBABILITY, STACK_PRIOR_ERRORS, STACK_PRIOR_ROWS
 _N_FOLDS = 5
 _FEWEST_ROWS = 4
 _EM_STEPS = 200
+# Losses that differ by less, relatively, are the same: rounding must not decide.
+_TIE = 1e-9
 # With an error so many times the least one, an estimator adds nothing to the average.
 _HOPELESS = 1e6
 # With what an estimator fails that cannot be fitted to some rows, or knows nothing of others.
@@ -198,7 +200,7 @@ def mixture_weights(likelihoods, row_weight, usable=(True, True, True)):
     """
     usable = np.asarray(usable, dtype=float)
     _, alone, pooled = np.log(likelihoods) @ row_weight
-    weights = usable * [1.0, 1.0, float(pooled > alone or not usable[1])]
+    weights = usable * [1.0, 1.0, float(pooled > alone + _TIE * abs(alone) or not usable[1])]
     for _ in range(_EM_STEPS):
         part = weights[:, None] * likelihoods
         weights = (part / part.sum(axis=0)) @ row_weight + usable * STACK_PRIOR_ROWS
@@ -227,7 +229,7 @@ def least_squares_weights(predictions, y, row_weight, usable=(True, True, True))
     sizes = np.array([norm(own, check_finite=False) for own in errors.T])
     sizes[~np.asarray(usable)] = np.inf
     taken = sizes <= _HOPELESS * sizes.min()
-    taken[2] &= sizes[2] < sizes[1]
+    taken[2] &= sizes[2] < sizes[1] * (1 - _TIE)
     errors = errors[:, taken] / (sizes[taken].max() or 1.0)
     # The prior: rows on which each errs as the best does on average, and no other does.
     least = np.sum(errors**2, axis=0).min() / row_weight.sum()

@@ -283,7 +283,8 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
         -------
         y : ndarray of shape (n_samples,)
         """
-        return self._fitted.predict(self._check_rows(X))
+        X = self._check_rows(X)
+        return self._fitted.predict(X)
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X):
@@ -298,7 +299,8 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; 0 for a class that no weighted row had.
         """
-        return self._fitted.predict_proba(self._check_rows(X))
+        X = self._check_rows(X)
+        return self._fitted.predict_proba(X)
 
     @available_if(_estimator_has("decision_function"))
     def decision_function(self, X):
@@ -314,4 +316,5 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
             In the order of ``classes_``; minus infinity for a class that no weighted row had.
             Of two classes the score of the second; where estimators are pooled, its log odds.
         """
-        return self._fitted.decision_function(self._check_rows(X))
+        X = self._check_rows(X)
+        return self._fitted.decision_function(X)

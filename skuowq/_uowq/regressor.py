@@ -185,7 +185,8 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
         -------
         y : ndarray of shape (n_samples,)
         """
-        return self._fitted.predict(self._check_rows(X))
+        X = self._check_rows(X)
+        return self._fitted.predict(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

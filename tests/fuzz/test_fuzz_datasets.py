@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 
 from skuowq import UOWQClassifier, UOWQRegressor, datasets, metrics
+from skuowq.rules import Reml
 
 WRONG_COUNTS = (0, -1, 2.5, None, "many")
 
@@ -182,10 +183,10 @@ def test_negative_transfer_gap(data, numbers, cv, scoring, n_repeats, confidence
     kind = "numbers" if numbers else "classes"
     problem = data.draw(problems(kind=kind, min_sources=0, most_rows=15, weights=False))
     if numbers:
-        estimator = UOWQRegressor(Ridge(), n_updates=1)
+        estimator = UOWQRegressor(Ridge(), discrepancy=Reml(1))
         scoring = {"accuracy": "r2", "neg_log_loss": "r2"}.get(str(scoring), scoring)
     else:
-        estimator = UOWQClassifier(n_updates=1)
+        estimator = UOWQClassifier(discrepancy=Reml(1))
     found = outcome(
         lambda: metrics.negative_transfer_gap(
             estimator,

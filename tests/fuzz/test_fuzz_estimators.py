@@ -32,6 +32,7 @@ from skuowq import (
     UOWQClassifier,
     UOWQRegressor,
 )
+from skuowq.rules import PlugIn, Reml
 
 ARGUMENTS = {
     name
@@ -73,10 +74,14 @@ def hard_for(problem, base=None):
     return problem.hard or not 1e-3 <= C <= 1e3 or not getattr(base, "fit_intercept", True)
 
 
-def discrepancy(rule, problem, data):
-    if rule != "array":
-        return rule
-    return data.draw(gram_matrices(max(problem.n_sources, 1)))
+def discrepancy(rule, problem, data, updates=4):
+    if rule == "array":
+        return data.draw(gram_matrices(max(problem.n_sources, 1)))
+    return with_updates(rule, updates)
+
+
+def with_updates(rule, updates):
+    return {"reml": Reml(updates), "plugin": PlugIn(updates)}.get(rule, rule)
 
 
 def check_classifier(clf, problem, plain=None):
@@ -126,7 +131,7 @@ def check_weighed(fitted, problem):
     assert fitted.effective_source_size_ >= 0
     assert 0 <= fitted.optimality_gap_ <= 1e-6
     assert 0 < fitted.expected_error_ < np.inf
-    if not isinstance(getattr(fitted, "discrepancy", "reml"), str):
+    if isinstance(getattr(fitted, "discrepancy", "reml"), np.ndarray):
         # Where the discrepancy is estimated the target's rows may have judged otherwise.
         assert fitted.expected_error_ <= fitted.target_only_error_ * (1 + 1e-6)
     assert np.isfinite(fitted.history_).all()
@@ -136,8 +141,7 @@ def check_weighed(fitted, problem):
 def check_uowq(data, problem, base, rule, cap, updates, classes="union"):
     clf = UOWQClassifier(
         base,
-        discrepancy=discrepancy(rule, problem, data),
-        n_updates=updates,
+        discrepancy=discrepancy(rule, problem, data, updates),
         max_weight=cap,
         classes=classes,
         random_state=0,
@@ -233,9 +237,8 @@ def test_records_and_models(data, problem, kinds, C, rule, cap):
 def check_regressor(data, problem, base, rule, levels, updates):
     reg = UOWQRegressor(
         base,
-        discrepancy=discrepancy(rule, problem, data),
+        discrepancy=discrepancy(rule, problem, data, updates),
         own_levels=levels,
-        n_updates=updates,
         random_state=0,
     )
 
@@ -325,7 +328,7 @@ def test_many_tasks(problem, base, rule, cap, named):
     weights = [
         np.ones(n) if part[2] is None else part[2] for n, part in zip(sizes, parts, strict=True)
     ]
-    clf = MultiTaskUOWQClassifier(base, discrepancy=rule, n_updates=1, max_weight=cap)
+    clf = MultiTaskUOWQClassifier(base, discrepancy=with_updates(rule, 1), max_weight=cap)
 
     def fit():
         fitted = clf.fit(X, y, task, sample_weight=np.concatenate(weights))
@@ -380,7 +383,7 @@ def test_gate_without_a_network(problem, base, gate, trust, labels, balanced, cl
     examples=8,
     deep=1_000,
     problem=problems(most_rows=12, min_sources=1, containers=("array",)),
-    base=st.sampled_from([None, GaussianNB(), UOWQClassifier(n_updates=1)]),
+    base=st.sampled_from([None, GaussianNB(), UOWQClassifier(discrepancy=Reml(1))]),
     gate=st.sampled_from([True, False]),
 )
 def test_gate_by_cross_validation(problem, base, gate):

@@ -29,6 +29,7 @@ from skuowq import (
     fisher,
     transport,
 )
+from skuowq.rules import Reml
 from skuowq.weights import density_ratio, estimate_discrepancy, solve_source_weights
 
 SLACK = {"weights": 1e-4, "predictions": 1e-3}
@@ -177,7 +178,7 @@ def test_classifier(problem, change, rule, C, seed):
 )
 def test_classifier_of_trees(problem, change, seed):
     """25 examples in ``make test``: each is 36 fits."""
-    clf = UOWQClassifier(DecisionTreeClassifier(max_depth=2, random_state=0), n_updates=1)
+    clf = UOWQClassifier(DecisionTreeClassifier(max_depth=2, random_state=0), discrepancy=Reml(1))
     check_change(clf, parts_of(problem), change, np.random.RandomState(seed))
 
 

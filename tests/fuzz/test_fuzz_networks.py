@@ -25,6 +25,7 @@ from skuowq import (
     networks,
 )
 from skuowq._data.task import Domain
+from skuowq.rules import Debiased, PlugIn, Reml
 
 ARGUMENTS = {
     name
@@ -84,6 +85,16 @@ nets = st.builds(
 )
 
 
+def rule_of(name, parameters, updates):
+    """What `discrepancy=` takes; REML has no choice of parameters."""
+    every = 1 if parameters == "all" else None
+    return {
+        "reml": Reml(updates),
+        "debiased": Debiased(parameters),
+        "plugin": PlugIn(updates, parameters, every),
+    }[name]
+
+
 @fuzz(
     examples=25,
     deep=5_000,
@@ -98,11 +109,8 @@ def test_uowq_networks(problem, net, rule, parameters, cap, updates):
     """25 examples in ``make test``, 5,000 in ``make test-fuzz``: up to fourteen trainings each."""
     clf = UOWQClassifier(
         fits(net, problem),
-        discrepancy=rule,
-        parameters=parameters,
+        discrepancy=rule_of(rule, parameters, updates),
         max_weight=cap,
-        n_updates=updates,
-        update_every=1,
         random_state=0,
     )
     fitted = fitted_or_refused(clf, problem)

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skuowq import Sources, TransferPipeline, UOWQClassifier, make_transfer_pipeline
+from skuowq.rules import Reml
 
 ARGUMENTS = {"pairs", "names", "target_classes", "X_unlabeled", "sample_domain", "sample_weight"}
 ARGUMENTS |= set(inspect.signature(TransferPipeline.fit).parameters)
@@ -129,7 +130,11 @@ def test_sources_from_domains(problem, kind, target, series, absent):
 )
 def test_pipelines(problem, step, fit_on, unlabeled):
     """250 examples in ``make test``."""
-    steps = [UOWQClassifier(n_updates=1)] if step is None else [step, UOWQClassifier(n_updates=1)]
+    steps = (
+        [UOWQClassifier(discrepancy=Reml(1))]
+        if step is None
+        else [step, UOWQClassifier(discrepancy=Reml(1))]
+    )
     model = make_transfer_pipeline(*steps, fit_on=fit_on)
     extra = {"X_unlabeled": problem.X_new} if unlabeled else {}
 

@@ -385,7 +385,7 @@ def test_groups_are_routed_to_the_splitter_and_to_the_estimator(monkeypatch):
         model = (
             UOWQClassifier(GaussianNB()).set_fit_request(groups=True).bind_sources(tasks.sources)
         )
-        search = GridSearchCV(model, {"n_updates": [1]}, cv=GroupKFold(2))
+        search = GridSearchCV(model, {"max_weight": [None]}, cv=GroupKFold(2))
         search.fit(tasks.X_target, tasks.y_target, groups=names)
     assert [len(np.unique(groups)) for groups, _ in seen] == [5, 5, 10]
 

@@ -14,6 +14,7 @@ from skuowq._held_out.pool import EXPONENTS, belief_in_exponents, pool_exponents
 from skuowq._utils._failed_fit import FailedFit
 from skuowq.datasets import make_classification_tasks
 from skuowq.networks import predict_proba, train_weighted
+from skuowq.rules import PlugIn
 
 
 def make_target(labels, seed=0):
@@ -118,7 +119,7 @@ def test_probabilities_are_those_of_the_pool(tasks):
     parts = [
         np.log(predict_proba(net, tasks.X_test)) for net in (clf.estimator_, clf.target_estimator_)
     ]
-    belief = clf._pool.belief
+    belief = clf._fitted.pool.belief
     assert_allclose(clf.pool_exponents_, belief @ EXPONENTS)
     expected = 0
     for share, (a, b) in zip(belief, EXPONENTS, strict=True):
@@ -175,7 +176,7 @@ def test_few_rows_take_no_more_of_a_source_than_the_plugin_gives():
     weights = {}
     for name, options in {
         "default": {},
-        "plugin": {"discrepancy": "plugin", "n_updates": 0},
+        "plugin": {"discrepancy": PlugIn(n_updates=0)},
     }.items():
         clf = UOWQClassifier(make_net(module__n_hidden=32, max_epochs=5), random_state=0, **options)
         clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)

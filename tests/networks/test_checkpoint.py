@@ -12,6 +12,7 @@ from skorch.dataset import ValidSplit
 
 from skuowq import UOWQClassifier
 from skuowq.datasets import make_classification_tasks
+from skuowq.rules import PlugIn
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ def make(**options):
 
 ROADS = {
     "head": {},
-    "all, dynamic": {"parameters": "all", "discrepancy": "plugin", "update_every": 2},
+    "all, dynamic": {"discrepancy": PlugIn(parameters="all", update_every=2)},
 }
 
 
@@ -161,10 +162,10 @@ def test_another_network_is_another_training(change, tasks, tmp_path):
 
 
 def test_another_rule_is_another_training(tasks, tmp_path):
-    options = {"parameters": "all", "discrepancy": "plugin"}
     for change in ({"update_every": 1}, {"update_every": 2}, {"n_updates": 0}, {"n_updates": 1}):
-        kept = fit(tasks, checkpoint=tmp_path, **options, **change)
-        assert_array_equal(kept.history_, fit(tasks, **options, **change).history_)
+        options = {"discrepancy": PlugIn(parameters="all", **change)}
+        kept = fit(tasks, checkpoint=tmp_path, **options)
+        assert_array_equal(kept.history_, fit(tasks, **options).history_)
 
 
 def test_a_broken_or_misplaced_checkpoint_is_named(tasks, tmp_path):

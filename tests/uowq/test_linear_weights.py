@@ -8,8 +8,10 @@ from scipy import sparse
 from scipy.stats import norm
 from sklearn.linear_model import Ridge
 
-from skuowq._uowq.models.linear import LinearProblem, _WeightedFit, linear_source_weights
+from skuowq._uowq.models.linear import LinearModel, LinearProblem
 from skuowq._uowq.models.noise_variance import drawn_together, own_ridge
+from skuowq._uowq.weigh import weigh as weigh_by
+from skuowq.rules import Given, as_rule
 
 
 def draw(rng, n, effects, level=0.0, noise=1.0):
@@ -30,10 +32,10 @@ def make_problem(parts, *, penalty=1.0, own_levels=True, weights=None, as_sparse
     )
 
 
-def weigh(problem, method="reml", n_updates=4):
-    return linear_source_weights(
-        problem, method=method, n_updates=n_updates, solver=None, report=lambda *_: None
-    )
+def weigh(problem, discrepancy="reml"):
+    rule = as_rule(discrepancy)
+    model = LinearModel(problem, rule.measure)
+    return weigh_by(model, rule, max_weight=None, solver=None, report=lambda *_: None)
 
 
 @pytest.fixture
@@ -97,10 +99,10 @@ def test_variances_are_drawn_together_as_far_as_their_spread_says():
 
 
 def test_the_fit_is_generalised_least_squares(problem):
-    fit = _WeightedFit(problem)
+    fit = LinearModel(problem, "scores")
     weights = np.array([0.7, 0.2])
     fit.solve(weights)
-    start = _WeightedFit(problem)
+    start = LinearModel(problem, "scores")
     expected = penalised_gls(
         parts_of(problem),
         start.relative,
@@ -114,7 +116,7 @@ def test_the_fit_is_generalised_least_squares(problem):
     assert_allclose(np.linalg.solve(A + np.diag(problem.penalty), b), expected, rtol=1e-9)
     # Sparse rows give the same numbers.
     same = LinearProblem(**{**vars(problem), "matrix": sparse.csr_matrix(problem.matrix)})
-    again = _WeightedFit(same)
+    again = LinearModel(same, "scores")
     again.solve(weights)
     assert_allclose(again.theta, fit.theta, rtol=1e-8)
     assert_allclose(again.levels, fit.levels, rtol=1e-8)
@@ -122,7 +124,7 @@ def test_the_fit_is_generalised_least_squares(problem):
 
 def test_held_out_errors_are_those_of_refits(problem):
     full = LinearProblem(**{**vars(problem), "row_weight": np.ones(67)})
-    fit = _WeightedFit(full)
+    fit = LinearModel(full, "scores")
     weights = np.array([0.7, 0.2])
     errors = held_out_errors(
         parts_of(full),
@@ -133,7 +135,7 @@ def test_held_out_errors_are_those_of_refits(problem):
         full.penalty,
     )
     expected = 6 * np.log(np.mean(errors**2))
-    assert_allclose(fit._held_out_loss(weights), expected, rtol=1e-8)
+    assert_allclose(fit.held_out_loss(weights), expected, rtol=1e-8)
 
 
 def test_levels_and_units_do_not_matter():
@@ -148,7 +150,7 @@ def test_levels_and_units_do_not_matter():
     shifted = [parts[0], (parts[1][0], parts[1][1] + 50), parts[2]]
     result = weigh(make_problem(shifted))
     assert_allclose(result.weights.source_weights, plain, rtol=0.2)
-    assert result.levels[1] - result.levels[0] == pytest.approx(50, abs=1)
+    assert result.model.levels[1] - result.model.levels[0] == pytest.approx(50, abs=1)
 
 
 def test_noisy_far_and_shifted_sources_weigh_less():
@@ -174,8 +176,8 @@ def test_noisy_far_and_shifted_sources_weigh_less():
 def test_a_given_discrepancy_gives_the_closed_form():
     rng = np.random.RandomState(0)
     parts = [draw(rng, 50, np.ones(3)), draw(rng, 400, np.ones(3), noise=2.0)]
-    result = weigh(make_problem(parts), np.array([[0.02]]))
-    relative = result.noise_variance[0] / result.noise_variance[1]
+    result = weigh(make_problem(parts), Given(np.array([[0.02]])))
+    relative = result.model.noise_variance[0] / result.model.noise_variance[1]
     expected = relative / (1 + 0.02 * 400 * relative)
     assert_allclose(result.weights.source_weights, expected, rtol=1e-6)
 
@@ -188,7 +190,7 @@ def test_contrasts_of_identical_domains_have_the_noise_of_their_rows(own_levels)
     for _ in range(300):
         parts = [draw(rng, 400, np.ones(4)), draw(rng, 300, np.ones(4), noise=2.0)]
         parts.append(draw(rng, 500, np.ones(4)))
-        fit = _WeightedFit(make_problem(parts, penalty=1e-3, own_levels=own_levels))
+        fit = LinearModel(make_problem(parts, penalty=1e-3, own_levels=own_levels), "scores")
         fit.noise = np.array([1.0, 4.0, 1.0])
         fit.relative = fit.noise[0] / fit.noise
         fit.information = fit.counts * fit.relative

@@ -18,6 +18,7 @@ from torch import nn
 from skuowq import Sources, UOWQClassifier, make_transfer_pipeline
 from skuowq.datasets import make_classification_tasks
 from skuowq.networks import train_weighted
+from skuowq.rules import Debiased, PlugIn, Reml
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +134,9 @@ def test_a_network_inside_a_pipeline_names_the_remedy(tasks):
         )
 
 
-def with_all(**options):
-    options = {"parameters": "all", "discrepancy": "plugin", "random_state": 0} | options
-    return UOWQClassifier(make_net(max_epochs=12), **options)
+def with_all(rule=PlugIn, **options):
+    rule = rule(parameters="all", **options)
+    return UOWQClassifier(make_net(max_epochs=12), discrepancy=rule, random_state=0)
 
 
 def test_all_parameters_static_is_the_plug_in_of_separate_trainings(tasks):
@@ -156,7 +157,7 @@ def test_all_parameters_dynamic_updates_along_the_training(tasks):
     assert clf.history_.shape == (3, 2)
     assert not np.allclose(clf.history_[0], clf.history_[1])
     assert_allclose(clf.source_weights_, clf.history_[-1])
-    with_all(discrepancy="debiased").fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+    with_all(Debiased).fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
 
 
 def test_source_networks_may_be_given(tasks):
@@ -185,9 +186,15 @@ def test_source_networks_may_be_given(tasks):
         )
 
 
-def test_all_parameters_need_the_plug_in(tasks):
-    with pytest.raises(ValueError, match="parameters='all' has no discrepancy='reml'"):
-        with_all(discrepancy="reml").fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+def test_all_parameters_need_fitted_parameters(tasks):
+    class ByScores(Reml):
+        parameters = "all"
+
+    clf = UOWQClassifier(make_net(), discrepancy=ByScores())
+    with pytest.raises(
+        ValueError, match=r"mean scores, which all .* pass PlugIn\(parameters='all'\)"
+    ):
+        clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
 
 
 def test_given_discrepancy(tasks):
@@ -237,7 +244,7 @@ def test_one_logit_of_two_classes_with_all_parameters(tasks):
     net = NeuralNetBinaryClassifier(OneLogit, max_epochs=30, lr=0.3, train_split=None)
     sources = [(X, (y > 0).astype(int)) for X, y in tasks.sources]
     clf = UOWQClassifier(
-        net, parameters="all", discrepancy="plugin", n_updates=0, random_state=0
+        net, discrepancy=PlugIn(n_updates=0, parameters="all"), random_state=0
     ).fit(tasks.X_target, (tasks.y_target > 0).astype(int), sources=sources)
     assert clf.discrepancy_[1, 1] > clf.discrepancy_[0, 0] > 0
 
@@ -277,7 +284,7 @@ DIVERGES = {"optimizer": torch.optim.SGD, "lr": 0.1, "max_epochs": 10}
         {},
         {"discrepancy": "plugin"},
         {"discrepancy": [0.01, 0.02]},
-        {"parameters": "all", "discrepancy": "plugin", "n_updates": 1, "update_every": 2},
+        {"discrepancy": PlugIn(n_updates=1, parameters="all", update_every=2)},
     ],
 )
 @pytest.mark.parametrize("scale", [1e3, 1e8, 1e20])
@@ -294,7 +301,7 @@ def test_numbers_beyond_single_precision_name_their_domain(tasks):
     beyond = [(1e39 * X, y) for X, y in tasks.sources]
     far = tasks.sources[1][0].copy()
     far[7, 2] = 4e38
-    for options in ({}, {"parameters": "all", "discrepancy": "plugin"}):
+    for options in ({}, {"discrepancy": PlugIn(parameters="all")}):
         clf = UOWQClassifier(make_net(max_epochs=2), random_state=0, **options)
         with pytest.raises(ValueError, match=r"column . spans .* float32"):
             clf.fit(1e39 * tasks.X_target, tasks.y_target, sources=beyond)
@@ -339,7 +346,7 @@ def test_given_networks_that_have_diverged_are_refused(tasks):
     with torch.no_grad():
         spoiled.head.weight[0, 0] = torch.nan
     clf = UOWQClassifier(
-        net, parameters="all", discrepancy="plugin", source_estimators=[fine, spoiled]
+        net, discrepancy=PlugIn(parameters="all", source_estimators=[fine, spoiled])
     )
     with pytest.raises(ValueError, match=r"source_estimators\[1\] has parameters that are not"):
         clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)

@@ -11,14 +11,14 @@ from sklearn.metrics import log_loss
 
 from skuowq import UOWQClassifier
 from skuowq._data.task import Domain
-from skuowq._uowq.classifier import _at_the_targets_class_shares
 from skuowq._uowq.models.own_intercepts import (
     PRIOR_VARIANCE,
     _by_domain,
     class_share_ratios,
     intercepts_and_variance,
 )
-from skuowq._uowq.models.softmax import SoftmaxProblem, _ScoreContrasts
+from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_model
+from skuowq._uowq.roads.class_shares import at_the_targets_class_shares
 from skuowq.fisher import contrast_basis, softmax_probabilities
 from skuowq.fisher._softmax_regression import class_probabilities
 
@@ -80,10 +80,10 @@ def test_variance_is_the_most_likely_one(n_classes, spread):
 def test_variance_is_recovered_where_domains_abound():
     """The estimate from 80 domains of 300 rows: its relative error has standard deviation 8 %."""
     domains, _, _ = draw(0.7, [300] * 80)
-    contrasts = _ScoreContrasts(problem_of(domains), 0)
+    model = softmax_model(problem_of(domains), "scores", n_jobs=None, random_state=0)
     for _ in range(3):
-        contrasts(np.ones(79))
-    assert abs(contrasts.problem.intercept_variance / 0.49 - 1) < 4 * np.sqrt(2 / 160)
+        model.contrasts(np.ones(79))
+    assert abs(model.problem.intercept_variance / 0.49 - 1) < 4 * np.sqrt(2 / 160)
 
 
 def test_class_shares_are_no_discrepancy():
@@ -91,8 +91,8 @@ def test_class_shares_are_no_discrepancy():
     draws = []
     for seed in range(150):
         domains, _, _ = draw(0.7, [400, 800, 1600], seed=seed)
-        contrasts = _ScoreContrasts(problem_of(domains), 0)
-        draws.append(contrasts(np.ones(2))[0])
+        model = softmax_model(problem_of(domains), "scores", n_jobs=None, random_state=0)
+        draws.append(model.contrasts(np.ones(2))[0])
     assert_noise_alone(draws, 400, [800, 1600])
 
 
@@ -113,13 +113,13 @@ def test_reweighted_rows_keep_the_weight_of_their_source():
     own = np.array([[0.5], [-0.5], [0.5]])
     y = np.array([0, 0, 0, 1])
     domains = [Domain(np.zeros((4, 1)), y, np.array([1.0, 2, 1, 1]))] * 2
-    moved, same = _at_the_targets_class_shares(domains, own)
+    moved, same = at_the_targets_class_shares(domains, own)
     assert_allclose(moved.sample_weight.sum(), 5)
     odds = moved.sample_weight[3] / moved.sample_weight[0]
     assert_allclose(odds, np.exp(np.ptp(contrast_basis(2)) * 1.0))
     assert_allclose(moved.sample_weight[1], 2 * moved.sample_weight[0])
     assert_allclose(same.sample_weight, domains[1].sample_weight)
-    assert _at_the_targets_class_shares(domains, None) is domains
+    assert at_the_targets_class_shares(domains, None) is domains
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from skuowq import (
     UOWQClassifier,
     make_transfer_pipeline,
 )
-from skuowq._uowq.roads.records import _information_of_usual_rows
+from skuowq._uowq.models.record_sources import _information_of_usual_rows
 from skuowq.datasets import make_classification_tasks
 from skuowq.fisher import (
     SourceRecord,

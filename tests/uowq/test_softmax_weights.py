@@ -1,17 +1,25 @@
 """The two calibrations against slow roads and against simulated truth."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from problems import assert_noise_alone
+from sklearn.linear_model import LogisticRegression
 
 from skuowq import fisher
-from skuowq._uowq.alternation import _SETTLED
-from skuowq._uowq.judge import supported_weights
+from skuowq._data.task import Domain
 from skuowq._uowq.models import softmax as module
-from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_source_weights
+from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_model
+from skuowq._uowq.roads import Options, Road
+from skuowq._uowq.roads.head import HeadRoad
+from skuowq._uowq.roads.softmax_weighing import weigh_by_softmax
+from skuowq._uowq.weigh import SETTLED, supported
+from skuowq._uowq.weigh import weigh as weigh_by
 from skuowq.datasets import make_classification_tasks
 from skuowq.fisher._softmax_regression import class_probabilities, information
+from skuowq.rules import Debiased, PlugIn, Reml
 
 
 def problem_from(tasks, penalty=1e-3):
@@ -29,15 +37,23 @@ def problem_from(tasks, penalty=1e-3):
     )
 
 
-def weigh(problem, method="reml", n_updates=4, **options):
-    arguments = {"max_weight": None, "solver": None, "n_jobs": None, "random_state": 0}
-    return softmax_source_weights(
-        problem,
-        method=method,
-        n_updates=n_updates,
-        report=lambda update, weights: None,
-        **{**arguments, **options},
+def weigh(problem, method="reml", n_updates=4, n_jobs=None):
+    rule = (
+        Debiased() if method == "debiased" else {"reml": Reml, "plugin": PlugIn}[method](n_updates)
     )
+    model = softmax_model(problem, rule.measure, n_jobs=n_jobs, random_state=0)
+    return weigh_by(model, rule, max_weight=None, solver=None, report=lambda *_: None)
+
+
+def scores_of(problem):
+    return softmax_model(problem, "scores", n_jobs=None, random_state=0)
+
+
+def judged(problem, weights, theta, curvature):
+    """What the target's held-out rows leave of the weights, at a fit that is known."""
+    model = scores_of(problem)
+    model.problem, model.theta, model.curvature = problem, theta, curvature
+    return supported(model, weights)
 
 
 def test_noise_of_the_scores_is_one_row_in_n():
@@ -51,8 +67,8 @@ def test_noise_of_the_scores_is_one_row_in_n():
             discrepancies=(0, 0),
             random_state=seed,
         )
-        contrasts = module._ScoreContrasts(problem_from(tasks), 0)
-        draws.append(contrasts(np.ones(2))[0])
+        contrasts = scores_of(problem_from(tasks))
+        draws.append(contrasts.contrasts(np.ones(2))[0])
     assert_noise_alone(draws, 400, [800, 1600])
 
 
@@ -63,8 +79,8 @@ def test_noise_is_less_than_that_where_target_rows_are_few():
         tasks = make_classification_tasks(
             n_target=15, n_samples=(200,), n_features=20, discrepancies=(0,), random_state=seed
         )
-        contrasts = module._ScoreContrasts(problem_from(tasks, penalty=1.0), 0)
-        ratios.append(contrasts(contrasts.start)[0].item() / (1 / 15 + 1 / 200))
+        contrasts = scores_of(problem_from(tasks, penalty=1.0))
+        ratios.append(contrasts.contrasts(contrasts.start)[0].item() / (1 / 15 + 1 / 200))
     mean, error = np.mean(ratios), np.std(ratios) / np.sqrt(60)
     assert mean > 0.2
     assert mean + 4 * error < 0.9
@@ -123,7 +139,7 @@ def test_dynamic_updates_are_recorded_and_end_when_settled():
     assert 2 < len(dynamic.history) < 52
     assert_allclose(dynamic.history[0], static.history[0])
     assert_allclose(dynamic.history[-1], dynamic.weights.source_weights)
-    assert np.abs(dynamic.history[-2] - dynamic.history[-3]).max() <= _SETTLED
+    assert np.abs(dynamic.history[-2] - dynamic.history[-3]).max() <= SETTLED
 
 
 def test_updates_do_not_swing_between_two_answers():
@@ -195,25 +211,27 @@ def test_the_target_rejects_a_contradicting_source(road, row_weight):
         probabilities, _ = class_probabilities(problem.design, theta)
         curvature = information(problem.design, probabilities, weight)
     # Twenty rows of evidence say less than two hundred.
-    good, bad = supported_weights(problem, np.array([1.0, 0.0]), theta, curvature)[0]
+    good, bad = judged(problem, np.array([1.0, 0.0]), theta, curvature)
     assert good > (0.8 if row_weight == 1 else 0.5)
     assert bad < (0.001 if row_weight == 1 else 0.1)
-    assert supported_weights(problem, np.array([0.0, 1.0]), theta, curvature)[0].max() < 0.05
+    assert judged(problem, np.array([0.0, 1.0]), theta, curvature).max() < 0.05
 
 
 def test_the_target_may_prefer_sources_alike():
     tasks = make_classification_tasks(n_target=30, discrepancies=[0.0] * 3, random_state=0)
     problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
     weights = np.array([0.001, 0.0, 0.0])
-    supported, _ = supported_weights(problem, weights, problem.fit(problem.weigh(weights)), None)
+    found = judged(problem, weights, problem.fit(problem.weigh(weights)), None)
     # Sources of one size: what they share is the same for those that the weights leave out.
-    assert_allclose(supported[1], supported[2])
-    assert 0 < supported[1] < supported[0]
-    assert supported.sum() < weights.sum()
+    assert_allclose(found[1], found[2])
+    assert 0 < found[1] < found[0]
+    assert found.sum() < weights.sum()
 
 
 def test_the_plugin_bounds_weights_where_sources_taught_the_features_and_rows_are_few():
-    def task(n_target):
+    """On the features of a network that was trained on the sources, these look too near."""
+
+    def weights(n_target, road, rule):
         tasks = make_classification_tasks(
             n_target=n_target,
             n_samples=(500, 500),
@@ -221,16 +239,24 @@ def test_the_plugin_bounds_weights_where_sources_taught_the_features_and_rows_ar
             discrepancies=(0.0, 0.5),
             random_state=0,
         )
-        return problem_from(tasks, penalty=0.5)
+        domains = [
+            Domain(X, np.searchsorted(tasks.classes, y), np.ones(len(y)))
+            for X, y in [(tasks.X_target, tasks.y_target), *tasks.sources]
+        ]
+        head = SimpleNamespace(target=domains[0], domains=domains[1:])
+        task = SimpleNamespace(classes=tasks.classes, n_features=20, **vars(head))
+        road = road(LogisticRegression(), Options())
+        if isinstance(road, HeadRoad):
+            return road.measure(task, head, rule).weights.source_weights
+        bounds, ridge = road.bounds(rule), {"ridge": 1.0, "standardise": True}
+        found = weigh_by_softmax(task, *domains[:1], domains[1:], rule, Options(), bounds, **ridge)
+        return found.weights.source_weights
 
-    def weights(problem, method="reml", **options):
-        return weigh(problem, method, **options).weights.source_weights
-
-    few, enough = task(20), task(21)
-    plugin = weights(few, "plugin", n_updates=0)
-    assert plugin[0] < weights(few)[0]
-    assert_allclose(weights(few, learned_features=True), np.minimum(weights(few), plugin))
-    assert_allclose(weights(enough, learned_features=True), weights(enough))
+    plugin = weights(20, Road, PlugIn(n_updates=0))
+    assert plugin[0] < weights(20, Road, Reml())[0]
+    bounded = np.minimum(weights(20, Road, Reml()), plugin)
+    assert_allclose(weights(20, HeadRoad, Reml()), bounded)
+    assert_allclose(weights(21, HeadRoad, Reml()), weights(21, Road, Reml()))
 
 
 def test_workers_change_nothing():

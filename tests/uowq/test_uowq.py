@@ -30,9 +30,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skuowq import DiscriminatorGateClassifier, Sources, UOWQClassifier, UOWQRegressor
 from skuowq._data.task import Domain
-from skuowq._uowq.classifier import _balance
+from skuowq._uowq.roads.class_shares import balance
 from skuowq._uowq.roads.thinning import thin_rows, without_negligible
 from skuowq.datasets import load_digit_domains, make_classification_tasks
+from skuowq.rules import PlugIn, Reml
 from skuowq.theory import asymptotic_error
 from skuowq.weights import solve_source_weights
 
@@ -168,7 +169,7 @@ def test_balanced_classes_are_balanced_by_the_targets_shares():
     assert recall["balanced"] > recall["plain"]
     assert accuracy["balanced"] > max(accuracy["plain"], accuracy["alone"])
     target = Domain(X, y, np.ones(60))
-    weights = _balance(3, target)
+    weights = balance(3, target)
     assert_allclose(weights[0] * np.sum(y == 0), weights[1] * np.sum(y == 1))
     assert_allclose(weights[2], weights[1] * np.sum(y == 1))
 
@@ -296,7 +297,9 @@ def test_report_names_and_prints(tasks):
 def test_verbose_prints_and_silence_is_silent(tasks, capsys):
     UOWQClassifier().fit(tasks.X_target, tasks.y_target, tasks.sources)
     assert capsys.readouterr().out == ""
-    UOWQClassifier(verbose=1, n_updates=1).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    UOWQClassifier(verbose=1, discrepancy=Reml(1)).fit(
+        tasks.X_target, tasks.y_target, tasks.sources
+    )
     assert "[UOWQ] update 1 of 1: sources worth" in capsys.readouterr().out
 
 
@@ -313,7 +316,7 @@ def test_an_interrupted_fit_leaves_the_last_one(tasks, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skuowq._uowq.classifier.softmax_source_weights", interrupt)
+    monkeypatch.setattr("skuowq._uowq.roads.softmax_weighing.weigh", interrupt)
     with pytest.raises(KeyboardInterrupt):
         clf.fit(tasks.X_target, tasks.y_target, tasks.sources[:1])
     assert clf.n_sources_ == 3
@@ -369,14 +372,10 @@ def test_fit_changes_no_data(tasks):
 def test_clone_keeps_every_argument():
     options = {
         "estimator": GaussianNB(),
-        "discrepancy": "plugin",
-        "n_updates": 2,
+        "discrepancy": PlugIn(n_updates=2, parameters="all", update_every=3),
         "max_weight": 0.5,
         "classes": "target",
         "solver": "CLARABEL",
-        "parameters": "all",
-        "update_every": 3,
-        "source_estimators": None,
         "checkpoint": "here",
         "n_jobs": 1,
         "random_state": 3,
@@ -384,12 +383,15 @@ def test_clone_keeps_every_argument():
     }
     copied = clone(UOWQClassifier(**options)).get_params(deep=False)
     assert set(copied) == set(options)
-    assert all(copied[k] == v for k, v in options.items() if k != "estimator")
+    assert all(copied[k] == v for k, v in options.items() if k not in ("estimator", "discrepancy"))
+    assert copied["discrepancy"].get_params() == options["discrepancy"].get_params()
 
 
 def test_flipping_target_labels_changes_the_fit_inside_grid_search(tasks):
     X, y, sources = tasks.X_target, tasks.y_target, Sources(tasks.sources[:1])
-    search = GridSearchCV(UOWQClassifier(), {"n_updates": [0, 1]}, cv=2)
+    search = GridSearchCV(
+        UOWQClassifier(discrepancy=Reml()), {"discrepancy__n_updates": [0, 1]}, cv=2
+    )
     straight = search.fit(X, y, sources=sources).predict_proba(tasks.X_test)
     flipped = search.fit(X, 2 - y, sources=sources).predict_proba(tasks.X_test)
     assert np.abs(straight - flipped).max() > 0.1

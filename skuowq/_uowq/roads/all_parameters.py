@@ -14,20 +14,13 @@ class AllParametersRoad(NetworkRoad):
     """Every domain fine-tunes one initial network, and all parameters are compared."""
 
     measures = ("fits",)
+    compares = "all parameters of a network"
+    remedy = "pass PlugIn(parameters='all') or Debiased(parameters='all')"
 
     @classmethod
     def takes(cls, base, sources, rule):
         """Networks under a rule that compares all parameters."""
         return is_network(base) and rule.parameters == "all"
-
-    def check(self, rule):
-        """The metric at all parameters has no score contrasts."""
-        super().check(rule)
-        if rule.measure != "fits":
-            raise ValueError(
-                f"parameters='all' compares fitted parameters, and {type(rule).__name__} reads "
-                f"{rule.measure}: pass PlugIn(parameters='all') or Debiased(parameters='all')"
-            )
 
     def fit(self, task, rule):
         """A training for each domain, and one on all weighted rows."""

@@ -56,6 +56,14 @@ class HeadRoad(NetworkRoad):
 
     def _weigh(self, task, head, rule):
         """Weights by the head's features, as a network can use them."""
+        weighing = self.measure(task, head, rule)
+        weighing = without_negligible_sources(weighing, task.target, task.domains, task.classes)
+        if rule.judged:
+            weighing = _with_some_source_rows(weighing, self.options.max_weight)
+        return weighing
+
+    def measure(self, task, head, rule):
+        """Weights by the head's features; with few rows at most those of the plug-in."""
         weighing = self._weigh_features(task, head, rule, self.bounds(rule))
         # The last column is constant. With no more rows than features scores see little, and the
         # target's rows judge features on which the sources are better than they would be elsewhere.
@@ -63,9 +71,6 @@ class HeadRoad(NetworkRoad):
             quiet = self.bounds(rule) | {"report": lambda update, weights: None}
             static = self._weigh_features(task, head, PlugIn(n_updates=0), quiet)
             weighing = weighing.at_most(static.weights.source_weights)
-        weighing = without_negligible_sources(weighing, task.target, task.domains, task.classes)
-        if rule.judged:
-            weighing = _with_some_source_rows(weighing, self.options.max_weight)
         return weighing
 
     def _weigh_features(self, task, head, rule, bounds):

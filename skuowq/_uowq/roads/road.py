@@ -8,6 +8,8 @@ from skuowq._data.read_task import read_task
 from skuowq._utils._base_estimator import array_checks
 from skuowq.weights._program import check_solver
 
+_READS = {"scores": "mean scores", "fits": "separately fitted parameters", None: "nothing"}
+
 
 @dataclass(frozen=True)
 class Options:
@@ -38,6 +40,10 @@ class Road:
         What the sources' labels are to the road; see :func:`read_task`.
     measures : tuple
         Contrasts that the road has for a rule to read; see :class:`skuowq.rules.Rule`.
+    compares : str
+        What has these contrasts, in words.
+    remedy : str
+        Which rules there are for them.
     takes_frames : bool
         Whether the estimator may see data frames.
     trains_epochs : bool
@@ -46,6 +52,7 @@ class Road:
 
     labels = "common"
     measures = ("scores", "fits", None)
+    compares, remedy = "these domains", "pass another rule"
     takes_frames = True
     trains_epochs = False
 
@@ -82,6 +89,11 @@ class Road:
             raise ValueError(
                 f"checkpoint={str(self.options.checkpoint)!r} saves the epochs of a network, and "
                 f"{name} has none: leave it out, or pass a skorch net as estimator"
+            )
+        if rule.measure not in self.measures:
+            raise ValueError(
+                f"discrepancy={rule!r} reads contrasts of {_READS[rule.measure]}, which "
+                f"{self.compares} do not have: {self.remedy}"
             )
         if rule.parameters == "all" and not self.trains_epochs:
             raise ValueError(

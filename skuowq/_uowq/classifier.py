@@ -32,7 +32,7 @@ from skuowq._utils._checks import check_discrepancy
 from skuowq._utils._logistic import is_logistic, ridge_of
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.weights import SourceWeights, solve_source_weights
-from skuowq.weights._program import check_solver, weights_record
+from skuowq.weights.checked import check_solver, weights_record
 
 from .models.all_parameters import DynamicRule, NetworkContrasts
 from .models.own_intercepts import class_share_ratios

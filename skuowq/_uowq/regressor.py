@@ -33,7 +33,7 @@ from skuowq._utils._base_estimator import (
 from skuowq._utils._checks import check_discrepancy
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.weights import SourceWeights
-from skuowq.weights._program import check_solver, weights_record
+from skuowq.weights.checked import check_solver, weights_record
 
 from .models.linear import LinearProblem, LinearWeights, linear_source_weights
 from .result import WeighedSourcesMixin

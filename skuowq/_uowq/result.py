@@ -3,8 +3,7 @@
 import numpy as np
 
 from skuowq._utils._checks import check_discrepancy
-from skuowq.weights._discrepancy import std_error_of_checked
-from skuowq.weights._error import error_of_rows
+from skuowq.weights.checked import error_of_rows, std_error_of_checked
 
 from .source_report import SourceReport
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from skuowq._utils._checks import as_numbers
 from skuowq.weights import solve_source_weights
-from skuowq.weights._error import parts_of_rows
+from skuowq.weights.checked import parts_of_rows
 
 from ._arguments import (
     PARAMETERS,

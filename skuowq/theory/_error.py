@@ -11,7 +11,7 @@ error ``d / (2 N0)``.
 import numpy as np
 
 from skuowq.weights import solve_source_weights
-from skuowq.weights._error import error_of_rows
+from skuowq.weights.checked import error_of_rows
 
 from ._arguments import (
     PARAMETERS,

@@ -156,15 +156,23 @@ def density_ratio(
 class SourceGate:
     """The odds of one source's rows, for one target after another.
 
-    What depends on the source alone is computed once: cross-validation asks for many targets.
+    Cross-validation asks for many targets. So what depends on the source alone is computed once.
+
+    Only `discriminator` is checked.
 
     Parameters
     ----------
-    X, y, weight : rows of the source, y as class indices
+    X : {ndarray, CSR matrix} of shape (n_source, n_features)
+        Rows of the source, two or more.
+    y : ndarray of int of shape (n_source,)
+        Class indices 0 to n_classes - 1.
+    weight : ndarray of shape (n_source,)
+        At least 0, and not all 0.
     n_classes : int
     discriminator, labels
         As in `density_ratio`.
     n_folds : int
+        2 or more.
     seed : int
     """
 
@@ -187,7 +195,21 @@ class SourceGate:
             self.own, self.model = self._plausibility(X, y, weight, held_together(X))
 
     def odds(self, X, y, weight, clip, groups=None):
-        """Odds of the source's rows, given rows of a target; groups are held out together."""
+        """Odds of the source's rows, given rows of a target.
+
+        Parameters
+        ----------
+        X, y, weight
+            Rows of the target, as those of the source.
+        clip : float
+            Largest ratio.
+        groups : ndarray of int of shape (n_target,), default=None
+            Rows with one number are held out together. None holds copies of a row together.
+
+        Returns
+        -------
+        odds : ndarray of shape (n_source,)
+        """
         groups = held_together(X) if groups is None else groups
         if np.all(groups == groups[0]):
             log_odds = np.zeros(len(self.y))  # Nothing to hold out.

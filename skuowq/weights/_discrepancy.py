@@ -121,7 +121,23 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, met
 
 
 def std_error_of_checked(G, n_target, n_samples, d, method):
-    """`discrepancy_std_error` for arguments that are known to be in order."""
+    """`discrepancy_std_error` without a check.
+
+    Parameters
+    ----------
+    G : ndarray of shape (n_sources, n_sources)
+        The estimate. For "reml" it must be one that this rule makes: each source's own discrepancy
+        on the diagonal, plus one number everywhere.
+    n_target : float
+    n_samples : ndarray of shape (n_sources,)
+    d : float
+        Number of parameters.
+    method : {"reml", "debiased", "plugin"}
+
+    Returns
+    -------
+    std_error : ndarray of shape (n_sources,)
+    """
     own = np.diag(G)
     if method == "plugin":
         return np.sqrt(2 / d) * own
@@ -242,10 +258,31 @@ def weights_and_discrepancy(
     solver,
     n_independent=None,
 ):
-    """`optimal_source_weights` and `estimate_discrepancy` for the price of one.
+    """`optimal_source_weights` and `estimate_discrepancy` at once, without a check of the matrix.
 
-    Arguments are known to be in order: of ten thousand sources the check alone takes minutes.
-    Where rows of the target are copies, the noise of its contrasts is that of `n_independent` ones.
+    The check of the matrix alone takes minutes for ten thousand sources. `max_weight` and `solver`
+    are checked here, which costs next to nothing.
+
+    Parameters
+    ----------
+    contrast_gram : ndarray of shape (n_sources, n_sources)
+        Symmetric, finite and positive semidefinite.
+    n_target : float
+        Rows of the target, above 0.
+    n_samples : ndarray of shape (n_sources,)
+        Rows of each source, above 0.
+    n_parameters : float
+    method : {"reml", "debiased", "plugin"}
+    max_weight, solver
+        As in :func:`solve_source_weights`.
+    n_independent : float, default=None
+        How many of the target's rows are not copies. The noise of the contrasts is that of so many
+        rows. None means all of them.
+
+    Returns
+    -------
+    weights : SourceWeights
+    discrepancy : ndarray of shape (n_sources, n_sources)
     """
     n_independent = n_target if n_independent is None else n_independent
     candidates, evidence = _candidates(

@@ -150,7 +150,25 @@ def solve_checked(n_samples, discrepancy, n_target, max_weight, solver):
 
 
 def weights_record(source_weights, n_samples, gap):
-    """`SourceWeights` from the weights alone, the one place that certifies them."""
+    """Make a `SourceWeights` of the weights. This is the one place that certifies them.
+
+    Parameters
+    ----------
+    source_weights : ndarray of shape (n_sources,)
+    n_samples : ndarray of shape (n_sources,)
+        Rows of each source, above 0.
+    gap : float
+        Frank-Wolfe gap relative to the objective.
+
+    Returns
+    -------
+    result : SourceWeights
+
+    Raises
+    ------
+    RuntimeError
+        If a weight is negative or not finite, or the gap is above 1e-6.
+    """
     rows = source_weights * n_samples
     size = float(rows.sum())
     if not (np.all(source_weights >= 0) and np.isfinite(size) and 0 <= gap <= _GAP_TOLERANCE):
@@ -392,6 +410,7 @@ def _gap(mixture, gradient, hidden, ratios):
 
 
 def check_bound(n_target, max_weight):
+    """Refuse a bound out of range, and one without the target's size; returns that size."""
     if not (isinstance(max_weight, numbers.Real) and 0 <= max_weight < np.inf):
         raise ValueError(f"max_weight must be a finite number >= 0 or None, got {max_weight!r}.")
     if max_weight > _LARGEST_BOUND:
@@ -407,6 +426,18 @@ def check_bound(n_target, max_weight):
 
 
 def check_solver(solver):
+    """Refuse what is not the name of an installed cvxpy solver of quadratic programs.
+
+    Returns
+    -------
+    solver : str
+        The name as cvxpy writes it, in capitals.
+
+    Raises
+    ------
+    ValueError
+        With the names of the solvers that would do.
+    """
     import cvxpy as cp
 
     installed = cp.installed_solvers()

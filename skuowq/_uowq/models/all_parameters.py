@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._utils._failed_fit import FailedFit
-from skuowq.weights._discrepancy import weights_and_discrepancy
+from skuowq.weights.checked import weights_and_discrepancy
 
 
 class NetworkContrasts:

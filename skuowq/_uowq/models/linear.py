@@ -24,8 +24,7 @@ from skuowq._uowq.alternation import alternate
 from skuowq._utils._factor import factorise
 from skuowq.fisher import penalised_gram
 from skuowq.weights import SourceWeights, solve_source_weights
-from skuowq.weights._discrepancy import weights_and_discrepancy
-from skuowq.weights._program import weights_record
+from skuowq.weights.checked import weights_and_discrepancy, weights_record
 
 from .noise_variance import drawn_together, own_ridge
 

@@ -17,11 +17,9 @@ from skuowq._held_out.independent_rows import share_of_independent
 from skuowq._uowq.alternation import alternate
 from skuowq._utils._factor import factorise
 from skuowq.fisher import penalised_gram, softmax_fisher_information, softmax_mean_score
-from skuowq.fisher._leave_one_out import leave_one_out
-from skuowq.fisher._softmax_regression import class_probabilities
+from skuowq.fisher.checked import class_probabilities, leave_one_out
 from skuowq.weights import solve_source_weights
-from skuowq.weights._discrepancy import weights_and_discrepancy
-from skuowq.weights._program import weights_record
+from skuowq.weights.checked import weights_and_discrepancy, weights_record
 
 from .own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes
 from .softmax import SoftmaxWeights

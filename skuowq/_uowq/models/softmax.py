@@ -46,8 +46,8 @@ from skuowq.fisher import (
     penalised_gram_by_products,
     softmax_fisher_product,
 )
-from skuowq.fisher._domain_design import DomainDesign
-from skuowq.fisher._softmax_regression import (
+from skuowq.fisher.checked import (
+    DomainDesign,
     class_probabilities,
     information,
     information_diagonal,
@@ -55,8 +55,7 @@ from skuowq.fisher._softmax_regression import (
     mean_score,
 )
 from skuowq.weights import SourceWeights
-from skuowq.weights._discrepancy import weights_and_discrepancy
-from skuowq.weights._program import weights_record
+from skuowq.weights.checked import weights_and_discrepancy, weights_record
 
 from .own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
 

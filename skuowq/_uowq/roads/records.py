@@ -23,9 +23,9 @@ from skuowq.fisher import (
     softmax_mean_score,
     source_record,
 )
-from skuowq.fisher._softmax_regression import class_probabilities
-from skuowq.fisher._source_record import (
+from skuowq.fisher.checked import (
     about,
+    class_probabilities,
     moved,
     record_penalty,
     theta_of,

@@ -192,6 +192,13 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
         raise ValueError(
             f"penalty has shape {penalty.shape}, and X has {X.shape[1]} columns: pass one each"
         )
+    return fit_checked(
+        X, y, n_classes, sample_weight, penalty, start=start, curvature=curvature, tol=tol
+    )
+
+
+def fit_checked(X, y, n_classes, sample_weight, penalty, *, start=None, curvature=None, tol=1e-5):
+    """`fit_softmax` without a check; X may be a `DomainDesign`."""
     shape = (X.shape[1], n_classes - 1)
     if not np.any(sample_weight > 0):
         return np.zeros(shape)  # The penalty alone.

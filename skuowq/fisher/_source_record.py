@@ -12,10 +12,11 @@ from skuowq._data.source_record import SourceRecord
 from skuowq._utils._checks import as_numbers
 
 from ._softmax_regression import (
+    class_probabilities,
     contrast_basis,
-    fit_softmax,
-    softmax_fisher_information,
-    softmax_mean_score,
+    fit_checked,
+    information,
+    mean_score,
 )
 
 _INTERCEPT_PENALTY = 1e-4
@@ -89,7 +90,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     if np.any(place < 0):
         unknown = plain_labels(present[place < 0])
         raise ValueError(f"y has the labels {unknown}, which are not among classes")
-    labels = place[labels]
+    labels = place[labels].astype(np.intp, copy=False)
     if len(classes) < 2:
         raise ValueError(
             f"y has the single class {plain_labels(classes)[0]!r}: pass all classes as classes="
@@ -116,7 +117,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
         )
     if point is None:
         penalty = record_penalty(rows, weight, centre, len(classes), 1 / C)
-        theta = fit_softmax(rows, labels, len(classes), weight, penalty)
+        theta = fit_checked(rows, labels, len(classes), weight, penalty)
     else:
         theta = as_numbers("point", getattr(point, "theta", point))
         if theta.shape != shape:
@@ -125,12 +126,13 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
                 f"classes need {shape}"
             )
         theta = about(theta, getattr(point, "centre", None), centre)
+    probabilities, _ = class_probabilities(rows, theta)
     return SourceRecord(
         classes=classes,
         n_samples=float(weight.sum()),
         theta=theta,
-        score=softmax_mean_score(rows, labels, theta, weight),
-        information=softmax_fisher_information(rows, theta, weight),
+        score=mean_score(rows, labels, probabilities, weight),
+        information=information(rows, probabilities, weight),
         centre=centre,
     )
 

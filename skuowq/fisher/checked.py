@@ -21,6 +21,7 @@ from ._leave_one_out import leave_one_out
 from ._softmax_regression import (
     NEWTON_MAX_PARAMETERS,
     class_probabilities,
+    fit_checked,
     information,
     information_diagonal,
     information_product,
@@ -40,6 +41,7 @@ __all__ = [
     "DomainDesign",
     "about",
     "class_probabilities",
+    "fit_checked",
     "information",
     "information_diagonal",
     "information_product",

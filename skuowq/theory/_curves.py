@@ -18,7 +18,7 @@ from ._arguments import (
     one_number,
     one_per_source,
 )
-from ._error import asymptotic_error, minimal_error, too_far_apart
+from ._error import best_weights, error_of_weights, too_far_apart
 from ._validate import check_family, validate
 from ._validation_result import ValidationResult
 
@@ -141,12 +141,12 @@ def error_curve(
         raise ValueError(f"along is {along!r}, and must be one of {', '.join(map(repr, _ALONG))}")
     _check_source(source, len(G))
     _check_points(n_points)
-    best = solve_source_weights(n, G)
+    best = best_weights(n, G)
     if source_weights is None:
         w = best.source_weights
     else:
         w = one_per_source("source_weights", as_numbers("source_weights", source_weights), len(G))
-        asymptotic_error(N0, n, w, G, d)  # Its own check of the weights.
+        error_of_weights(N0, n, w, G, d)  # It checks the weights.
     rows = np.tile(n, (n_points, 1))
     weights = np.tile(w, (n_points, 1))
     if along == "weight":
@@ -170,7 +170,7 @@ def error_curve(
         x = np.geomspace(min(1, n[source] / 2), n[source], n_points)
         rows[:, source] = x
         if source_weights is None:
-            weights = np.array([solve_source_weights(row, G).source_weights for row in rows])
+            weights = np.array([best_weights(row, G).source_weights for row in rows])
         x_label = f"rows used of the source, $n_{{{source + 1}}}$"
     with np.errstate(all="ignore"):
         variance, squared_bias = parts_of_rows(N0, rows, weights * rows, G, d)
@@ -189,7 +189,7 @@ def error_curve(
         n_parameters=d,
         discrepancy=G,
         target_only=d / (2 * N0),
-        oracle=minimal_error(N0, n, G, d),
+        oracle=float(d / 2 / (N0 + best.effective_source_size)),
     )
 
 

@@ -10,8 +10,8 @@ error ``d / (2 N0)``.
 
 import numpy as np
 
-from skuowq.weights import solve_source_weights
-from skuowq.weights.checked import error_of_rows
+from skuowq._utils._checks import check_sizes
+from skuowq.weights.checked import error_of_rows, solve_checked
 
 from ._arguments import (
     PARAMETERS,
@@ -85,16 +85,21 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
     d = one_number("n_parameters", n_parameters, PARAMETERS)
     G = discrepancy_matrix(discrepancy)
     n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))
+    return error_of_weights(N0, n, source_weights, G, d)
+
+
+def error_of_weights(N0, n, source_weights, G, d):
+    """`asymptotic_error` where all but the weights has been checked."""
     w = not_negative("source_weights", source_weights, WEIGHTS)
     w = one_per_source("source_weights", w, len(G))
     try:
         with np.errstate(over="ignore"):
             mass = w * n
-    except ValueError as error:
+    except ValueError as failure:
         raise ValueError(
             f"source_weights of shape {w.shape} and n_samples of shape {n.shape} do not broadcast: "
             "pass one grid point a row in both, or a single row in one of them"
-        ) from error
+        ) from failure
     with np.errstate(all="ignore"):
         error = error_of_rows(N0, n, mass, G, d)
     if not np.all(np.isfinite(error)):
@@ -157,7 +162,12 @@ def minimal_error(n_target, n_samples, discrepancy, n_parameters):
             f"n_samples has shape {n.shape}, and must be one row: each point of a grid has a "
             "program of its own, so call this function once for each"
         )
-    return float(d / 2 / (N0 + solve_source_weights(n, G).effective_source_size))
+    return float(d / 2 / (N0 + best_weights(n, G).effective_source_size))
+
+
+def best_weights(n, G):
+    """`solve_source_weights` for a discrepancy that has been checked, which is the slow part."""
+    return solve_checked(check_sizes(n, "n_samples"), G, None, None, None)
 
 
 def equivalent_rows(n_samples, noise_ratio):

@@ -76,9 +76,14 @@ def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=N
         remedy = "leave the class out, or pass method='exact'"
         check_two_rows(first, first_names, "the source", remedy)
         check_two_rows(second, second_names, "the target", remedy)
+    scale = _median_squared(ours[0], theirs[0]) if method == "mmd" else None
+    return distances_of_parts(first, second, method, reg=reg, scale=scale, n_jobs=n_jobs)
+
+
+def distances_of_parts(first, second, method, *, reg=None, scale=None, n_jobs=None):
+    """`class_distances` of rows that `by_class` has split, without a check."""
     if method == "gaussian":
         first, second = ([_moments(part) for part in parts] for parts in (first, second))
-    scale = _median_squared(ours[0], theirs[0]) if method == "mmd" else None
     found = Parallel(n_jobs)(
         delayed(_distance)(method, a, b, reg, scale) for a in first for b in second
     )

@@ -13,7 +13,7 @@ from ._class_distances import (
     check_pair,
     check_reg,
     check_two_rows,
-    class_distances,
+    distances_of_parts,
     sinkhorn_divergence,
     squared_distances,
     transport_cost,
@@ -69,16 +69,22 @@ def dataset_distance(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05):
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: pass one of {', '.join(METHODS)}")
     check_reg(reg)
+    parts = []
     for (X, y), whose in ((ours, "the source"), (theirs, "the target")):
-        check_two_rows(*by_class(X, y), whose, "leave the class out")
-    between = class_distances(*ours, *theirs) ** 2
+        rows, classes = by_class(X, y)
+        check_two_rows(rows, classes, whose, "leave the class out")
+        parts.append(rows)
+    between = distances_of_parts(*parts, "gaussian") ** 2
     if method == "gaussian":
         shares = [np.bincount(distinct_labels(y, "y")[1]) / len(y) for _, y in (ours, theirs)]
         return float(np.sqrt(max(transport_cost(2 * between, *shares), 0.0)))
     cost = _row_costs(ours, theirs, between)
     if method == "exact":
         return float(np.sqrt(max(transport_cost(cost), 0.0)))
-    own = [_row_costs(part, part, class_distances(*part, *part) ** 2) for part in (ours, theirs)]
+    own = [
+        _row_costs(part, part, distances_of_parts(rows, rows, "gaussian") ** 2)
+        for part, rows in zip((ours, theirs), parts, strict=True)
+    ]
     return float(np.sqrt(sinkhorn_divergence(cost, *own, reg * cost.max())))
 
 

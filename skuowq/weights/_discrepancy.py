@@ -326,19 +326,6 @@ def _shift(contrast, noise, n_parameters):
     return shift, float(expit(evidence - np.log(_ODDS_AGAINST_A_SHIFT)))
 
 
-def _check_shared_shift(G):
-    """Refuse what REML does not estimate: distances of the sources' own, and a shift they share."""
-    shift = G[np.triu_indices(len(G), 1)]
-    slack = 1e-8 * np.diag(G).max()
-    if shift.size and (
-        np.ptp(shift) > slack or shift[0] < -slack or shift[0] > np.diag(G).min() + slack
-    ):
-        raise ValueError(
-            "discrepancy has entries off its diagonal that differ, or that no shift of all sources "
-            "makes: pass what estimate_discrepancy returns for method='reml', or another method"
-        )
-
-
 def _average(values, evidence):
     return sum(p * value for p, value in zip(evidence, values, strict=True))
 

@@ -138,7 +138,24 @@ def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=No
 
 
 def solve_checked(n_samples, discrepancy, n_target, max_weight, solver):
-    """`solve_source_weights` for arguments that are known to be in order."""
+    """`solve_source_weights` without a check.
+
+    Parameters
+    ----------
+    n_samples : ndarray of shape (n_sources,)
+        Rows of each source, from 1e-100 to 1e100.
+    discrepancy : ndarray of shape (n_sources, n_sources)
+        Symmetric and positive semidefinite, its entries below 1e100 in size.
+    n_target : float or None
+        Needed with `max_weight` only.
+    max_weight : float or None
+    solver : str or None
+        As `check_solver` returns it.
+
+    Returns
+    -------
+    result : SourceWeights
+    """
     if max_weight == 0:
         return weights_record(np.zeros(len(n_samples)), n_samples, 0.0)
     program = _ConvexProgram(discrepancy, n_samples)

@@ -17,13 +17,14 @@ arguments come from a user, call the functions of :mod:`skuowq.weights`.
 from ._density_ratio import SourceGate
 from ._discrepancy import std_error_of_checked, weights_and_discrepancy
 from ._error import error_of_rows, parts_of_rows
-from ._program import check_solver, weights_record
+from ._program import check_solver, solve_checked, weights_record
 
 __all__ = [
     "SourceGate",
     "check_solver",
     "error_of_rows",
     "parts_of_rows",
+    "solve_checked",
     "std_error_of_checked",
     "weights_and_discrepancy",
     "weights_record",

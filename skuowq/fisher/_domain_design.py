@@ -5,10 +5,15 @@ common parameters, a small block for every domain, and borders between them. So 
 grow with the domains as they do with their rows.
 """
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from skuowq._utils._factor import factorise
 
@@ -27,19 +32,19 @@ class DomainDesign:
         Rows of each domain; may be 0.
     """
 
-    matrix: object
+    matrix: NDArray | csr_matrix
     sizes: np.ndarray
 
     @property
-    def n_common(self):
+    def n_common(self) -> int:
         return self.matrix.shape[1]
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         return self.matrix.shape[0], self.n_common + len(self.sizes)
 
     @property
-    def T(self):
+    def T(self) -> _Transposed:
         return _Transposed(self)
 
     def __matmul__(self, columns):
@@ -53,7 +58,7 @@ class DomainDesign:
         edges = np.clip(np.append(0, np.cumsum(self.sizes)), start, stop)
         return DomainDesign(self.matrix[start:stop], np.diff(edges))
 
-    def domain_sums(self, values):
+    def domain_sums(self, values: NDArray) -> NDArray:
         """Sums over each domain's rows; `values` is (n_rows, ...)."""
         sums = np.zeros((len(self.sizes), *values.shape[1:]))
         here = self.sizes > 0
@@ -61,7 +66,7 @@ class DomainDesign:
         sums[here] = np.add.reduceat(values, starts, axis=0)
         return sums
 
-    def blocks(self, n_rows):
+    def blocks(self, n_rows: int) -> Iterator[tuple[slice, int]]:
         """Consecutive rows, at most so many, all of one domain, and the domain's number."""
         edges = [0, *np.cumsum(self.sizes).tolist()]
         for domain, (start, stop) in enumerate(itertools.pairwise(edges)):

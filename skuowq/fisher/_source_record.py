@@ -1,14 +1,19 @@
 """What a source computes where its rows are, in place of sending them."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from scipy.sparse import csr_matrix
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skuowq._data.labels import check_type, distinct_labels, find_labels, plain_labels
 from skuowq._data.source_record import SourceRecord
+from skuowq._data.types import Matrix
 from skuowq._utils._checks import as_numbers
 
 from ._softmax_regression import (
@@ -17,6 +22,7 @@ from ._softmax_regression import (
     fit_checked,
     information,
     mean_score,
+    squares,
 )
 
 _INTERCEPT_PENALTY = 1e-4
@@ -27,7 +33,15 @@ _ROUNDING = 1e-12
 _MOST_PARAMETERS = 5000
 
 
-def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
+def source_record(
+    X: Matrix,
+    y: ArrayLike,
+    *,
+    classes: ArrayLike | None = None,
+    point: NDArray | SourceRecord | None = None,
+    C: float = 1.0,
+    sample_weight: ArrayLike | None = None,
+) -> SourceRecord:
     """Statistics of a source's softmax regression, for a fit elsewhere.
 
     Run it where the rows are and send the result: ``UOWQClassifier`` takes records in place of
@@ -153,20 +167,20 @@ def centred(X, weight):
     return with_constant(X), centre
 
 
-def with_constant(X):
+def with_constant(X: NDArray | csr_matrix) -> NDArray | csr_matrix:
     """Rows with a last column of ones."""
     if sparse.issparse(X):
         return sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
     return np.column_stack([X, np.ones(len(X))])
 
 
-def about(theta, centre, new_centre):
+def about(theta: NDArray, centre: NDArray | None, new_centre: NDArray) -> NDArray:
     """The same point, its intercepts at `new_centre` in place of `centre`; None is 0."""
     away = new_centre if centre is None else new_centre - centre
     return np.vstack([theta[:-1], theta[-1:] + away @ theta[:-1]])
 
 
-def moved(record, centre):
+def moved(record: SourceRecord, centre: NDArray) -> SourceRecord:
     """The record of the same rows less `centre`, which is best near the record's own."""
     away = centre if record.centre is None else centre - record.centre
     score = record.score.copy()
@@ -184,7 +198,9 @@ def moved(record, centre):
     )
 
 
-def record_penalty(rows, weight, centre, n_classes, ridge):
+def record_penalty(
+    rows: NDArray | csr_matrix, weight: NDArray, centre: NDArray, n_classes: int, ridge: float
+) -> NDArray:
     """Ridge of each row of theta, as scikit-learn's logistic regression has it.
 
     Parameters
@@ -202,15 +218,14 @@ def record_penalty(rows, weight, centre, n_classes, ridge):
     penalty : ndarray of shape (n_features + 1,)
         Of every effect at least a millionth in standardised columns.
     """
-    squares = rows.multiply(rows) if sparse.issparse(rows) else rows**2
-    variance = (squares.T @ weight / weight.sum())[:-1]
+    variance = (squares(rows).T @ weight / weight.sum())[:-1]
     variance[variance <= (_ROUNDING * centre) ** 2] = 1.0  # Nothing tells the units of a constant.
     penalty = np.maximum(ridge, _LEAST_PENALTY * variance)
     # Two classes have one vector there, sqrt(2) times the contrast.
     return np.append((2 if n_classes == 2 else 1) * penalty, _INTERCEPT_PENALTY)
 
 
-def theta_of(coef, intercept):
+def theta_of(coef: ArrayLike, intercept: ArrayLike) -> NDArray:
     """Contrasts between classes, from a vector for each class, or one for the second of two."""
     vectors = np.column_stack([coef, intercept])
     if len(vectors) == 1:
@@ -218,7 +233,7 @@ def theta_of(coef, intercept):
     return vectors.T @ contrast_basis(len(vectors))
 
 
-def vectors_of(theta):
+def vectors_of(theta: NDArray) -> tuple[NDArray, NDArray]:
     """``coef`` and ``intercept`` as scikit-learn has them, from contrasts."""
     vectors = contrast_basis(theta.shape[1] + 1) @ theta.T
     if len(vectors) == 2:

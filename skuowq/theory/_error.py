@@ -8,7 +8,10 @@ divergences from the target's truth to the fit, with the factor 1/2 kept: target
 error ``d / (2 N0)``.
 """
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skuowq._utils._checks import check_sizes
 from skuowq.weights.checked import error_of_rows, solve_checked
@@ -29,7 +32,13 @@ from ._arguments import (
 )
 
 
-def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_parameters):
+def asymptotic_error(
+    n_target: float,
+    n_samples: ArrayLike,
+    source_weights: ArrayLike,
+    discrepancy: ArrayLike,
+    n_parameters: float,
+) -> float | NDArray:
     """Expected KL error of the fit for given weights and quantities.
 
     To first order in one over the sample sizes (UOWQ, arXiv 2601.10779, where it stands as a sum of
@@ -116,7 +125,9 @@ def too_far_apart(N0, n, G, w):
     )
 
 
-def minimal_error(n_target, n_samples, discrepancy, n_parameters):
+def minimal_error(
+    n_target: float, n_samples: ArrayLike, discrepancy: ArrayLike, n_parameters: float
+) -> float:
     """Least expected KL error over the source weights, ``(d / 2) / (N0 + s*)``.
 
     ``s* = 1 / min_alpha t(alpha)``, with ``t(alpha) = alpha' (diag(1 / N) + G) alpha`` over the
@@ -170,7 +181,7 @@ def best_weights(n, G):
     return solve_checked(check_sizes(n, "n_samples"), G, None, None, None)
 
 
-def equivalent_rows(n_samples, noise_ratio):
+def equivalent_rows(n_samples: ArrayLike, noise_ratio: ArrayLike) -> float | NDArray:
     """Target rows that the rows of a noisier source are worth, ``n / r``, before any discrepancy.
 
     Under a Gaussian linear model with unknown coefficients, a row with ``r`` times the target's
@@ -215,7 +226,7 @@ def equivalent_rows(n_samples, noise_ratio):
     return unwrap(n / r)
 
 
-def optimal_weight(n_source, discrepancy):
+def optimal_weight(n_source: ArrayLike, discrepancy: ArrayLike) -> float | NDArray:
     """Best weight of the rows of a single source, ``w* = 1 / (1 + tau N)``.
 
     It does not depend on the number of target rows: the weight says how far the source's rows can
@@ -250,7 +261,9 @@ def optimal_weight(n_source, discrepancy):
     return unwrap(1 / (1 + tau * N))
 
 
-def optimal_quantity(n_target, n_source, discrepancy):
+def optimal_quantity(
+    n_target: ArrayLike, n_source: ArrayLike, discrepancy: ArrayLike
+) -> float | NDArray:
     """Best number of rows of a single source when every row has weight 1.
 
     The rule of OTQMS, the predecessor of UOWQ, which chooses quantities in place of weights: all

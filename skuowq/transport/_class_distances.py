@@ -1,8 +1,12 @@
 """How far the classes of one data set are from those of another."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
@@ -16,7 +20,16 @@ _BANDWIDTHS = (0.125, 0.25, 0.5, 1.0, 2.0)
 _MEDIAN_ROWS = 1000
 
 
-def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=None):
+def class_distances(
+    X_s: ArrayLike,
+    y_s: ArrayLike,
+    X_t: ArrayLike,
+    y_t: ArrayLike,
+    method: str = "gaussian",
+    *,
+    reg: float = 0.05,
+    n_jobs: int | None = None,
+) -> NDArray:
     """Distances between the classes of a source and those of a target.
 
     Parameters
@@ -80,7 +93,15 @@ def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=N
     return distances_of_parts(first, second, method, reg=reg, scale=scale, n_jobs=n_jobs)
 
 
-def distances_of_parts(first, second, method, *, reg=None, scale=None, n_jobs=None):
+def distances_of_parts(
+    first: list[NDArray],
+    second: list[NDArray],
+    method: str,
+    *,
+    reg: float | None = None,
+    scale: float | None = None,
+    n_jobs: int | None = None,
+) -> NDArray:
     """`class_distances` of rows that `by_class` has split, without a check."""
     if method == "gaussian":
         first, second = ([_moments(part) for part in parts] for parts in (first, second))
@@ -114,13 +135,13 @@ def check_reg(reg):
         raise ValueError(f"reg is {reg!r}: pass a number above 0")
 
 
-def by_class(X, y):
+def by_class(X: NDArray, y: ArrayLike) -> tuple[list[NDArray], NDArray]:
     """Rows of every class, and the classes, sorted."""
     classes, codes = distinct_labels(y, "y")
     return [X[codes == code] for code in range(len(classes))], classes
 
 
-def check_two_rows(parts, classes, whose, remedy):
+def check_two_rows(parts: Sequence[NDArray], classes: NDArray, whose: str, remedy: str) -> None:
     """Refuse classes of one row, which have no covariance."""
     for part, label in zip(parts, plain_labels(classes), strict=True):
         if len(part) < 2:

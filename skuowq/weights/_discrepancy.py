@@ -11,14 +11,17 @@ As an estimate of the discrepancy ``G`` it carries noise: ``E[S] = G + 11' / N_0
   that all share, and the answers with and without it are averaged by their evidence.
 """
 
+from __future__ import annotations
+
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
-from ._program import check_bound, check_solver, solve_checked, weights_record
+from ._program import SourceWeights, check_bound, check_solver, solve_checked, weights_record
 from ._reml import reml_fit
 
 METHODS = ("reml", "debiased", "plugin")
@@ -28,7 +31,14 @@ _LEAST_DIAGONAL = 1e-6
 _ODDS_AGAINST_A_SHIFT = 3.0
 
 
-def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, method="reml"):
+def estimate_discrepancy(
+    contrast_gram: ArrayLike,
+    n_target: float,
+    n_samples: ArrayLike,
+    n_parameters: float,
+    *,
+    method: str = "reml",
+) -> NDArray:
     """Estimate the discrepancy ``G`` from the Gram matrix of fitted contrasts.
 
     Parameters
@@ -80,12 +90,19 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
     >>> (estimate_discrepancy([[0.09]], 20, [1000], 50).round(4) + 0.0).tolist()
     [[0.024]]
     """
-    arguments = _check(contrast_gram, n_target, n_samples, n_parameters, method)
-    candidates, evidence = _candidates(*arguments, method)
+    S, n_target, n_samples, d = _check(contrast_gram, n_target, n_samples, n_parameters, method)
+    candidates, evidence = _candidates(S, n_target, n_samples, d, method)
     return _average(candidates, evidence)
 
 
-def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, method="reml"):
+def discrepancy_std_error(
+    discrepancy: ArrayLike,
+    n_target: float,
+    n_samples: ArrayLike,
+    n_parameters: float,
+    *,
+    method: str = "reml",
+) -> NDArray:
     """Standard errors of estimated own discrepancies, from sampling noise.
 
     Parameters
@@ -114,13 +131,17 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, met
     >>> (discrepancy_std_error([[0.024]], 20, [1000], 50).round(3) + 0.0).tolist()
     [0.015]
     """
-    arguments = _check(discrepancy, n_target, n_samples, n_parameters, method, "discrepancy")
+    G, n_target, n_samples, d = _check(
+        discrepancy, n_target, n_samples, n_parameters, method, "discrepancy"
+    )
     if method == "reml":
-        _check_shared_shift(arguments[0])
-    return std_error_of_checked(*arguments, method)
+        _check_shared_shift(G)
+    return std_error_of_checked(G, n_target, n_samples, d, method)
 
 
-def std_error_of_checked(G, n_target, n_samples, d, method):
+def std_error_of_checked(
+    G: NDArray, n_target: float, n_samples: NDArray, d: float, method: str
+) -> NDArray:
     """`discrepancy_std_error` without a check.
 
     Parameters
@@ -200,15 +221,15 @@ class _ReducedInformation:
 
 
 def optimal_source_weights(
-    contrast_gram,
-    n_target,
-    n_samples,
-    n_parameters,
+    contrast_gram: ArrayLike,
+    n_target: float,
+    n_samples: ArrayLike,
+    n_parameters: float,
     *,
-    method="reml",
-    max_weight=None,
-    solver=None,
-):
+    method: str = "reml",
+    max_weight: float | None = None,
+    solver: str | None = None,
+) -> SourceWeights:
     """Estimate the discrepancy and solve for the weights, model averaging included.
 
     With ``method="reml"`` the weights with and without a shift common to all sources are averaged
@@ -248,16 +269,16 @@ def optimal_source_weights(
 
 
 def weights_and_discrepancy(
-    contrast_gram,
-    n_target,
-    n_samples,
-    n_parameters,
+    contrast_gram: NDArray,
+    n_target: float,
+    n_samples: NDArray,
+    n_parameters: float,
     *,
-    method,
-    max_weight,
-    solver,
-    n_independent=None,
-):
+    method: str,
+    max_weight: float | None,
+    solver: str | None,
+    n_independent: float | None = None,
+) -> tuple[SourceWeights, NDArray]:
     """`optimal_source_weights` and `estimate_discrepancy` at once, without a check of the matrix.
 
     The check of the matrix alone takes minutes for ten thousand sources. `max_weight` and `solver`

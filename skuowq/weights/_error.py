@@ -3,7 +3,10 @@
 :func:`skuowq.theory.asymptotic_error` states the formula.
 """
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ._whole_numbers import exact_square
 
@@ -11,7 +14,7 @@ from ._whole_numbers import exact_square
 _PRECISION = 1e-10
 
 
-def error_of_rows(N0, n, mass, G, d):
+def error_of_rows(N0: float, n: NDArray, mass: NDArray, G: NDArray, d: float) -> NDArray:
     """Expected KL error of a weighted fit, to first order.
 
     Parameters
@@ -35,7 +38,9 @@ def error_of_rows(N0, n, mass, G, d):
     return variance + squared_bias
 
 
-def parts_of_rows(N0, n, mass, G, d):
+def parts_of_rows(
+    N0: float, n: NDArray, mass: NDArray, G: NDArray, d: float
+) -> tuple[NDArray, NDArray]:
     """The two parts of `error_of_rows`, which add up to it.
 
     Parameters

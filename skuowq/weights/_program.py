@@ -19,6 +19,8 @@ with all that rounding may hide, is at most 1e-6. What leaves this module has pa
 `weights_record`: weights finite and not negative, the gap between 0 and 1e-6.
 """
 
+from __future__ import annotations
+
 import contextlib
 import numbers
 import os
@@ -28,6 +30,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
@@ -69,7 +72,14 @@ class SourceWeights:
     gap: float
 
 
-def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=None, solver=None):
+def solve_source_weights(
+    n_samples: ArrayLike,
+    discrepancy: ArrayLike,
+    *,
+    n_target: float | None = None,
+    max_weight: float | None = None,
+    solver: str | None = None,
+) -> SourceWeights:
     """Optimal weights of the sources, given their discrepancies.
 
     Minimises ``alpha' (diag(1/N) + G) alpha`` over the simplex. For one source this is
@@ -137,7 +147,13 @@ def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=No
     return solve_checked(n_samples, discrepancy, n_target, max_weight, solver)
 
 
-def solve_checked(n_samples, discrepancy, n_target, max_weight, solver):
+def solve_checked(
+    n_samples: NDArray,
+    discrepancy: NDArray,
+    n_target: float | None,
+    max_weight: float | None,
+    solver: str | None,
+) -> SourceWeights:
     """`solve_source_weights` without a check.
 
     Parameters
@@ -166,7 +182,7 @@ def solve_checked(n_samples, discrepancy, n_target, max_weight, solver):
     return weights_record(weights, n_samples, gap)
 
 
-def weights_record(source_weights, n_samples, gap):
+def weights_record(source_weights: NDArray, n_samples: NDArray, gap: float) -> SourceWeights:
     """Make a `SourceWeights` of the weights. This is the one place that certifies them.
 
     Parameters
@@ -442,7 +458,7 @@ def check_bound(n_target, max_weight):
     return float(check_sizes([n_target], "n_target")[0])
 
 
-def check_solver(solver):
+def check_solver(solver: str) -> str:
     """Refuse what is not the name of an installed cvxpy solver of quadratic programs.
 
     Returns

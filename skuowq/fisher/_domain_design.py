@@ -37,14 +37,17 @@ class DomainDesign:
 
     @property
     def n_common(self) -> int:
+        """Number of common columns."""
         return self.matrix.shape[1]
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Number of rows, and of columns with the indicators."""
         return self.matrix.shape[0], self.n_common + len(self.sizes)
 
     @property
     def T(self) -> _Transposed:
+        """The transpose, which can be multiplied with columns."""
         return _Transposed(self)
 
     def __matmul__(self, columns):
@@ -59,7 +62,16 @@ class DomainDesign:
         return DomainDesign(self.matrix[start:stop], np.diff(edges))
 
     def domain_sums(self, values: NDArray) -> NDArray:
-        """Sums over each domain's rows; `values` is (n_rows, ...)."""
+        """Sum values over the rows of each domain.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, ...)
+
+        Returns
+        -------
+        sums : ndarray of shape (n_domains, ...)
+        """
         sums = np.zeros((len(self.sizes), *values.shape[1:]))
         here = self.sizes > 0
         starts = (np.cumsum(self.sizes) - self.sizes)[here]
@@ -67,7 +79,19 @@ class DomainDesign:
         return sums
 
     def blocks(self, n_rows: int) -> Iterator[tuple[slice, int]]:
-        """Consecutive rows, at most so many, all of one domain, and the domain's number."""
+        """Cut the rows into blocks of consecutive rows, each within one domain.
+
+        Parameters
+        ----------
+        n_rows : int
+            The most rows of a block.
+
+        Yields
+        ------
+        rows : slice
+        domain : int
+            Number of the domain.
+        """
         edges = [0, *np.cumsum(self.sizes).tolist()]
         for domain, (start, stop) in enumerate(itertools.pairwise(edges)):
             # Of equal length, for short ones cost nearly as much as long ones.

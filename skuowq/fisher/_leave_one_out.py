@@ -67,7 +67,19 @@ def leave_one_out(
     sample_weight: NDArray | None = None,
     groups: ArrayLike | None = None,
 ) -> tuple[NDArray, float]:
-    """`leave_one_out_loss`, and the largest eigenvalue of any ``F_j h_j``."""
+    """`leave_one_out_loss` without a check, and how far it can be trusted.
+
+    Parameters
+    ----------
+    X, y, theta, penalised_information, sample_weight, groups
+        As in :func:`leave_one_out_loss`.
+
+    Returns
+    -------
+    loss : ndarray of shape (n_samples,)
+    largest : float
+        The largest eigenvalue of any ``F_j h_j``. Above about 0.7 the loss is not good.
+    """
     n_features, n_contrasts = theta.shape
     basis = contrast_basis(n_contrasts + 1)
     X = X if isinstance(X, np.ndarray) else X.toarray()

@@ -234,7 +234,29 @@ def fit_checked(
     curvature: NDArray | DomainInformation | None = None,
     tol: float = 1e-5,
 ) -> NDArray:
-    """`fit_softmax` without a check; X may be a `DomainDesign`."""
+    """`fit_softmax` without a check.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Class indices, of type ``intp``.
+    n_classes : int
+    sample_weight : ndarray of shape (n_samples,)
+        At least 0.
+    penalty : ndarray of shape (n_features,)
+        Above 0.
+    start
+        As in :func:`fit_softmax`.
+    curvature : ndarray or DomainInformation, default=None
+        As in :func:`fit_softmax`; a `DomainInformation` where X is a `DomainDesign`.
+    tol
+        As in :func:`fit_softmax`.
+
+    Returns
+    -------
+    theta : ndarray of shape (n_features, n_classes - 1)
+    """
     shape = (X.shape[1], n_classes - 1)
     if not np.any(sample_weight > 0):
         return np.zeros(shape)  # The penalty alone.
@@ -271,13 +293,37 @@ def fit_checked(
 
 
 def class_probabilities(X: Rows, theta: NDArray) -> tuple[NDArray, NDArray]:
-    """Probabilities and their logarithms, both of shape (n_classes, n_samples)."""
+    """Class probabilities of every row, and their logarithms.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    theta : ndarray of shape (n_features, n_classes - 1)
+
+    Returns
+    -------
+    probabilities, log_probabilities : ndarray of shape (n_classes, n_samples)
+    """
     probabilities, logits, log_total = _softmax(X, theta)
     return probabilities, logits - log_total
 
 
 def mean_score(X: Rows, y: NDArray, probabilities: NDArray, weight: NDArray) -> NDArray:
-    """`softmax_mean_score` from probabilities of shape (n_classes, n_samples)."""
+    """`softmax_mean_score` from class probabilities.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        At least 0, and not all 0.
+
+    Returns
+    -------
+    score : ndarray of shape (n_features, n_classes - 1)
+    """
     basis = _basis(len(probabilities))
     residual = basis.T.take(y, axis=1)
     residual -= basis.T @ probabilities
@@ -286,9 +332,19 @@ def mean_score(X: Rows, y: NDArray, probabilities: NDArray, weight: NDArray) -> 
 
 
 def information(X: Rows, probabilities: NDArray, weight: NDArray) -> NDArray | DomainInformation:
-    """`softmax_fisher_information` from probabilities of shape (n_classes, n_samples).
+    """`softmax_fisher_information` from class probabilities.
 
-    Of a `DomainDesign` it is a `DomainInformation`.
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        At least 0, and not all 0.
+
+    Returns
+    -------
+    information : ndarray of shape (n_parameters, n_parameters) or DomainInformation
+        A `DomainInformation` where X is a `DomainDesign`.
     """
     design = X if isinstance(X, DomainDesign) else None
     matrix = X if design is None else design.matrix
@@ -329,7 +385,20 @@ def information(X: Rows, probabilities: NDArray, weight: NDArray) -> NDArray | D
 def information_product(
     X: NDArray | csr_matrix, probabilities: NDArray, weight: NDArray, directions: NDArray
 ) -> NDArray:
-    """`softmax_fisher_product` from probabilities of shape (n_classes, n_samples)."""
+    """`softmax_fisher_product` from class probabilities.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        At least 0, and not all 0.
+    directions : ndarray of shape (n_parameters, n_directions)
+
+    Returns
+    -------
+    products : ndarray of shape (n_parameters, n_directions)
+    """
     n_samples, n_features = X.shape
     basis = _basis(len(probabilities))
     n_contrasts, n_directions = basis.shape[1], directions.shape[1]
@@ -353,7 +422,19 @@ def information_product(
 def information_diagonal(
     X: NDArray | csr_matrix, probabilities: NDArray, weight: NDArray
 ) -> NDArray:
-    """Diagonal of the Fisher information, from probabilities of shape (n_classes, n_samples)."""
+    """Diagonal of the Fisher information of one row, from class probabilities.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        At least 0, and not all 0.
+
+    Returns
+    -------
+    diagonal : ndarray of shape (n_parameters,)
+    """
     basis = _basis(len(probabilities))
     curvature = (basis**2).T @ probabilities - (basis.T @ probabilities) ** 2
     return (squares(X).T @ (curvature * weight).T).ravel() / weight.sum()

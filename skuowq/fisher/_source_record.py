@@ -168,20 +168,55 @@ def centred(X, weight):
 
 
 def with_constant(X: NDArray | csr_matrix) -> NDArray | csr_matrix:
-    """Rows with a last column of ones."""
+    """Rows with a last column of ones.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features + 1)
+    """
     if sparse.issparse(X):
         return sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
     return np.column_stack([X, np.ones(len(X))])
 
 
 def about(theta: NDArray, centre: NDArray | None, new_centre: NDArray) -> NDArray:
-    """The same point, its intercepts at `new_centre` in place of `centre`; None is 0."""
+    """Express a point about another centre of the columns.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_features + 1, n_classes - 1)
+        Effects and, last, intercepts where the columns are at `centre`.
+    centre : ndarray of shape (n_features,) or None
+        None means 0.
+    new_centre : ndarray of shape (n_features,)
+
+    Returns
+    -------
+    theta : ndarray of shape (n_features + 1, n_classes - 1)
+        The same effects, and intercepts where the columns are at `new_centre`.
+    """
     away = new_centre if centre is None else new_centre - centre
     return np.vstack([theta[:-1], theta[-1:] + away @ theta[:-1]])
 
 
 def moved(record: SourceRecord, centre: NDArray) -> SourceRecord:
-    """The record of the same rows less `centre`, which is best near the record's own."""
+    """Express a record about another centre of the columns.
+
+    Parameters
+    ----------
+    record : SourceRecord
+    centre : ndarray of shape (n_features,)
+        Rounding costs least where it is near the record's own.
+
+    Returns
+    -------
+    record : SourceRecord
+        Of the same rows less `centre`.
+    """
     away = centre if record.centre is None else centre - record.centre
     score = record.score.copy()
     score[:-1] -= away[:, None] * score[-1]
@@ -226,7 +261,18 @@ def record_penalty(
 
 
 def theta_of(coef: ArrayLike, intercept: ArrayLike) -> NDArray:
-    """Contrasts between classes, from a vector for each class, or one for the second of two."""
+    """Contrasts between classes from the coefficients that scikit-learn keeps.
+
+    Parameters
+    ----------
+    coef : array-like of shape (n_classes, n_features) or (1, n_features)
+        A vector for each class. Of two classes, one vector for the second is enough.
+    intercept : array-like of shape (n_classes,) or (1,)
+
+    Returns
+    -------
+    theta : ndarray of shape (n_features + 1, n_classes - 1)
+    """
     vectors = np.column_stack([coef, intercept])
     if len(vectors) == 1:
         vectors = np.vstack([-vectors, vectors]) / 2
@@ -234,7 +280,18 @@ def theta_of(coef: ArrayLike, intercept: ArrayLike) -> NDArray:
 
 
 def vectors_of(theta: NDArray) -> tuple[NDArray, NDArray]:
-    """``coef`` and ``intercept`` as scikit-learn has them, from contrasts."""
+    """Coefficients as scikit-learn keeps them, from contrasts between classes.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_features + 1, n_classes - 1)
+
+    Returns
+    -------
+    coef : ndarray of shape (n_classes, n_features) or (1, n_features)
+        Of two classes, one vector for the second.
+    intercept : ndarray of shape (n_classes,) or (1,)
+    """
     vectors = contrast_basis(theta.shape[1] + 1) @ theta.T
     if len(vectors) == 2:
         vectors = vectors[1:] - vectors[:1]

@@ -29,7 +29,7 @@ class ValidationDisplay:
     Parameters
     ----------
     z : list of array-like
-        z scores of each result.
+        The z scores of each result.
     names : list of str
         Names of the results.
 

@@ -34,10 +34,14 @@ def class_distances(
 
     Parameters
     ----------
-    X_s, X_t : array-like of shapes (n_source, n_features) and (n_target, n_features)
-        In one feature space.
-    y_s, y_t : array-like of shapes (n_source,) and (n_target,)
-        The label spaces may differ.
+    X_s : array-like of shape (n_source, n_features)
+        Rows of the source.
+    y_s : array-like of shape (n_source,)
+        Labels of the source.
+    X_t : array-like of shape (n_target, n_features)
+        Rows of the target, with the same columns as those of the source.
+    y_t : array-like of shape (n_target,)
+        Labels of the target. They may be other labels than those of the source.
     method : {"gaussian", "exact", "sinkhorn", "mmd"}, default="gaussian"
         - "gaussian": 2-Wasserstein distance of Gaussians with the classes' means and covariances
           (Bures), a lower bound of the exact one;
@@ -136,13 +140,43 @@ def check_reg(reg):
 
 
 def by_class(X: NDArray, y: ArrayLike) -> tuple[list[NDArray], NDArray]:
-    """Rows of every class, and the classes, sorted."""
+    """Split rows by class.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+        Labels, none of them missing.
+
+    Returns
+    -------
+    parts : list of ndarray
+        The rows of each class.
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    """
     classes, codes = distinct_labels(y, "y")
     return [X[codes == code] for code in range(len(classes))], classes
 
 
 def check_two_rows(parts: Sequence[NDArray], classes: NDArray, whose: str, remedy: str) -> None:
-    """Refuse classes of one row, which have no covariance."""
+    """Refuse classes of one row, which have no covariance.
+
+    Parameters
+    ----------
+    parts : list of ndarray
+        The rows of each class.
+    classes : ndarray of shape (n_classes,)
+    whose : str
+        The data set, for the message.
+    remedy : str
+        What to do, for the message.
+
+    Raises
+    ------
+    ValueError
+        If a class has one row.
+    """
     for part, label in zip(parts, plain_labels(classes), strict=True):
         if len(part) < 2:
             raise ValueError(

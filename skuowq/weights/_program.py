@@ -461,6 +461,11 @@ def check_bound(n_target, max_weight):
 def check_solver(solver: str) -> str:
     """Refuse what is not the name of an installed cvxpy solver of quadratic programs.
 
+    Parameters
+    ----------
+    solver : str
+        In capitals or not.
+
     Returns
     -------
     solver : str

@@ -45,6 +45,7 @@ class Categorical(Family):
 
     @property
     def n_parameters(self) -> int:
+        """Free parameters ``d``."""
         return self.n_categories - 1
 
     def fisher_information(self, theta: ArrayLike) -> NDArray:

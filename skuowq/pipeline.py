@@ -1,11 +1,20 @@
 """A pipeline whose steps transform the sources as they transform the target."""
 
-import inspect
+from __future__ import annotations
 
+import inspect
+from collections.abc import Sequence
+from typing import Any, Self
+
+import joblib
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import get_routing_for_object, process_routing
 from sklearn.utils.validation import _num_samples
+
+from skuowq._data.types import Matrix, SourcesLike
 
 from ._data.bind_sources import BindSourcesMixin
 from ._data.sources import as_sources
@@ -65,7 +74,15 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         "fit_on": [StrOptions({"target", "pooled"})],
     }
 
-    def __init__(self, steps, *, fit_on="target", transform_input=None, memory=None, verbose=False):
+    def __init__(
+        self,
+        steps: Sequence[tuple[str, BaseEstimator]],
+        *,
+        fit_on: str = "target",
+        transform_input: Sequence[str] | None = None,
+        memory: str | joblib.Memory | None = None,
+        verbose: bool = False,
+    ) -> None:
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
         self.fit_on = fit_on
 
@@ -74,7 +91,14 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         return part.set_params(fit_on=self.fit_on) if isinstance(ind, slice) else part
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sources=None, X_unlabeled=None, **params):
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike | None = None,
+        sources: SourcesLike | None = None,
+        X_unlabeled: Matrix | None = None,
+        **params: Any,
+    ) -> Self:
         """Fit the transformers, transform target and sources, fit the last step.
 
         Parameters
@@ -189,8 +213,12 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
 
 
 def make_transfer_pipeline(
-    *steps, fit_on="target", transform_input=None, memory=None, verbose=False
-):
+    *steps: BaseEstimator,
+    fit_on: str = "target",
+    transform_input: Sequence[str] | None = None,
+    memory: str | joblib.Memory | None = None,
+    verbose: bool = False,
+) -> TransferPipeline:
     """`TransferPipeline` with the steps named after their classes.
 
     Parameters

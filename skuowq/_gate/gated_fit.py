@@ -18,7 +18,7 @@ from skuowq._utils._base_estimator import aligned_columns, sample_weight_name, s
 from skuowq._utils._checks import check_hidden_layer_sizes
 from skuowq._utils._failed_fit import FailedFit
 from skuowq._utils._sklearn import _safe_indexing
-from skuowq.weights._density_ratio import SourceGate
+from skuowq.weights.checked import SourceGate
 
 from .trust import Trust, choose_trust
 

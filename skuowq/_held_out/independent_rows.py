@@ -4,7 +4,7 @@ import numpy as np
 
 from skuowq._data.held_together import independent_share
 from skuowq.fisher import fit_softmax
-from skuowq.fisher._softmax_regression import class_probabilities
+from skuowq.fisher.checked import class_probabilities
 
 
 def share_of_independent(matrix, labels, n_classes, row_weight, penalty, groups):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skuowq.transport import class_distances
-from skuowq.transport._class_distances import by_class, check_two_rows
+from skuowq.transport.checked import by_class, check_two_rows
 
 
 def class_costs(cost, features, target, domains, classes, names):

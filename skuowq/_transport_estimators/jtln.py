@@ -22,7 +22,7 @@ from skuowq._data.task import check_separate_domains
 from skuowq._utils._base_estimator import NETWORK_CHECKS, CarefulFitMixin
 from skuowq._utils._checks import check_hidden_layer_sizes
 from skuowq._utils._sklearn import Interval, StrOptions, _fit_context
-from skuowq.transport._class_distances import METHODS
+from skuowq.transport.checked import METHODS
 
 from .class_costs import class_costs
 

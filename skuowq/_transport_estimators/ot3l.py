@@ -24,8 +24,7 @@ from skuowq._utils._base_estimator import NETWORK_CHECKS, AnyClassifierMixin, is
 from skuowq._utils._logistic import is_logistic, is_plain
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport import class_distances, select_target_rows
-from skuowq.transport._class_distances import METHODS, by_class, check_two_rows
-from skuowq.transport._select_rows import AGGREGATES, STRATEGIES
+from skuowq.transport.checked import AGGREGATES, METHODS, STRATEGIES, by_class, check_two_rows
 
 from .pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels
 

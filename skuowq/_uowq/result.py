@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skuowq.weights._error import error_of_rows
+from skuowq.weights.checked import error_of_rows
 
 from .source_report import SourceReport
 

@@ -9,8 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
-from skuowq.weights._discrepancy import averaged_weights
-from skuowq.weights._program import weights_record
+from skuowq.weights.checked import averaged_weights, weights_record
 
 from .weighing import Weighing
 

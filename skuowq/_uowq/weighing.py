@@ -6,7 +6,7 @@ import numpy as np
 
 from skuowq.rules import Sizes
 from skuowq.weights import SourceWeights
-from skuowq.weights._program import weights_record
+from skuowq.weights.checked import weights_record
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,13 @@
 """Classification domains from softmax regression at chosen discrepancies from the target's."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
+from skuowq._data.types import Seed
 from skuowq.fisher import softmax_fisher_information, softmax_probabilities
 
 from ._arguments import check_count, check_number, check_sources
@@ -13,15 +18,15 @@ _N_MONTE_CARLO = 20_000
 
 
 def make_classification_tasks(
-    n_target=50,
-    n_samples=(1000, 1000, 1000),
-    n_features=10,
-    n_classes=3,
-    discrepancies=(0.0, 0.1, 1.0),
-    class_sep=1.0,
-    n_test=2000,
-    random_state=None,
-):
+    n_target: int = 50,
+    n_samples: Sequence[int] = (1000, 1000, 1000),
+    n_features: int = 10,
+    n_classes: int = 3,
+    discrepancies: Sequence[float] = (0.0, 0.1, 1.0),
+    class_sep: float = 1.0,
+    n_test: int = 2000,
+    random_state: Seed = None,
+) -> Bunch:
     """Draw a target and sources from softmax regression with known parameters.
 
     In every domain ``x ~ N(0, I)``, and the label is drawn with probabilities

@@ -1,9 +1,15 @@
 """Handwritten digits dealt into domains: real images, with harms of known kind."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch, check_random_state
+
+from skuowq._data.types import Seed
 
 from ._arguments import check_count
 
@@ -17,12 +23,12 @@ _DESCR = (
 
 
 def load_digit_domains(
-    target="upright",
-    sources=("rotated", "contrast", "noisy_labels", "shifted_labels"),
+    target: str = "upright",
+    sources: str | Sequence[str] = ("rotated", "contrast", "noisy_labels", "shifted_labels"),
     *,
-    n_per_class=5,
-    random_state=None,
-):
+    n_per_class: int = 5,
+    random_state: Seed = None,
+) -> Bunch:
     """Load the digits as a target and sources that differ from it in a known way.
 
     The images are dealt at random into disjoint shares of equal size: two for the target and one

@@ -1,19 +1,25 @@
 """Gaussian domains whose means lie at chosen discrepancies from the target's."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
+
+from skuowq._data.types import Seed
 
 from ._arguments import check_count, check_number, check_sources
 
 
 def make_gaussian_tasks(
-    n_target=20,
-    n_samples=(200, 200, 200),
-    n_parameters=5,
-    discrepancies=(0.0, 0.05, 1.0),
-    common_shift=0.0,
-    random_state=None,
-):
+    n_target: int = 20,
+    n_samples: Sequence[int] = (200, 200, 200),
+    n_parameters: int = 5,
+    discrepancies: Sequence[float] = (0.0, 0.05, 1.0),
+    common_shift: float = 0.0,
+    random_state: Seed = None,
+) -> Bunch:
     """Draw a target and sources from Gaussians with identity covariance and known means.
 
     Source ``i`` has mean ``theta_i = theta_0 + sqrt(d) (sqrt(c) u + sqrt(tau_i) v_i)``: ``u`` is a

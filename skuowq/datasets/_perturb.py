@@ -1,8 +1,12 @@
 """Sources made worse on purpose, by known rates, and the splits that measure what it does."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from sklearn.utils import (
     Bunch,
@@ -11,6 +15,8 @@ from sklearn.utils import (
     check_random_state,
     column_or_1d,
 )
+
+from skuowq._data.types import Seed
 
 from ._arguments import check_count
 
@@ -23,8 +29,15 @@ _REPLACED = 0.2
 
 
 def perturb_source(
-    X, y, eps_x=0.7, eps_y=0.7, *, image_shape=None, return_masks=False, random_state=None
-):
+    X: ArrayLike,
+    y: ArrayLike,
+    eps_x: float = 0.7,
+    eps_y: float = 0.7,
+    *,
+    image_shape: tuple[int, int] | None = None,
+    return_masks: bool = False,
+    random_state: Seed = None,
+) -> tuple[NDArray, ...]:
     """Perturb the features and the labels of rows, each with a given probability.
 
     Every row draws twice, independently: with probability `eps_x` its features are perturbed, with
@@ -105,19 +118,19 @@ def perturb_source(
 
 
 def perturbed_splits(
-    X_target,
-    y_target,
-    X_source,
-    y_source,
+    X_target: ArrayLike,
+    y_target: ArrayLike,
+    X_source: ArrayLike,
+    y_source: ArrayLike,
     *,
-    eps_x=0.7,
-    eps_y=0.7,
-    labelled=0.1,
-    max_per_class=None,
-    image_shape=None,
-    n_splits=5,
-    random_state=None,
-):
+    eps_x: float = 0.7,
+    eps_y: float = 0.7,
+    labelled: float = 0.1,
+    max_per_class: int | None = None,
+    image_shape: tuple[int, int] | None = None,
+    n_splits: int = 5,
+    random_state: Seed = None,
+) -> Iterator[Bunch]:
     """Splits of a target, each with a newly perturbed source: the protocol of the gate's paper.
 
     Half of the target's rows train and half test. A share of the training half is labelled, all of

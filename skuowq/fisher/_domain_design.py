@@ -5,10 +5,15 @@ common parameters, a small block for every domain, and borders between them. So 
 grow with the domains as they do with their rows.
 """
 
+from __future__ import annotations
+
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from skuowq._utils._factor import factorise
 
@@ -27,19 +32,22 @@ class DomainDesign:
         Rows of each domain; may be 0.
     """
 
-    matrix: object
+    matrix: NDArray | csr_matrix
     sizes: np.ndarray
 
     @property
-    def n_common(self):
+    def n_common(self) -> int:
+        """Number of common columns."""
         return self.matrix.shape[1]
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
+        """Number of rows, and of columns with the indicators."""
         return self.matrix.shape[0], self.n_common + len(self.sizes)
 
     @property
-    def T(self):
+    def T(self) -> _Transposed:
+        """The transpose, which can be multiplied with columns."""
         return _Transposed(self)
 
     def __matmul__(self, columns):
@@ -53,16 +61,37 @@ class DomainDesign:
         edges = np.clip(np.append(0, np.cumsum(self.sizes)), start, stop)
         return DomainDesign(self.matrix[start:stop], np.diff(edges))
 
-    def domain_sums(self, values):
-        """Sums over each domain's rows; `values` is (n_rows, ...)."""
+    def domain_sums(self, values: NDArray) -> NDArray:
+        """Sum values over the rows of each domain.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, ...)
+
+        Returns
+        -------
+        sums : ndarray of shape (n_domains, ...)
+        """
         sums = np.zeros((len(self.sizes), *values.shape[1:]))
         here = self.sizes > 0
         starts = (np.cumsum(self.sizes) - self.sizes)[here]
         sums[here] = np.add.reduceat(values, starts, axis=0)
         return sums
 
-    def blocks(self, n_rows):
-        """Consecutive rows, at most so many, all of one domain, and the domain's number."""
+    def blocks(self, n_rows: int) -> Iterator[tuple[slice, int]]:
+        """Cut the rows into blocks of consecutive rows, each within one domain.
+
+        Parameters
+        ----------
+        n_rows : int
+            The most rows of a block.
+
+        Yields
+        ------
+        rows : slice
+        domain : int
+            Number of the domain.
+        """
         edges = [0, *np.cumsum(self.sizes).tolist()]
         for domain, (start, stop) in enumerate(itertools.pairwise(edges)):
             # Of equal length, for short ones cost nearly as much as long ones.

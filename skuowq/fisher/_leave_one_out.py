@@ -1,6 +1,10 @@
 """Approximate leave-one-out loss of a penalised softmax regression, without refitting."""
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
 from scipy.special import logsumexp
 
 from skuowq._utils._factor import factorise
@@ -11,7 +15,14 @@ from ._softmax_regression import class_probabilities, contrast_basis
 _ROUNDING = 1e-14
 
 
-def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None, groups=None):
+def leave_one_out_loss(
+    X: NDArray | csr_matrix,
+    y: ArrayLike,
+    theta: ArrayLike,
+    penalised_information: NDArray,
+    sample_weight: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+) -> NDArray:
     """Log loss of every row under the fit without it and its copies, to first order.
 
     With ``A`` the curvature of the objective, ``F_j = V'(diag p_j - p_j p_j')V``,
@@ -48,8 +59,27 @@ def leave_one_out_loss(X, y, theta, penalised_information, sample_weight=None, g
     return leave_one_out(X, y, theta, penalised_information, weight, groups)[0]
 
 
-def leave_one_out(X, y, theta, penalised_information, sample_weight=None, groups=None):
-    """`leave_one_out_loss`, and the largest eigenvalue of any ``F_j h_j``."""
+def leave_one_out(
+    X: NDArray | csr_matrix,
+    y: NDArray,
+    theta: NDArray,
+    penalised_information: NDArray,
+    sample_weight: NDArray | None = None,
+    groups: ArrayLike | None = None,
+) -> tuple[NDArray, float]:
+    """`leave_one_out_loss` without a check, and how far it can be trusted.
+
+    Parameters
+    ----------
+    X, y, theta, penalised_information, sample_weight, groups
+        As in :func:`leave_one_out_loss`.
+
+    Returns
+    -------
+    loss : ndarray of shape (n_samples,)
+    largest : float
+        The largest eigenvalue of any ``F_j h_j``. Above about 0.7 the loss is not good.
+    """
     n_features, n_contrasts = theta.shape
     basis = contrast_basis(n_contrasts + 1)
     X = X if isinstance(X, np.ndarray) else X.toarray()

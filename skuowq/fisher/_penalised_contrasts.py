@@ -9,9 +9,13 @@ difference of mean scores, one penalised Newton step gives the contrast ``delta 
 so that scores which are noise of covariance ``H / N`` give ``E[S] = 1 / N``.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skuowq._utils._factor import factorise
@@ -20,7 +24,7 @@ from skuowq._utils._factor import factorise
 _LEAST_FREE = 1e-300
 
 
-def penalised_gram(H, ridge, contrasts):
+def penalised_gram(H: NDArray, ridge: NDArray, contrasts: NDArray) -> tuple[NDArray, float]:
     """``S`` and ``d`` with the matrix at hand.
 
     Parameters
@@ -53,7 +57,15 @@ def _semidefinite(gram):
     return (vectors * np.maximum(values, 0)) @ vectors.T
 
 
-def penalised_gram_by_products(product, diagonal, ridge, contrasts, rng, n_probes=8, rtol=1e-3):
+def penalised_gram_by_products(
+    product: Callable[[NDArray], NDArray],
+    diagonal: NDArray,
+    ridge: NDArray,
+    contrasts: NDArray,
+    rng: np.random.RandomState,
+    n_probes: int = 8,
+    rtol: float = 1e-3,
+) -> tuple[NDArray, float]:
     """`penalised_gram` from products ``H v`` alone.
 
     With ``B = R^(1/2) A^-1 R^(1/2)``, R the ridge, ``d = n - 2 trace B + trace B^2``: one solution

@@ -11,28 +11,37 @@ batch for each direction, so memory holds a batch's activations and the directio
 anything of the size of the parameters squared, or of the rows times the parameters.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
 
 # Directions at a time share the pass over the values, at the cost of a copy of the parameters each.
 _MAX_TOGETHER = 5
 
 
 def projected_fisher(
-    module,
-    params,
-    directions,
-    X,
+    module: torch.nn.Module,
+    params: Mapping[str, torch.Tensor] | None,
+    directions: Sequence[Mapping[str, torch.Tensor]],
+    X: torch.Tensor,
     *,
-    y=None,
-    sample_weight=None,
-    origin=None,
-    batch_size=512,
-    output="logits",
-):
+    y: torch.Tensor | None = None,
+    sample_weight: torch.Tensor | None = None,
+    origin: Mapping[str, torch.Tensor] | None = None,
+    batch_size: int = 512,
+    output: str = "logits",
+) -> NDArray:
     """Inner products of directions in the metric of a module's Fisher information.
 
     Parameters

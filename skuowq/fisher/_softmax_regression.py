@@ -11,11 +11,15 @@ Inside, probabilities are class-major, ``(n_classes, n_samples)``: sums over few
 along contiguous memory, which is most of the speed for tables.
 """
 
+from __future__ import annotations
+
 from functools import cache
+from typing import TypeAlias, cast
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from scipy.sparse import issparse
+from scipy.sparse import csr_matrix, issparse
 
 from ._arguments import (
     check_n_classes,
@@ -26,6 +30,8 @@ from ._arguments import (
 )
 from ._domain_design import DomainDesign, DomainInformation, information_solver
 
+# The tables that a softmax regression takes.
+Rows: TypeAlias = NDArray | csr_matrix | DomainDesign
 # Up to this many parameters a Newton step with an explicit Hessian is the fastest road.
 NEWTON_MAX_PARAMETERS = 400
 _MAX_NEWTON_STEPS = 60
@@ -34,7 +40,7 @@ _BLOCK_ENTRIES = 2**16
 _PRODUCT_ENTRIES = 2**21
 
 
-def contrast_basis(n_classes):
+def contrast_basis(n_classes: int) -> NDArray:
     """Orthonormal basis of the contrasts between classes.
 
     Parameters
@@ -67,7 +73,7 @@ def _basis(n_classes):
     return basis
 
 
-def softmax_probabilities(X, theta):
+def softmax_probabilities(X: NDArray | csr_matrix, theta: ArrayLike) -> NDArray:
     """Class probabilities ``softmax(V theta' x)`` of every row.
 
     Parameters
@@ -83,7 +89,9 @@ def softmax_probabilities(X, theta):
     return np.ascontiguousarray(class_probabilities(X, theta)[0].T)
 
 
-def softmax_mean_score(X, y, theta, sample_weight=None):
+def softmax_mean_score(
+    X: NDArray | csr_matrix, y: ArrayLike, theta: ArrayLike, sample_weight: ArrayLike | None = None
+) -> NDArray:
     """Mean score function of softmax regression, ``mean_j x_j (e_{y_j} - p_j)' V``.
 
     Parameters
@@ -107,7 +115,9 @@ def softmax_mean_score(X, y, theta, sample_weight=None):
     return mean_score(X, y, class_probabilities(X, theta)[0], weight)
 
 
-def softmax_fisher_information(X, theta, sample_weight=None):
+def softmax_fisher_information(
+    X: NDArray | csr_matrix, theta: ArrayLike, sample_weight: ArrayLike | None = None
+) -> NDArray:
     """Fisher information of one row, ``mean_j x_j x_j' (x) V' (diag p_j - p_j p_j') V``.
 
     Parameters
@@ -128,10 +138,16 @@ def softmax_fisher_information(X, theta, sample_weight=None):
     """
     theta = check_parameters(theta, X)
     weight = some_row_weights(sample_weight, X.shape[0])
-    return information(X, class_probabilities(X, theta)[0], weight)
+    # Of a matrix it is a matrix.
+    return cast(NDArray, information(X, class_probabilities(X, theta)[0], weight))
 
 
-def softmax_fisher_product(X, theta, directions, sample_weight=None):
+def softmax_fisher_product(
+    X: NDArray | csr_matrix,
+    theta: ArrayLike,
+    directions: NDArray,
+    sample_weight: ArrayLike | None = None,
+) -> NDArray:
     """Fisher information of one row times vectors, without forming the matrix.
 
     Parameters
@@ -151,7 +167,17 @@ def softmax_fisher_product(X, theta, directions, sample_weight=None):
     return information_product(X, class_probabilities(X, theta)[0], weight, directions)
 
 
-def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvature=None, tol=1e-5):
+def fit_softmax(
+    X: NDArray | csr_matrix,
+    y: ArrayLike,
+    n_classes: int,
+    sample_weight: ArrayLike,
+    penalty: ArrayLike,
+    *,
+    start: NDArray | None = None,
+    curvature: NDArray | None = None,
+    tol: float = 1e-5,
+) -> NDArray:
     """Weighted, ridge-penalised maximum likelihood of softmax regression.
 
     Minimises ``sum_j weight_j loss_j + 1/2 sum penalty theta^2``. Classes without rows are allowed:
@@ -192,6 +218,45 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
         raise ValueError(
             f"penalty has shape {penalty.shape}, and X has {X.shape[1]} columns: pass one each"
         )
+    return fit_checked(
+        X, y, n_classes, sample_weight, penalty, start=start, curvature=curvature, tol=tol
+    )
+
+
+def fit_checked(
+    X: Rows,
+    y: NDArray,
+    n_classes: int,
+    sample_weight: NDArray,
+    penalty: NDArray,
+    *,
+    start: NDArray | None = None,
+    curvature: NDArray | DomainInformation | None = None,
+    tol: float = 1e-5,
+) -> NDArray:
+    """`fit_softmax` without a check.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Class indices, of type ``intp``.
+    n_classes : int
+    sample_weight : ndarray of shape (n_samples,)
+        At least 0.
+    penalty : ndarray of shape (n_features,)
+        Above 0.
+    start
+        As in :func:`fit_softmax`.
+    curvature : ndarray or DomainInformation, default=None
+        As in :func:`fit_softmax`; a `DomainInformation` where X is a `DomainDesign`.
+    tol
+        As in :func:`fit_softmax`.
+
+    Returns
+    -------
+    theta : ndarray of shape (n_features, n_classes - 1)
+    """
     shape = (X.shape[1], n_classes - 1)
     if not np.any(sample_weight > 0):
         return np.zeros(shape)  # The penalty alone.
@@ -227,14 +292,38 @@ def fit_softmax(X, y, n_classes, sample_weight, penalty, *, start=None, curvatur
     return result.x.reshape(shape) * unit
 
 
-def class_probabilities(X, theta):
-    """Probabilities and their logarithms, both of shape (n_classes, n_samples)."""
+def class_probabilities(X: Rows, theta: NDArray) -> tuple[NDArray, NDArray]:
+    """Class probabilities of every row, and their logarithms.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    theta : ndarray of shape (n_features, n_classes - 1)
+
+    Returns
+    -------
+    probabilities, log_probabilities : ndarray of shape (n_classes, n_samples)
+    """
     probabilities, logits, log_total = _softmax(X, theta)
     return probabilities, logits - log_total
 
 
-def mean_score(X, y, probabilities, weight):
-    """`softmax_mean_score` from probabilities of shape (n_classes, n_samples)."""
+def mean_score(X: Rows, y: NDArray, probabilities: NDArray, weight: NDArray) -> NDArray:
+    """`softmax_mean_score` from class probabilities.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Class indices.
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        At least 0, and not all 0.
+
+    Returns
+    -------
+    score : ndarray of shape (n_features, n_classes - 1)
+    """
     basis = _basis(len(probabilities))
     residual = basis.T.take(y, axis=1)
     residual -= basis.T @ probabilities
@@ -242,16 +331,26 @@ def mean_score(X, y, probabilities, weight):
     return X.T @ residual.T
 
 
-def information(X, probabilities, weight):
-    """`softmax_fisher_information` from probabilities of shape (n_classes, n_samples).
+def information(X: Rows, probabilities: NDArray, weight: NDArray) -> NDArray | DomainInformation:
+    """`softmax_fisher_information` from class probabilities.
 
-    Of a `DomainDesign` it is a `DomainInformation`.
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        At least 0, and not all 0.
+
+    Returns
+    -------
+    information : ndarray of shape (n_parameters, n_parameters) or DomainInformation
+        A `DomainInformation` where X is a `DomainDesign`.
     """
-    by_domain = isinstance(X, DomainDesign)
-    matrix = X.matrix if by_domain else X
+    design = X if isinstance(X, DomainDesign) else None
+    matrix = X if design is None else design.matrix
     n_samples, n_features = matrix.shape
     n_contrasts = len(probabilities) - 1
-    n_domains = len(X.sizes) if by_domain else 0
+    n_domains = 0 if design is None else len(design.sizes)
     basis = _basis(n_contrasts + 1)
     pairs = [(a, b) for a in range(n_contrasts) for b in range(a + 1)]
     products = np.array([basis[:, a] * basis[:, b] for a, b in pairs])
@@ -261,14 +360,14 @@ def information(X, probabilities, weight):
     # Blocks of rows that stay in the cache while every pair of contrasts passes over them.
     step = n_samples if issparse(matrix) else max(1, _BLOCK_ENTRIES // n_features)
     starts = ((slice(start, start + step), None) for start in range(0, n_samples, step))
-    for rows, domain in X.blocks(step) if by_domain else starts:
+    for rows, domain in starts if design is None else design.blocks(step):
         block, p = matrix[rows], probabilities[:, rows]
         mean = basis.T @ p
         for (a, b), curvature in zip(pairs, products @ p, strict=True):
             curvature -= mean[a] * mean[b]
             curvature *= weight[rows]
             _add_gram(common[:, a, :, b], block, curvature)
-            if by_domain:
+            if design is not None:
                 border[domain, :, a, b] += block.T @ curvature
                 own[domain, a, b] += curvature.sum()
     for a, b in pairs:
@@ -278,13 +377,28 @@ def information(X, probabilities, weight):
     total = weight.sum()
     m = n_features * n_contrasts
     common = common.reshape(m, m) / total
-    if not by_domain:
+    if design is None:
         return common
     return DomainInformation(common, border.reshape(n_domains, m, -1) / total, own / total)
 
 
-def information_product(X, probabilities, weight, directions):
-    """`softmax_fisher_product` from probabilities of shape (n_classes, n_samples)."""
+def information_product(
+    X: NDArray | csr_matrix, probabilities: NDArray, weight: NDArray, directions: NDArray
+) -> NDArray:
+    """`softmax_fisher_product` from class probabilities.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        At least 0, and not all 0.
+    directions : ndarray of shape (n_parameters, n_directions)
+
+    Returns
+    -------
+    products : ndarray of shape (n_parameters, n_directions)
+    """
     n_samples, n_features = X.shape
     basis = _basis(len(probabilities))
     n_contrasts, n_directions = basis.shape[1], directions.shape[1]
@@ -305,24 +419,39 @@ def information_product(X, probabilities, weight, directions):
     return products.reshape(directions.shape) / weight.sum()
 
 
-def information_diagonal(X, probabilities, weight):
-    """Diagonal of the Fisher information, from probabilities of shape (n_classes, n_samples)."""
+def information_diagonal(
+    X: NDArray | csr_matrix, probabilities: NDArray, weight: NDArray
+) -> NDArray:
+    """Diagonal of the Fisher information of one row, from class probabilities.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        At least 0, and not all 0.
+
+    Returns
+    -------
+    diagonal : ndarray of shape (n_parameters,)
+    """
     basis = _basis(len(probabilities))
     curvature = (basis**2).T @ probabilities - (basis.T @ probabilities) ** 2
-    return (_squares(X).T @ (curvature * weight).T).ravel() / weight.sum()
+    return (squares(X).T @ (curvature * weight).T).ravel() / weight.sum()
 
 
-def _squares(X):
+def squares(X):
+    """Every entry squared."""
     return X.multiply(X) if issparse(X) else X**2
 
 
 def _units(X, sample_weight, penalty):
     """Of each row of theta: in these the objective is about as much curved along all of them."""
     if isinstance(X, DomainDesign):
-        squares = np.append(_squares(X.matrix).T @ sample_weight, X.domain_sums(sample_weight))
+        total = np.append(squares(X.matrix).T @ sample_weight, X.domain_sums(sample_weight))
     else:
-        squares = _squares(X).T @ sample_weight
-    curvature = (squares + penalty) / sample_weight.sum()
+        total = squares(X).T @ sample_weight
+    curvature = (total + penalty) / sample_weight.sum()
     # A column of zeros without a penalty stays at the start, whatever its unit.
     return 1 / np.sqrt(np.where(curvature > 0, curvature, 1.0))
 

@@ -1,21 +1,28 @@
 """What a source computes where its rows are, in place of sending them."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from scipy.sparse import csr_matrix
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skuowq._data.labels import check_type, distinct_labels, find_labels, plain_labels
 from skuowq._data.source_record import SourceRecord
+from skuowq._data.types import Matrix
 from skuowq._utils._checks import as_numbers
 
 from ._softmax_regression import (
+    class_probabilities,
     contrast_basis,
-    fit_softmax,
-    softmax_fisher_information,
-    softmax_mean_score,
+    fit_checked,
+    information,
+    mean_score,
+    squares,
 )
 
 _INTERCEPT_PENALTY = 1e-4
@@ -26,7 +33,15 @@ _ROUNDING = 1e-12
 _MOST_PARAMETERS = 5000
 
 
-def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
+def source_record(
+    X: Matrix,
+    y: ArrayLike,
+    *,
+    classes: ArrayLike | None = None,
+    point: NDArray | SourceRecord | None = None,
+    C: float = 1.0,
+    sample_weight: ArrayLike | None = None,
+) -> SourceRecord:
     """Statistics of a source's softmax regression, for a fit elsewhere.
 
     Run it where the rows are and send the result: ``UOWQClassifier`` takes records in place of
@@ -89,7 +104,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
     if np.any(place < 0):
         unknown = plain_labels(present[place < 0])
         raise ValueError(f"y has the labels {unknown}, which are not among classes")
-    labels = place[labels]
+    labels = place[labels].astype(np.intp, copy=False)
     if len(classes) < 2:
         raise ValueError(
             f"y has the single class {plain_labels(classes)[0]!r}: pass all classes as classes="
@@ -116,7 +131,7 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
         )
     if point is None:
         penalty = record_penalty(rows, weight, centre, len(classes), 1 / C)
-        theta = fit_softmax(rows, labels, len(classes), weight, penalty)
+        theta = fit_checked(rows, labels, len(classes), weight, penalty)
     else:
         theta = as_numbers("point", getattr(point, "theta", point))
         if theta.shape != shape:
@@ -125,12 +140,13 @@ def source_record(X, y, *, classes=None, point=None, C=1.0, sample_weight=None):
                 f"classes need {shape}"
             )
         theta = about(theta, getattr(point, "centre", None), centre)
+    probabilities, _ = class_probabilities(rows, theta)
     return SourceRecord(
         classes=classes,
         n_samples=float(weight.sum()),
         theta=theta,
-        score=softmax_mean_score(rows, labels, theta, weight),
-        information=softmax_fisher_information(rows, theta, weight),
+        score=mean_score(rows, labels, probabilities, weight),
+        information=information(rows, probabilities, weight),
         centre=centre,
     )
 
@@ -151,21 +167,56 @@ def centred(X, weight):
     return with_constant(X), centre
 
 
-def with_constant(X):
-    """Rows with a last column of ones."""
+def with_constant(X: NDArray | csr_matrix) -> NDArray | csr_matrix:
+    """Rows with a last column of ones.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+
+    Returns
+    -------
+    X : {ndarray, CSR matrix} of shape (n_samples, n_features + 1)
+    """
     if sparse.issparse(X):
         return sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
     return np.column_stack([X, np.ones(len(X))])
 
 
-def about(theta, centre, new_centre):
-    """The same point, its intercepts at `new_centre` in place of `centre`; None is 0."""
+def about(theta: NDArray, centre: NDArray | None, new_centre: NDArray) -> NDArray:
+    """Express a point about another centre of the columns.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_features + 1, n_classes - 1)
+        Effects and, last, intercepts where the columns are at `centre`.
+    centre : ndarray of shape (n_features,) or None
+        None means 0.
+    new_centre : ndarray of shape (n_features,)
+
+    Returns
+    -------
+    theta : ndarray of shape (n_features + 1, n_classes - 1)
+        The same effects, and intercepts where the columns are at `new_centre`.
+    """
     away = new_centre if centre is None else new_centre - centre
     return np.vstack([theta[:-1], theta[-1:] + away @ theta[:-1]])
 
 
-def moved(record, centre):
-    """The record of the same rows less `centre`, which is best near the record's own."""
+def moved(record: SourceRecord, centre: NDArray) -> SourceRecord:
+    """Express a record about another centre of the columns.
+
+    Parameters
+    ----------
+    record : SourceRecord
+    centre : ndarray of shape (n_features,)
+        Rounding costs least where it is near the record's own.
+
+    Returns
+    -------
+    record : SourceRecord
+        Of the same rows less `centre`.
+    """
     away = centre if record.centre is None else centre - record.centre
     score = record.score.copy()
     score[:-1] -= away[:, None] * score[-1]
@@ -182,7 +233,9 @@ def moved(record, centre):
     )
 
 
-def record_penalty(rows, weight, centre, n_classes, ridge):
+def record_penalty(
+    rows: NDArray | csr_matrix, weight: NDArray, centre: NDArray, n_classes: int, ridge: float
+) -> NDArray:
     """Ridge of each row of theta, as scikit-learn's logistic regression has it.
 
     Parameters
@@ -200,24 +253,45 @@ def record_penalty(rows, weight, centre, n_classes, ridge):
     penalty : ndarray of shape (n_features + 1,)
         Of every effect at least a millionth in standardised columns.
     """
-    squares = rows.multiply(rows) if sparse.issparse(rows) else rows**2
-    variance = (squares.T @ weight / weight.sum())[:-1]
+    variance = (squares(rows).T @ weight / weight.sum())[:-1]
     variance[variance <= (_ROUNDING * centre) ** 2] = 1.0  # Nothing tells the units of a constant.
     penalty = np.maximum(ridge, _LEAST_PENALTY * variance)
     # Two classes have one vector there, sqrt(2) times the contrast.
     return np.append((2 if n_classes == 2 else 1) * penalty, _INTERCEPT_PENALTY)
 
 
-def theta_of(coef, intercept):
-    """Contrasts between classes, from a vector for each class, or one for the second of two."""
+def theta_of(coef: ArrayLike, intercept: ArrayLike) -> NDArray:
+    """Contrasts between classes from the coefficients that scikit-learn keeps.
+
+    Parameters
+    ----------
+    coef : array-like of shape (n_classes, n_features) or (1, n_features)
+        A vector for each class. Of two classes, one vector for the second is enough.
+    intercept : array-like of shape (n_classes,) or (1,)
+
+    Returns
+    -------
+    theta : ndarray of shape (n_features + 1, n_classes - 1)
+    """
     vectors = np.column_stack([coef, intercept])
     if len(vectors) == 1:
         vectors = np.vstack([-vectors, vectors]) / 2
     return vectors.T @ contrast_basis(len(vectors))
 
 
-def vectors_of(theta):
-    """``coef`` and ``intercept`` as scikit-learn has them, from contrasts."""
+def vectors_of(theta: NDArray) -> tuple[NDArray, NDArray]:
+    """Coefficients as scikit-learn keeps them, from contrasts between classes.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_features + 1, n_classes - 1)
+
+    Returns
+    -------
+    coef : ndarray of shape (n_classes, n_features) or (1, n_features)
+        Of two classes, one vector for the second.
+    intercept : ndarray of shape (n_classes,) or (1,)
+    """
     vectors = contrast_basis(theta.shape[1] + 1) @ theta.T
     if len(vectors) == 2:
         vectors = vectors[1:] - vectors[:1]

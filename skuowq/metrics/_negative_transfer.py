@@ -4,20 +4,29 @@ Convention: risk = minus score, gap = risk with sources - risk without. A gap ab
 negative transfer: the sources hurt.
 """
 
+from __future__ import annotations
+
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import t as student_t
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, check_cv
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    check_cv,
+)
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._data.labels import distinct_labels, plain_labels
+from skuowq._data.types import Matrix, Seed, SourcesLike
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,18 +76,18 @@ class NegativeTransferGap:
 
 
 def negative_transfer_gap(
-    estimator,
-    X,
-    y,
+    estimator: BaseEstimator,
+    X: Matrix,
+    y: ArrayLike,
     *,
-    sources,
-    cv=5,
-    scoring="neg_log_loss",
-    n_repeats=1,
-    n_jobs=None,
-    random_state=None,
-    confidence=0.95,
-):
+    sources: SourcesLike,
+    cv: int | BaseCrossValidator | Iterable = 5,
+    scoring: str | Callable | None = "neg_log_loss",
+    n_repeats: int = 1,
+    n_jobs: int | None = None,
+    random_state: Seed = None,
+    confidence: float = 0.95,
+) -> NegativeTransferGap:
     """Estimate the risk with sources minus the risk without, by cross-validation.
 
     On every fold the same estimator is fitted twice on the same target rows, once with all the

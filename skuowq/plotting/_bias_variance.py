@@ -1,8 +1,18 @@
 """BiasVarianceDisplay: what the error is made of."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._matplotlib import import_pyplot, name_level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skuowq.theory import ErrorCurve
 
 
 class BiasVarianceDisplay:
@@ -36,7 +46,16 @@ class BiasVarianceDisplay:
     ['squared bias', 'variance']
     """
 
-    def __init__(self, *, x, variance, squared_bias, target_only, x_label, log_x=False):
+    def __init__(
+        self,
+        *,
+        x: ArrayLike,
+        variance: ArrayLike,
+        squared_bias: ArrayLike,
+        target_only: float,
+        x_label: str,
+        log_x: bool = False,
+    ) -> None:
         self.x = x
         self.variance = variance
         self.squared_bias = squared_bias
@@ -45,7 +64,7 @@ class BiasVarianceDisplay:
         self.log_x = log_x
 
     @classmethod
-    def from_curve(cls, curve, *, ax=None):
+    def from_curve(cls, curve: ErrorCurve, *, ax: Axes | None = None) -> Self:
         """Draw the record of `theory.error_curve`.
 
         Parameters
@@ -74,7 +93,7 @@ class BiasVarianceDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters

@@ -1,10 +1,20 @@
 """ClassDistancesDisplay: how far the classes of two data sets are, as a heat map with names."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skuowq._data.labels import distinct_labels, label_names
 
 from ._matplotlib import as_text, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 _MAX_WRITTEN = 15  # classes on the longer side up to which the numbers are written
 
@@ -35,13 +45,28 @@ class ClassDistancesDisplay:
     ['0.1', '2', '1.5', '0.3']
     """
 
-    def __init__(self, *, distances, source_classes=None, target_classes=None):
+    def __init__(
+        self,
+        *,
+        distances: ArrayLike,
+        source_classes: Sequence | None = None,
+        target_classes: Sequence | None = None,
+    ) -> None:
         self.distances = distances
         self.source_classes = source_classes
         self.target_classes = target_classes
 
     @classmethod
-    def from_data(cls, X_s, y_s, X_t, y_t, *, method="gaussian", ax=None):
+    def from_data(
+        cls,
+        X_s: ArrayLike,
+        y_s: ArrayLike,
+        X_t: ArrayLike,
+        y_t: ArrayLike,
+        *,
+        method: str = "gaussian",
+        ax: Axes | None = None,
+    ) -> Self:
         """Compute the distances and draw them.
 
         Parameters
@@ -65,7 +90,7 @@ class ClassDistancesDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters

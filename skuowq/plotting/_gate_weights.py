@@ -1,9 +1,20 @@
 """GateWeightsDisplay: how the rows of each source were weighed."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_with
 from ._matplotlib import as_text, check_names, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 _N_BINS = 40
 _LEAST = 1e-3  # weights below are drawn there
@@ -42,14 +53,27 @@ class GateWeightsDisplay:
     'log'
     """
 
-    def __init__(self, *, gate_weights, names, trust, perturbed=None):
+    def __init__(
+        self,
+        *,
+        gate_weights: Sequence[ArrayLike],
+        names: Sequence[str],
+        trust: ArrayLike,
+        perturbed: Sequence[ArrayLike | None] | None = None,
+    ) -> None:
         self.gate_weights = gate_weights
         self.names = names
         self.trust = trust
         self.perturbed = perturbed
 
     @classmethod
-    def from_estimator(cls, estimator, *, perturbed=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        *,
+        perturbed: Mapping[str, ArrayLike] | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the row weights of a fitted estimator.
 
         Parameters
@@ -90,7 +114,7 @@ class GateWeightsDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -133,7 +157,7 @@ class GateWeightsDisplay:
         ax.set_xlim(bins[0], bins[-1])
         low = levels[-1] - (1 if masks[-1] is not None else 0.15)
         ax.set_ylim(low, 1)
-        names = zip(self.names, self.trust, strict=True)
+        names = zip(self.names, np.asarray(self.trust), strict=True)
         ax.set_yticks(levels, [f"{as_text(name)}\ntrust {factor:.2g}" for name, factor in names])
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("gate's weight of a source row (1 = as without a gate)")

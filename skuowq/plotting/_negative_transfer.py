@@ -1,10 +1,19 @@
 """NegativeTransferDisplay: where the sources help and where they hurt."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._matplotlib import as_text, check_names, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skuowq.metrics import NegativeTransferGap
 
 
 class NegativeTransferDisplay:
@@ -39,13 +48,15 @@ class NegativeTransferDisplay:
     ['weighted', 'pooled']
     """
 
-    def __init__(self, *, gaps, intervals, names):
+    def __init__(self, *, gaps: ArrayLike, intervals: ArrayLike, names: Sequence[str]) -> None:
         self.gaps = gaps
         self.intervals = intervals
         self.names = names
 
     @classmethod
-    def from_results(cls, results, *, ax=None):
+    def from_results(
+        cls, results: Mapping[str, NegativeTransferGap], *, ax: Axes | None = None
+    ) -> Self:
         """Draw the results of `metrics.negative_transfer_gap`.
 
         Parameters
@@ -82,7 +93,7 @@ class NegativeTransferDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters

@@ -1,9 +1,20 @@
 """SourceWeightsDisplay: what one row of each source is worth."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_with
 from ._matplotlib import as_text, check_names, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 _NEAR_ZERO = 0.01  # a source whose rows weigh less than this is drawn pale
 _MAX_NAME = 32  # characters
@@ -43,14 +54,21 @@ class SourceWeightsDisplay:
     '50 target rows + sources worth 169'
     """
 
-    def __init__(self, *, source_weights, n_samples, names, n_target):
+    def __init__(
+        self,
+        *,
+        source_weights: ArrayLike,
+        n_samples: ArrayLike,
+        names: Sequence[str],
+        n_target: float,
+    ) -> None:
         self.source_weights = source_weights
         self.n_samples = n_samples
         self.names = names
         self.n_target = n_target
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: BaseEstimator, *, ax: Axes | None = None) -> Self:
         """Draw the source weights of a fitted estimator.
 
         Parameters
@@ -85,7 +103,7 @@ class SourceWeightsDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters

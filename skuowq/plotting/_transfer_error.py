@@ -1,8 +1,18 @@
 """TransferErrorDisplay: expected error along a weight, a size or a number of rows."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._matplotlib import import_pyplot, name_level
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skuowq.theory import ErrorCurve
 
 
 class TransferErrorDisplay:
@@ -43,16 +53,16 @@ class TransferErrorDisplay:
     def __init__(
         self,
         *,
-        x,
-        error,
-        target_only,
-        oracle,
-        x_label,
-        log_x=False,
-        simulated_x=None,
-        simulated=None,
-        std_error=None,
-    ):
+        x: ArrayLike,
+        error: ArrayLike,
+        target_only: float,
+        oracle: float,
+        x_label: str,
+        log_x: bool = False,
+        simulated_x: ArrayLike | None = None,
+        simulated: ArrayLike | None = None,
+        std_error: ArrayLike | None = None,
+    ) -> None:
         self.x = x
         self.error = error
         self.target_only = target_only
@@ -64,7 +74,9 @@ class TransferErrorDisplay:
         self.std_error = std_error
 
     @classmethod
-    def from_curve(cls, curve, *, ax=None, name=None):
+    def from_curve(
+        cls, curve: ErrorCurve, *, ax: Axes | None = None, name: str | None = None
+    ) -> Self:
         """Draw the record of `theory.error_curve` or `theory.simulate_curve`.
 
         Parameters
@@ -100,7 +112,7 @@ class TransferErrorDisplay:
         )
         return display.plot(ax=ax, name=name)
 
-    def plot(self, ax=None, *, name=None):
+    def plot(self, ax: Axes | None = None, *, name: str | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -139,8 +151,8 @@ class TransferErrorDisplay:
         ax.plot(x[best], error[best], "v", color=color, markersize=8, zorder=3)
         if self.simulated is not None:
             ax.errorbar(
-                self.simulated_x,
-                self.simulated,
+                np.asarray(self.simulated_x),
+                np.asarray(self.simulated),
                 2 * np.asarray(self.std_error),
                 fmt="o",
                 color="black",

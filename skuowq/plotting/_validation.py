@@ -1,10 +1,20 @@
 """ValidationDisplay: z scores of a theory held against simulation."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._matplotlib import as_text, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skuowq.theory import ValidationResult
+
 
 _BOUND = 4
 
@@ -19,7 +29,7 @@ class ValidationDisplay:
     Parameters
     ----------
     z : list of array-like
-        z scores of each result.
+        The z scores of each result.
     names : list of str
         Names of the results.
 
@@ -38,12 +48,14 @@ class ValidationDisplay:
     ['formula', 'without the 1/2']
     """
 
-    def __init__(self, *, z, names):
+    def __init__(self, *, z: Sequence[Sequence[float] | NDArray], names: Sequence[str]) -> None:
         self.z = z
         self.names = names
 
     @classmethod
-    def from_results(cls, results, *, ax=None):
+    def from_results(
+        cls, results: ValidationResult | Mapping[str, ValidationResult], *, ax: Axes | None = None
+    ) -> Self:
         """Draw the results of `theory.validate`.
 
         Parameters
@@ -78,7 +90,7 @@ class ValidationDisplay:
             display = cls(z=[[z] for z in results.z], names=list(results.labels))
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters

@@ -1,8 +1,19 @@
 """WeightCurveDisplay: best weights against a discrepancy."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._matplotlib import as_text, check_names, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skuowq.theory import WeightCurve
 
 
 class WeightCurveDisplay:
@@ -35,14 +46,18 @@ class WeightCurveDisplay:
     ['source 1 (100 rows)', 'source 2 (400 rows)']
     """
 
-    def __init__(self, *, x, source_weights, names, source):
+    def __init__(
+        self, *, x: ArrayLike, source_weights: ArrayLike, names: Sequence[str], source: int
+    ) -> None:
         self.x = x
         self.source_weights = source_weights
         self.names = names
         self.source = source
 
     @classmethod
-    def from_curve(cls, curve, *, names=None, ax=None):
+    def from_curve(
+        cls, curve: WeightCurve, *, names: Sequence[str] | None = None, ax: Axes | None = None
+    ) -> Self:
         """Draw the record of `theory.weight_curve`.
 
         Parameters
@@ -70,7 +85,7 @@ class WeightCurveDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters
@@ -107,7 +122,7 @@ class WeightCurveDisplay:
             )
         ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
         ax.set_xscale("log")
-        ax.set_xlim(self.x[0], self.x[-1])
+        ax.set_xlim(*np.asarray(self.x)[[0, -1]])
         ax.set_ylim(0, 1.05 * max(1, weights.max()))
         ax.set_xlabel(
             rf"discrepancy $\tau_{{{self.source + 1}}}$ (squared distance per parameter, log scale)"

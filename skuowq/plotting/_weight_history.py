@@ -1,9 +1,19 @@
 """WeightHistoryDisplay: how the weights came about."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_with
 from ._matplotlib import as_text, check_names, import_pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class WeightHistoryDisplay:
@@ -31,12 +41,12 @@ class WeightHistoryDisplay:
     ['near', 'far']
     """
 
-    def __init__(self, *, history, names):
+    def __init__(self, *, history: ArrayLike, names: Sequence[str]) -> None:
         self.history = history
         self.names = names
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: BaseEstimator, *, ax: Axes | None = None) -> Self:
         """Draw the `history_` of a fitted estimator.
 
         Parameters
@@ -64,7 +74,7 @@ class WeightHistoryDisplay:
         estimator = fitted_with(estimator, "history_", "history of source weights")
         return cls(history=estimator.history_, names=estimator.source_names_).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw.
 
         Parameters

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from skuowq._utils._sklearn import Interval, StrOptions
-from skuowq.weights._discrepancy import candidate_discrepancies, std_error_of_checked
+from skuowq.weights.checked import candidate_discrepancies, std_error_of_checked
 
 from ._rule import Rule
 from ._source_estimators import check_source_estimators, estimators_of

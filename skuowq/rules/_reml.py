@@ -3,7 +3,7 @@
 from numbers import Integral
 
 from skuowq._utils._sklearn import Interval
-from skuowq.weights._discrepancy import candidate_discrepancies, std_error_of_checked
+from skuowq.weights.checked import candidate_discrepancies, std_error_of_checked
 
 from ._rule import Rule
 

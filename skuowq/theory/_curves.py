@@ -1,13 +1,17 @@
 """The formulas along one axis, ready to be drawn: the error, its parts, and the best weights."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from skuowq._data.types import Seed
 from skuowq._utils._checks import as_numbers
 from skuowq.weights import solve_source_weights
-from skuowq.weights._error import parts_of_rows
+from skuowq.weights.checked import parts_of_rows
 
 from ._arguments import (
     PARAMETERS,
@@ -18,7 +22,8 @@ from ._arguments import (
     one_number,
     one_per_source,
 )
-from ._error import asymptotic_error, minimal_error, too_far_apart
+from ._error import best_weights, error_of_weights, too_far_apart
+from ._families import Family
 from ._validate import check_family, validate
 from ._validation_result import ValidationResult
 
@@ -72,22 +77,22 @@ class ErrorCurve:
     simulation: ValidationResult | None = None
 
     @property
-    def error(self):
+    def error(self) -> NDArray:
         """Variance plus squared bias, ndarray of shape (n_points,)."""
         return self.variance + self.squared_bias
 
 
 def error_curve(
-    n_target,
-    n_samples,
-    discrepancy,
-    n_parameters,
+    n_target: float,
+    n_samples: ArrayLike,
+    discrepancy: ArrayLike,
+    n_parameters: float,
     *,
-    along="weight",
-    source=0,
-    source_weights=None,
-    n_points=201,
-):
+    along: str = "weight",
+    source: int = 0,
+    source_weights: ArrayLike | None = None,
+    n_points: int = 201,
+) -> ErrorCurve:
     """The error formula along a weight, the effective source size, or the rows of a source.
 
     Parameters
@@ -141,12 +146,12 @@ def error_curve(
         raise ValueError(f"along is {along!r}, and must be one of {', '.join(map(repr, _ALONG))}")
     _check_source(source, len(G))
     _check_points(n_points)
-    best = solve_source_weights(n, G)
+    best = best_weights(n, G)
     if source_weights is None:
         w = best.source_weights
     else:
         w = one_per_source("source_weights", as_numbers("source_weights", source_weights), len(G))
-        asymptotic_error(N0, n, w, G, d)  # Its own check of the weights.
+        error_of_weights(N0, n, w, G, d)  # It checks the weights.
     rows = np.tile(n, (n_points, 1))
     weights = np.tile(w, (n_points, 1))
     if along == "weight":
@@ -170,7 +175,7 @@ def error_curve(
         x = np.geomspace(min(1, n[source] / 2), n[source], n_points)
         rows[:, source] = x
         if source_weights is None:
-            weights = np.array([solve_source_weights(row, G).source_weights for row in rows])
+            weights = np.array([best_weights(row, G).source_weights for row in rows])
         x_label = f"rows used of the source, $n_{{{source + 1}}}$"
     with np.errstate(all="ignore"):
         variance, squared_bias = parts_of_rows(N0, rows, weights * rows, G, d)
@@ -189,22 +194,22 @@ def error_curve(
         n_parameters=d,
         discrepancy=G,
         target_only=d / (2 * N0),
-        oracle=minimal_error(N0, n, G, d),
+        oracle=float(d / 2 / (N0 + best.effective_source_size)),
     )
 
 
 def simulate_curve(
-    curve,
-    family,
-    theta_target,
-    theta_sources,
+    curve: ErrorCurve,
+    family: Family,
+    theta_target: ArrayLike,
+    theta_sources: ArrayLike,
     *,
-    n_points=11,
-    n_repeats=20000,
-    n_jobs=None,
-    random_state=None,
-    verbose=0,
-):
+    n_points: int = 11,
+    n_repeats: int = 20000,
+    n_jobs: int | None = None,
+    random_state: Seed = None,
+    verbose: int = 0,
+) -> ErrorCurve:
     """Simulate the error at some points of a curve.
 
     Parameters
@@ -290,7 +295,9 @@ class WeightCurve:
     source: int
 
 
-def weight_curve(n_samples, discrepancy, *, source=0, n_points=121):
+def weight_curve(
+    n_samples: ArrayLike, discrepancy: ArrayLike, *, source: int = 0, n_points: int = 121
+) -> WeightCurve:
     """The best weights of all sources against the discrepancy of one of them.
 
     Source `source` moves along its direction: with its contrast multiplied by ``c``, its own

@@ -8,10 +8,13 @@ divergences from the target's truth to the fit, with the factor 1/2 kept: target
 error ``d / (2 N0)``.
 """
 
-import numpy as np
+from __future__ import annotations
 
-from skuowq.weights import solve_source_weights
-from skuowq.weights._error import error_of_rows
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skuowq._utils._checks import check_sizes
+from skuowq.weights.checked import error_of_rows, solve_checked
 
 from ._arguments import (
     PARAMETERS,
@@ -29,7 +32,13 @@ from ._arguments import (
 )
 
 
-def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_parameters):
+def asymptotic_error(
+    n_target: float,
+    n_samples: ArrayLike,
+    source_weights: ArrayLike,
+    discrepancy: ArrayLike,
+    n_parameters: float,
+) -> float | NDArray:
     """Expected KL error of the fit for given weights and quantities.
 
     To first order in one over the sample sizes (UOWQ, arXiv 2601.10779, where it stands as a sum of
@@ -85,16 +94,21 @@ def asymptotic_error(n_target, n_samples, source_weights, discrepancy, n_paramet
     d = one_number("n_parameters", n_parameters, PARAMETERS)
     G = discrepancy_matrix(discrepancy)
     n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))
+    return error_of_weights(N0, n, source_weights, G, d)
+
+
+def error_of_weights(N0, n, source_weights, G, d):
+    """`asymptotic_error` where all but the weights has been checked."""
     w = not_negative("source_weights", source_weights, WEIGHTS)
     w = one_per_source("source_weights", w, len(G))
     try:
         with np.errstate(over="ignore"):
             mass = w * n
-    except ValueError as error:
+    except ValueError as failure:
         raise ValueError(
             f"source_weights of shape {w.shape} and n_samples of shape {n.shape} do not broadcast: "
             "pass one grid point a row in both, or a single row in one of them"
-        ) from error
+        ) from failure
     with np.errstate(all="ignore"):
         error = error_of_rows(N0, n, mass, G, d)
     if not np.all(np.isfinite(error)):
@@ -111,7 +125,9 @@ def too_far_apart(N0, n, G, w):
     )
 
 
-def minimal_error(n_target, n_samples, discrepancy, n_parameters):
+def minimal_error(
+    n_target: float, n_samples: ArrayLike, discrepancy: ArrayLike, n_parameters: float
+) -> float:
     """Least expected KL error over the source weights, ``(d / 2) / (N0 + s*)``.
 
     ``s* = 1 / min_alpha t(alpha)``, with ``t(alpha) = alpha' (diag(1 / N) + G) alpha`` over the
@@ -157,10 +173,15 @@ def minimal_error(n_target, n_samples, discrepancy, n_parameters):
             f"n_samples has shape {n.shape}, and must be one row: each point of a grid has a "
             "program of its own, so call this function once for each"
         )
-    return float(d / 2 / (N0 + solve_source_weights(n, G).effective_source_size))
+    return float(d / 2 / (N0 + best_weights(n, G).effective_source_size))
 
 
-def equivalent_rows(n_samples, noise_ratio):
+def best_weights(n, G):
+    """`solve_source_weights` for a discrepancy that has been checked, which is the slow part."""
+    return solve_checked(check_sizes(n, "n_samples"), G, None, None, None)
+
+
+def equivalent_rows(n_samples: ArrayLike, noise_ratio: ArrayLike) -> float | NDArray:
     """Target rows that the rows of a noisier source are worth, ``n / r``, before any discrepancy.
 
     Under a Gaussian linear model with unknown coefficients, a row with ``r`` times the target's
@@ -205,7 +226,7 @@ def equivalent_rows(n_samples, noise_ratio):
     return unwrap(n / r)
 
 
-def optimal_weight(n_source, discrepancy):
+def optimal_weight(n_source: ArrayLike, discrepancy: ArrayLike) -> float | NDArray:
     """Best weight of the rows of a single source, ``w* = 1 / (1 + tau N)``.
 
     It does not depend on the number of target rows: the weight says how far the source's rows can
@@ -240,7 +261,9 @@ def optimal_weight(n_source, discrepancy):
     return unwrap(1 / (1 + tau * N))
 
 
-def optimal_quantity(n_target, n_source, discrepancy):
+def optimal_quantity(
+    n_target: ArrayLike, n_source: ArrayLike, discrepancy: ArrayLike
+) -> float | NDArray:
     """Best number of rows of a single source when every row has weight 1.
 
     The rule of OTQMS, the predecessor of UOWQ, which chooses quantities in place of weights: all

@@ -6,7 +6,10 @@ weighted fit gives the target's own fit the share ``1 - d / (N0 |D|^2)``, at lea
 source's, with ``d`` for Stein's ``d - 2``.
 """
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import exp1, gammaincc, gammaln
 from scipy.stats import chi2, poisson
 
@@ -16,7 +19,14 @@ from ._arguments import PARAMETERS, SOURCE_ROWS, TARGET_ROWS, TAU, not_negative,
 _FAR = 1e6
 
 
-def james_stein_error(n_target, n_source, discrepancy, n_parameters, *, shrinkage=None):
+def james_stein_error(
+    n_target: float,
+    n_source: float,
+    discrepancy: ArrayLike,
+    n_parameters: int,
+    *,
+    shrinkage: float | None = None,
+) -> float | NDArray:
     """Expected KL error of the fit on one source whose discrepancy is estimated from the fits.
 
     For a Gaussian mean, exactly; for other families to first order. The source's share of the fit

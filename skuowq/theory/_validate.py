@@ -4,12 +4,17 @@ Every comparison is a z-test: simulated minus claimed number, over its standard 
 fit the same domains share their rows, and claims about differences are tested on paired ones.
 """
 
+from __future__ import annotations
+
 import warnings
 from numbers import Integral
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
+
+from skuowq._data.types import Seed
 
 from ._arguments import above_zero, one_number, one_per_source
 from ._claims import PLANS, Setting
@@ -32,22 +37,22 @@ _OWN_ARGUMENTS = {
 
 
 def validate(
-    family,
-    theta_target,
-    theta_sources,
-    n_target,
-    n_samples,
+    family: Family,
+    theta_target: ArrayLike,
+    theta_sources: ArrayLike,
+    n_target: float,
+    n_samples: ArrayLike,
     *,
-    claim="error",
-    source_weights=None,
-    multiples=None,
-    group_sizes=None,
-    noise_ratios=None,
-    n_repeats=20000,
-    n_jobs=None,
-    random_state=None,
-    verbose=0,
-):
+    claim: str = "error",
+    source_weights: ArrayLike | None = None,
+    multiples: ArrayLike | None = None,
+    group_sizes: ArrayLike | None = None,
+    noise_ratios: ArrayLike | None = None,
+    n_repeats: int = 20000,
+    n_jobs: int | None = None,
+    random_state: Seed = None,
+    verbose: int = 0,
+) -> ValidationResult:
     """Compare the theory with simulated weighted maximum likelihood fits.
 
     Interrupted from the keyboard, it returns what the repeats so far have shown, with a warning.

@@ -1,8 +1,13 @@
 """What a validation found."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+from ._families import Family
 
 # Differences below this part of the largest number are rounding, not evidence.
 _ROUNDING = 1e-12
@@ -37,8 +42,8 @@ class ValidationResult:
     """
 
     claim: str
-    family: object
-    labels: tuple
+    family: Family
+    labels: tuple[str, ...]
     grid: np.ndarray
     theory: np.ndarray
     simulated: np.ndarray
@@ -54,7 +59,7 @@ class ValidationResult:
             object.__setattr__(self, name, array)
 
     @property
-    def z(self):
+    def z(self) -> NDArray:
         """Simulated minus claimed, in standard errors, ndarray of shape (n_points,).
 
         A difference at the level of rounding counts as 0; another without any spread is infinite.
@@ -67,7 +72,7 @@ class ValidationResult:
         return z
 
     @property
-    def max_abs_z(self):
+    def max_abs_z(self) -> float:
         """The largest absolute z: the theory is refuted where it exceeds 4, say."""
         return float(np.abs(self.z).max())
 

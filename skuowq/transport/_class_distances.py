@@ -1,8 +1,12 @@
 """How far the classes of one data set are from those of another."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
@@ -16,15 +20,28 @@ _BANDWIDTHS = (0.125, 0.25, 0.5, 1.0, 2.0)
 _MEDIAN_ROWS = 1000
 
 
-def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=None):
+def class_distances(
+    X_s: ArrayLike,
+    y_s: ArrayLike,
+    X_t: ArrayLike,
+    y_t: ArrayLike,
+    method: str = "gaussian",
+    *,
+    reg: float = 0.05,
+    n_jobs: int | None = None,
+) -> NDArray:
     """Distances between the classes of a source and those of a target.
 
     Parameters
     ----------
-    X_s, X_t : array-like of shapes (n_source, n_features) and (n_target, n_features)
-        In one feature space.
-    y_s, y_t : array-like of shapes (n_source,) and (n_target,)
-        The label spaces may differ.
+    X_s : array-like of shape (n_source, n_features)
+        Rows of the source.
+    y_s : array-like of shape (n_source,)
+        Labels of the source.
+    X_t : array-like of shape (n_target, n_features)
+        Rows of the target, with the same columns as those of the source.
+    y_t : array-like of shape (n_target,)
+        Labels of the target. They may be other labels than those of the source.
     method : {"gaussian", "exact", "sinkhorn", "mmd"}, default="gaussian"
         - "gaussian": 2-Wasserstein distance of Gaussians with the classes' means and covariances
           (Bures), a lower bound of the exact one;
@@ -76,9 +93,22 @@ def class_distances(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05, n_jobs=N
         remedy = "leave the class out, or pass method='exact'"
         check_two_rows(first, first_names, "the source", remedy)
         check_two_rows(second, second_names, "the target", remedy)
+    scale = _median_squared(ours[0], theirs[0]) if method == "mmd" else None
+    return distances_of_parts(first, second, method, reg=reg, scale=scale, n_jobs=n_jobs)
+
+
+def distances_of_parts(
+    first: list[NDArray],
+    second: list[NDArray],
+    method: str,
+    *,
+    reg: float | None = None,
+    scale: float | None = None,
+    n_jobs: int | None = None,
+) -> NDArray:
+    """`class_distances` of rows that `by_class` has split, without a check."""
     if method == "gaussian":
         first, second = ([_moments(part) for part in parts] for parts in (first, second))
-    scale = _median_squared(ours[0], theirs[0]) if method == "mmd" else None
     found = Parallel(n_jobs)(
         delayed(_distance)(method, a, b, reg, scale) for a in first for b in second
     )
@@ -109,14 +139,44 @@ def check_reg(reg):
         raise ValueError(f"reg is {reg!r}: pass a number above 0")
 
 
-def by_class(X, y):
-    """Rows of every class, and the classes, sorted."""
+def by_class(X: NDArray, y: ArrayLike) -> tuple[list[NDArray], NDArray]:
+    """Split rows by class.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+        Labels, none of them missing.
+
+    Returns
+    -------
+    parts : list of ndarray
+        The rows of each class.
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    """
     classes, codes = distinct_labels(y, "y")
     return [X[codes == code] for code in range(len(classes))], classes
 
 
-def check_two_rows(parts, classes, whose, remedy):
-    """Refuse classes of one row, which have no covariance."""
+def check_two_rows(parts: Sequence[NDArray], classes: NDArray, whose: str, remedy: str) -> None:
+    """Refuse classes of one row, which have no covariance.
+
+    Parameters
+    ----------
+    parts : list of ndarray
+        The rows of each class.
+    classes : ndarray of shape (n_classes,)
+    whose : str
+        The data set, for the message.
+    remedy : str
+        What to do, for the message.
+
+    Raises
+    ------
+    ValueError
+        If a class has one row.
+    """
     for part, label in zip(parts, plain_labels(classes), strict=True):
         if len(part) < 2:
             raise ValueError(

@@ -1,9 +1,12 @@
 """How far one labelled data set is from another: the optimal transport dataset distance (OTDD)."""
 
+from __future__ import annotations
+
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._data.labels import distinct_labels
@@ -13,7 +16,7 @@ from ._class_distances import (
     check_pair,
     check_reg,
     check_two_rows,
-    class_distances,
+    distances_of_parts,
     sinkhorn_divergence,
     squared_distances,
     transport_cost,
@@ -22,7 +25,15 @@ from ._class_distances import (
 METHODS = ("gaussian", "exact", "sinkhorn")
 
 
-def dataset_distance(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05):
+def dataset_distance(
+    X_s: ArrayLike,
+    y_s: ArrayLike,
+    X_t: ArrayLike,
+    y_t: ArrayLike,
+    method: str = "gaussian",
+    *,
+    reg: float = 0.05,
+) -> float:
     """Distance of two labelled data sets, labels and all.
 
     Rows are moved at the cost of their squared distance plus the squared distance of their classes,
@@ -69,20 +80,32 @@ def dataset_distance(X_s, y_s, X_t, y_t, method="gaussian", *, reg=0.05):
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: pass one of {', '.join(METHODS)}")
     check_reg(reg)
+    split = []
     for (X, y), whose in ((ours, "the source"), (theirs, "the target")):
-        check_two_rows(*by_class(X, y), whose, "leave the class out")
-    between = class_distances(*ours, *theirs) ** 2
+        rows, classes = by_class(X, y)
+        check_two_rows(rows, classes, whose, "leave the class out")
+        split.append(rows)
+    between = distances_of_parts(split[0], split[1], "gaussian") ** 2
     if method == "gaussian":
         shares = [np.bincount(distinct_labels(y, "y")[1]) / len(y) for _, y in (ours, theirs)]
         return float(np.sqrt(max(transport_cost(2 * between, *shares), 0.0)))
     cost = _row_costs(ours, theirs, between)
     if method == "exact":
         return float(np.sqrt(max(transport_cost(cost), 0.0)))
-    own = [_row_costs(part, part, class_distances(*part, *part) ** 2) for part in (ours, theirs)]
-    return float(np.sqrt(sinkhorn_divergence(cost, *own, reg * cost.max())))
+    own = [
+        _row_costs(part, part, distances_of_parts(rows, rows, "gaussian") ** 2)
+        for part, rows in zip((ours, theirs), split, strict=True)
+    ]
+    return float(np.sqrt(sinkhorn_divergence(cost, own[0], own[1], reg * cost.max())))
 
 
-def pairwise_dataset_distances(datasets, method="gaussian", *, reg=0.05, n_jobs=None):
+def pairwise_dataset_distances(
+    datasets: Sequence[tuple] | Mapping[str, tuple],
+    method: str = "gaussian",
+    *,
+    reg: float = 0.05,
+    n_jobs: int | None = None,
+) -> NDArray:
     """Distances of many data sets from one another.
 
     Parameters

@@ -1,11 +1,15 @@
 """Sources in the order of their distance from the target."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._data.sources import Sources
+from skuowq._data.types import SourcesLike
 
 from ._dataset_distance import dataset_distance
 
@@ -22,7 +26,7 @@ class SourceRanking:
         Number of each source among those given.
     """
 
-    names: tuple
+    names: tuple[str, ...]
     distances: np.ndarray
     order: np.ndarray
 
@@ -36,7 +40,15 @@ class SourceRanking:
         return "\n".join(lines)
 
 
-def rank_sources(sources, X, y, *, method="gaussian", reg=0.05, n_jobs=None):
+def rank_sources(
+    sources: SourcesLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    method: str = "gaussian",
+    reg: float = 0.05,
+    n_jobs: int | None = None,
+) -> SourceRanking:
     """Rank sources by their dataset distance from a target.
 
     Cheap screening before a fit. It sees where classes lie, not what they are called: a source with

@@ -1,11 +1,15 @@
 """Which target rows to fine-tune on: of classes far from the source, near it, or both (OT3L)."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state, column_or_1d
 
 from skuowq._data.labels import distinct_labels
+from skuowq._data.types import Seed
 from skuowq._utils._checks import as_numbers
 
 STRATEGIES = ("mixed", "far", "near", "uniform", "stratified")
@@ -13,16 +17,16 @@ AGGREGATES = ("mean", "min", "ot")
 
 
 def select_target_rows(
-    distances,
-    y,
-    budget,
+    distances: ArrayLike,
+    y: ArrayLike,
+    budget: int,
     *,
-    strategy="mixed",
-    alpha=0.5,
-    aggregate="mean",
-    n_far=None,
-    random_state=None,
-):
+    strategy: str = "mixed",
+    alpha: float = 0.5,
+    aggregate: str = "mean",
+    n_far: int | None = None,
+    random_state: Seed = None,
+) -> NDArray:
     """Choose a budget of target rows.
 
     Parameters

@@ -6,12 +6,16 @@ trouble is what it sees: a flexible one separates twenty rows from a thousand by
 are 0. So all here is cross-fitted: no source row is judged by a model that has seen it.
 """
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from operator import itemgetter
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import clone
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
@@ -19,6 +23,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from skuowq._data.folds import folds_of
 from skuowq._data.held_together import held_together
 from skuowq._data.labels import distinct_labels, label_kind
+from skuowq._data.types import Matrix, Seed
 from skuowq._utils._sklearn import _check_sample_weight, _set_random_states
 
 DISCRIMINATORS = ("plausibility", "interactions", "boosted")
@@ -29,20 +34,20 @@ _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 def density_ratio(
-    X_target,
-    y_target,
-    X_source,
-    y_source,
+    X_target: Matrix,
+    y_target: ArrayLike,
+    X_source: Matrix,
+    y_source: ArrayLike,
     *,
-    discriminator="plausibility",
-    labels=True,
-    balanced=True,
-    clip=20.0,
-    target_weight=None,
-    source_weight=None,
-    cv=5,
-    random_state=None,
-):
+    discriminator: str | BaseEstimator = "plausibility",
+    labels: bool = True,
+    balanced: bool = True,
+    clip: float = 20.0,
+    target_weight: ArrayLike | None = None,
+    source_weight: ArrayLike | None = None,
+    cv: int = 5,
+    random_state: Seed = None,
+) -> NDArray:
     """Estimate ``p_target(x, y) / p_source(x, y)`` at the rows of a source.
 
     Parameters
@@ -156,19 +161,38 @@ def density_ratio(
 class SourceGate:
     """The odds of one source's rows, for one target after another.
 
-    What depends on the source alone is computed once: cross-validation asks for many targets.
+    Cross-validation asks for many targets. So what depends on the source alone is computed once.
+
+    Only `discriminator` is checked.
 
     Parameters
     ----------
-    X, y, weight : rows of the source, y as class indices
+    X : {ndarray, CSR matrix} of shape (n_source, n_features)
+        Rows of the source, two or more.
+    y : ndarray of int of shape (n_source,)
+        Class indices 0 to n_classes - 1.
+    weight : ndarray of shape (n_source,)
+        At least 0, and not all 0.
     n_classes : int
     discriminator, labels
         As in `density_ratio`.
     n_folds : int
+        2 or more.
     seed : int
     """
 
-    def __init__(self, X, y, weight, n_classes, *, discriminator, labels, n_folds, seed):
+    def __init__(
+        self,
+        X: NDArray | csr_matrix,
+        y: NDArray,
+        weight: NDArray,
+        n_classes: int,
+        *,
+        discriminator: str | BaseEstimator,
+        labels: bool,
+        n_folds: int,
+        seed: int,
+    ) -> None:
         if isinstance(discriminator, str) and discriminator not in DISCRIMINATORS:
             raise ValueError(
                 f"discriminator is {discriminator!r}: pass one of {', '.join(DISCRIMINATORS)}, or "
@@ -186,8 +210,29 @@ class SourceGate:
         if self.plausible:
             self.own, self.model = self._plausibility(X, y, weight, held_together(X))
 
-    def odds(self, X, y, weight, clip, groups=None):
-        """Odds of the source's rows, given rows of a target; groups are held out together."""
+    def odds(
+        self,
+        X: NDArray | csr_matrix,
+        y: NDArray,
+        weight: NDArray,
+        clip: float,
+        groups: NDArray | None = None,
+    ) -> NDArray:
+        """Odds of the source's rows, given rows of a target.
+
+        Parameters
+        ----------
+        X, y, weight
+            Rows of the target, as those of the source.
+        clip : float
+            Largest ratio.
+        groups : ndarray of int of shape (n_target,), default=None
+            Rows with one number are held out together. None holds copies of a row together.
+
+        Returns
+        -------
+        odds : ndarray of shape (n_source,)
+        """
         groups = held_together(X) if groups is None else groups
         if np.all(groups == groups[0]):
             log_odds = np.zeros(len(self.y))  # Nothing to hold out.

@@ -11,14 +11,17 @@ As an estimate of the discrepancy ``G`` it carries noise: ``E[S] = G + 11' / N_0
   that all share, and the answers with and without it are averaged by their evidence.
 """
 
+from __future__ import annotations
+
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
-from ._program import check_bound, check_solver, solve_checked, weights_record
+from ._program import SourceWeights, check_bound, check_solver, solve_checked, weights_record
 from ._reml import reml_fit
 
 METHODS = ("reml", "debiased", "plugin")
@@ -28,7 +31,14 @@ _LEAST_DIAGONAL = 1e-6
 _ODDS_AGAINST_A_SHIFT = 3.0
 
 
-def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, method="reml"):
+def estimate_discrepancy(
+    contrast_gram: ArrayLike,
+    n_target: float,
+    n_samples: ArrayLike,
+    n_parameters: float,
+    *,
+    method: str = "reml",
+) -> NDArray:
     """Estimate the discrepancy ``G`` from the Gram matrix of fitted contrasts.
 
     Parameters
@@ -80,12 +90,19 @@ def estimate_discrepancy(contrast_gram, n_target, n_samples, n_parameters, *, me
     >>> (estimate_discrepancy([[0.09]], 20, [1000], 50).round(4) + 0.0).tolist()
     [[0.024]]
     """
-    arguments = _check(contrast_gram, n_target, n_samples, n_parameters, method)
-    candidates, evidence = candidate_discrepancies(*arguments, method)
+    S, n_target, n_samples, d = _check(contrast_gram, n_target, n_samples, n_parameters, method)
+    candidates, evidence = candidate_discrepancies(S, n_target, n_samples, d, method)
     return _average(candidates, evidence)
 
 
-def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, method="reml"):
+def discrepancy_std_error(
+    discrepancy: ArrayLike,
+    n_target: float,
+    n_samples: ArrayLike,
+    n_parameters: float,
+    *,
+    method: str = "reml",
+) -> NDArray:
     """Standard errors of estimated own discrepancies, from sampling noise.
 
     Parameters
@@ -114,14 +131,34 @@ def discrepancy_std_error(discrepancy, n_target, n_samples, n_parameters, *, met
     >>> (discrepancy_std_error([[0.024]], 20, [1000], 50).round(3) + 0.0).tolist()
     [0.015]
     """
-    arguments = _check(discrepancy, n_target, n_samples, n_parameters, method, "discrepancy")
+    G, n_target, n_samples, d = _check(
+        discrepancy, n_target, n_samples, n_parameters, method, "discrepancy"
+    )
     if method == "reml":
-        _check_shared_shift(arguments[0])
-    return std_error_of_checked(*arguments, method)
+        _check_shared_shift(G)
+    return std_error_of_checked(G, n_target, n_samples, d, method)
 
 
-def std_error_of_checked(G, n_target, n_samples, d, method):
-    """`discrepancy_std_error` for arguments that are known to be in order."""
+def std_error_of_checked(
+    G: NDArray, n_target: float, n_samples: NDArray, d: float, method: str
+) -> NDArray:
+    """`discrepancy_std_error` without a check.
+
+    Parameters
+    ----------
+    G : ndarray of shape (n_sources, n_sources)
+        The estimate. For "reml" it must be one that this rule makes: each source's own discrepancy
+        on the diagonal, plus one number everywhere.
+    n_target : float
+    n_samples : ndarray of shape (n_sources,)
+    d : float
+        Number of parameters.
+    method : {"reml", "debiased", "plugin"}
+
+    Returns
+    -------
+    std_error : ndarray of shape (n_sources,)
+    """
     own = np.diag(G)
     if method == "plugin":
         return np.sqrt(2 / d) * own
@@ -184,15 +221,15 @@ class _ReducedInformation:
 
 
 def optimal_source_weights(
-    contrast_gram,
-    n_target,
-    n_samples,
-    n_parameters,
+    contrast_gram: ArrayLike,
+    n_target: float,
+    n_samples: ArrayLike,
+    n_parameters: float,
     *,
-    method="reml",
-    max_weight=None,
-    solver=None,
-):
+    method: str = "reml",
+    max_weight: float | None = None,
+    solver: str | None = None,
+) -> SourceWeights:
     """Estimate the discrepancy and solve for the weights, model averaging included.
 
     With ``method="reml"`` the weights with and without a shift common to all sources are averaged
@@ -232,20 +269,41 @@ def optimal_source_weights(
 
 
 def weights_and_discrepancy(
-    contrast_gram,
-    n_target,
-    n_samples,
-    n_parameters,
+    contrast_gram: NDArray,
+    n_target: float,
+    n_samples: NDArray,
+    n_parameters: float,
     *,
-    method,
-    max_weight,
-    solver,
-    n_independent=None,
-):
-    """`optimal_source_weights` and `estimate_discrepancy` for the price of one.
+    method: str,
+    max_weight: float | None,
+    solver: str | None,
+    n_independent: float | None = None,
+) -> tuple[SourceWeights, NDArray]:
+    """`optimal_source_weights` and `estimate_discrepancy` at once, without a check of the matrix.
 
-    Arguments are known to be in order: of ten thousand sources the check alone takes minutes.
-    Where rows of the target are copies, the noise of its contrasts is that of `n_independent` ones.
+    The check of the matrix alone takes minutes for ten thousand sources. `max_weight` and `solver`
+    are checked here, which costs next to nothing.
+
+    Parameters
+    ----------
+    contrast_gram : ndarray of shape (n_sources, n_sources)
+        Symmetric, finite and positive semidefinite.
+    n_target : float
+        Rows of the target, above 0.
+    n_samples : ndarray of shape (n_sources,)
+        Rows of each source, above 0.
+    n_parameters : float
+    method : {"reml", "debiased", "plugin"}
+    max_weight, solver
+        As in :func:`solve_source_weights`.
+    n_independent : float, default=None
+        How many of the target's rows are not copies. The noise of the contrasts is that of so many
+        rows. None means all of them.
+
+    Returns
+    -------
+    weights : SourceWeights
+    discrepancy : ndarray of shape (n_sources, n_sources)
     """
     n_independent = n_target if n_independent is None else n_independent
     candidates, belief = candidate_discrepancies(
@@ -256,7 +314,15 @@ def weights_and_discrepancy(
     )
 
 
-def averaged_weights(discrepancies, belief, n_target, n_samples, *, max_weight, solver):
+def averaged_weights(
+    discrepancies: list[NDArray],
+    belief: list[float],
+    n_target: float,
+    n_samples: NDArray,
+    *,
+    max_weight: float | None,
+    solver: str | None,
+) -> tuple[SourceWeights, NDArray]:
     """Optimal weights for each of a few discrepancies, averaged by belief, and their mean.
 
     Parameters

@@ -1,6 +1,12 @@
-"""The asymptotic error of checked numbers; `skuowq.theory.asymptotic_error` has its statement."""
+"""The asymptotic error of a weighted fit, without a check of the arguments.
+
+:func:`skuowq.theory.asymptotic_error` states the formula.
+"""
+
+from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ._whole_numbers import exact_square
 
@@ -8,14 +14,44 @@ from ._whole_numbers import exact_square
 _PRECISION = 1e-10
 
 
-def error_of_rows(N0, n, mass, G, d):
-    """Expected KL error of checked numbers, ``mass`` being the weights times the rows."""
+def error_of_rows(N0: float, n: NDArray, mass: NDArray, G: NDArray, d: float) -> NDArray:
+    """Expected KL error of a weighted fit, to first order.
+
+    Parameters
+    ----------
+    N0 : float
+        Rows of the target.
+    n : ndarray of shape (n_sources,)
+        Rows of each source.
+    mass : ndarray of shape (..., n_sources)
+        The weight of each source times its rows.
+    G : ndarray of shape (n_sources, n_sources)
+        Discrepancies, squared and per parameter.
+    d : float
+        Number of parameters.
+
+    Returns
+    -------
+    error : ndarray of shape (...)
+    """
     variance, squared_bias = parts_of_rows(N0, n, mass, G, d)
     return variance + squared_bias
 
 
-def parts_of_rows(N0, n, mass, G, d):
-    """The two parts of `error_of_rows`: variance and squared bias."""
+def parts_of_rows(
+    N0: float, n: NDArray, mass: NDArray, G: NDArray, d: float
+) -> tuple[NDArray, NDArray]:
+    """The two parts of `error_of_rows`, which add up to it.
+
+    Parameters
+    ----------
+    N0, n, mass, G, d
+        As in `error_of_rows`.
+
+    Returns
+    -------
+    variance, squared_bias : ndarray of shape (...)
+    """
     # By shares of the fit, whose squares stay in range where those of rows would not.
     total = N0 + mass.sum(axis=-1)
     share = mass / total[..., None]

@@ -19,6 +19,8 @@ with all that rounding may hide, is at most 1e-6. What leaves this module has pa
 `weights_record`: weights finite and not negative, the gap between 0 and 1e-6.
 """
 
+from __future__ import annotations
+
 import contextlib
 import numbers
 import os
@@ -28,6 +30,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
@@ -69,7 +72,14 @@ class SourceWeights:
     gap: float
 
 
-def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=None, solver=None):
+def solve_source_weights(
+    n_samples: ArrayLike,
+    discrepancy: ArrayLike,
+    *,
+    n_target: float | None = None,
+    max_weight: float | None = None,
+    solver: str | None = None,
+) -> SourceWeights:
     """Optimal weights of the sources, given their discrepancies.
 
     Minimises ``alpha' (diag(1/N) + G) alpha`` over the simplex. For one source this is
@@ -137,8 +147,31 @@ def solve_source_weights(n_samples, discrepancy, *, n_target=None, max_weight=No
     return solve_checked(n_samples, discrepancy, n_target, max_weight, solver)
 
 
-def solve_checked(n_samples, discrepancy, n_target, max_weight, solver):
-    """`solve_source_weights` for arguments that are known to be in order."""
+def solve_checked(
+    n_samples: NDArray,
+    discrepancy: NDArray,
+    n_target: float | None,
+    max_weight: float | None,
+    solver: str | None,
+) -> SourceWeights:
+    """`solve_source_weights` without a check.
+
+    Parameters
+    ----------
+    n_samples : ndarray of shape (n_sources,)
+        Rows of each source, from 1e-100 to 1e100.
+    discrepancy : ndarray of shape (n_sources, n_sources)
+        Symmetric and positive semidefinite, its entries below 1e100 in size.
+    n_target : float or None
+        Needed with `max_weight` only.
+    max_weight : float or None
+    solver : str or None
+        As `check_solver` returns it.
+
+    Returns
+    -------
+    result : SourceWeights
+    """
     if max_weight == 0:
         return weights_record(np.zeros(len(n_samples)), n_samples, 0.0)
     program = _ConvexProgram(discrepancy, n_samples)
@@ -149,8 +182,26 @@ def solve_checked(n_samples, discrepancy, n_target, max_weight, solver):
     return weights_record(weights, n_samples, gap)
 
 
-def weights_record(source_weights, n_samples, gap):
-    """`SourceWeights` from the weights alone, the one place that certifies them."""
+def weights_record(source_weights: NDArray, n_samples: NDArray, gap: float) -> SourceWeights:
+    """Make a `SourceWeights` of the weights. This is the one place that certifies them.
+
+    Parameters
+    ----------
+    source_weights : ndarray of shape (n_sources,)
+    n_samples : ndarray of shape (n_sources,)
+        Rows of each source, above 0.
+    gap : float
+        Frank-Wolfe gap relative to the objective.
+
+    Returns
+    -------
+    result : SourceWeights
+
+    Raises
+    ------
+    RuntimeError
+        If a weight is negative or not finite, or the gap is above 1e-6.
+    """
     rows = source_weights * n_samples
     size = float(rows.sum())
     if not (np.all(source_weights >= 0) and np.isfinite(size) and 0 <= gap <= _GAP_TOLERANCE):
@@ -392,6 +443,7 @@ def _gap(mixture, gradient, hidden, ratios):
 
 
 def check_bound(n_target, max_weight):
+    """Refuse a bound out of range, and one without the target's size; returns that size."""
     if not (isinstance(max_weight, numbers.Real) and 0 <= max_weight < np.inf):
         raise ValueError(f"max_weight must be a finite number >= 0 or None, got {max_weight!r}.")
     if max_weight > _LARGEST_BOUND:
@@ -406,7 +458,24 @@ def check_bound(n_target, max_weight):
     return float(check_sizes([n_target], "n_target")[0])
 
 
-def check_solver(solver):
+def check_solver(solver: str) -> str:
+    """Refuse what is not the name of an installed cvxpy solver of quadratic programs.
+
+    Parameters
+    ----------
+    solver : str
+        In capitals or not.
+
+    Returns
+    -------
+    solver : str
+        The name as cvxpy writes it, in capitals.
+
+    Raises
+    ------
+    ValueError
+        With the names of the solvers that would do.
+    """
     import cvxpy as cp
 
     installed = cp.installed_solvers()

@@ -111,7 +111,7 @@ def test_wrong_mixtures_are_caught(n_parameters, n_target, monkeypatch):
         return SourceWeights(size * mixture / n_samples, mixture, size, 0.0)
 
     monkeypatch.setattr(_setting, "solve_source_weights", alike)
-    monkeypatch.setattr(_error, "solve_source_weights", alike)
+    monkeypatch.setattr(_error, "best_weights", alike)
     arguments = (*truth(n_parameters, (0.0, 0.05, 1.0)), n_target, (100, 400, 1000))
     assert validate(*arguments, claim="optimal_weight", random_state=0).max_abs_z > 4
 

@@ -12,7 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._utils._failed_fit import FailedFit
 from skuowq.rules import Sizes
-from skuowq.weights._discrepancy import averaged_weights
+from skuowq.weights.checked import averaged_weights
 
 
 class NetworkContrasts:

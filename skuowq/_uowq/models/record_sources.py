@@ -17,8 +17,14 @@ from skuowq.fisher import (
     softmax_mean_score,
     source_record,
 )
-from skuowq.fisher._softmax_regression import class_probabilities
-from skuowq.fisher._source_record import about, moved, record_penalty, theta_of, with_constant
+from skuowq.fisher.checked import (
+    about,
+    class_probabilities,
+    moved,
+    record_penalty,
+    theta_of,
+    with_constant,
+)
 
 
 def records_of(sources, X, classes, centre, ridge, columns):

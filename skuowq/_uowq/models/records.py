@@ -16,8 +16,7 @@ from skuowq._uowq.weighing import SoftmaxFit
 from skuowq._utils._factor import factorise
 from skuowq._utils._warn import warn
 from skuowq.fisher import penalised_gram, softmax_fisher_information, softmax_mean_score
-from skuowq.fisher._leave_one_out import leave_one_out
-from skuowq.fisher._softmax_regression import class_probabilities
+from skuowq.fisher.checked import class_probabilities, leave_one_out
 from skuowq.rules import Sizes
 
 from .own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes

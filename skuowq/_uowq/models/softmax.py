@@ -40,14 +40,14 @@ from skuowq._held_out.independent_rows import share_of_independent
 from skuowq._uowq.weighing import SoftmaxFit
 from skuowq._utils._factor import factorise
 from skuowq.fisher import (
-    fit_softmax,
     penalised_gram,
     penalised_gram_by_products,
     softmax_fisher_product,
 )
-from skuowq.fisher._domain_design import DomainDesign
-from skuowq.fisher._softmax_regression import (
+from skuowq.fisher.checked import (
+    DomainDesign,
     class_probabilities,
+    fit_checked,
     information,
     information_diagonal,
     information_product,
@@ -136,7 +136,7 @@ class SoftmaxProblem:
         return np.repeat(np.append(1.0, source_weights), self.sizes) * self.row_weight
 
     def fit(self, weight, start=None, curvature=None, rows=slice(None), tol=1e-3):
-        return fit_softmax(
+        return fit_checked(
             self.design[rows],
             self.labels[rows],
             self.n_classes,

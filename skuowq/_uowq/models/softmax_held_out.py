@@ -4,11 +4,11 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skuowq._data.held_together import label_of_groups
-from skuowq.fisher._leave_one_out import leave_one_out
-from skuowq.fisher._softmax_regression import (
+from skuowq.fisher.checked import (
     NEWTON_MAX_PARAMETERS,
     class_probabilities,
     information,
+    leave_one_out,
 )
 
 _MAX_JUDGED_ROWS = 500

@@ -14,7 +14,7 @@ from skuowq._uowq.models.records import RecordModel, RecordProblem
 from skuowq._uowq.weigh import weigh
 from skuowq._uowq.weighing import SoftmaxFit, nothing_to_weigh
 from skuowq._utils._logistic import is_logistic, is_plain, ridge_of
-from skuowq.fisher._source_record import record_penalty, theta_of, vectors_of, with_constant
+from skuowq.fisher.checked import record_penalty, theta_of, vectors_of, with_constant
 
 from .road import Road
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from skuowq._data.read_task import read_task
 from skuowq._utils._base_estimator import array_checks
-from skuowq.weights._program import check_solver
+from skuowq.weights.checked import check_solver
 
 _READS = {"scores": "mean scores", "fits": "separately fitted parameters", None: "nothing"}
 

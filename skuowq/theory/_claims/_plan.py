@@ -35,7 +35,7 @@ class Plan:
         means are the points.
     """
 
-    labels: tuple
+    labels: tuple[str, ...]
     grid: np.ndarray
     theory: np.ndarray
     quantity: str

@@ -1,8 +1,11 @@
 """Rows of independent yes-or-no features."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import rel_entr
 
@@ -38,11 +41,11 @@ class Bernoulli(Family):
     def __post_init__(self):
         check_count("n_parameters", self.n_parameters, 1, "the number of features")
 
-    def fisher_information(self, theta):
+    def fisher_information(self, theta: ArrayLike) -> NDArray:
         p = np.asarray(theta, dtype=float)
         return diagonal(1 / (p * (1 - p)))
 
-    def kl_divergence(self, theta_0, theta):
+    def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         p, q = np.asarray(theta_0, dtype=float), np.asarray(theta, dtype=float)
         return (rel_entr(p, q) + rel_entr(1 - p, 1 - q)).sum(axis=-1)
 

@@ -1,8 +1,11 @@
 """Rows that fall into one of several categories."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import rel_entr
 
@@ -41,14 +44,15 @@ class Categorical(Family):
         check_count("n_categories", self.n_categories, 2, "the number of categories")
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
+        """Free parameters ``d``."""
         return self.n_categories - 1
 
-    def fisher_information(self, theta):
+    def fisher_information(self, theta: ArrayLike) -> NDArray:
         p = _all_probabilities(theta)
         return diagonal(1 / p[..., :-1]) + (1 / p[..., -1])[..., None, None]
 
-    def kl_divergence(self, theta_0, theta):
+    def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         return rel_entr(_all_probabilities(theta_0), _all_probabilities(theta)).sum(axis=-1)
 
     def _sample(self, theta, n_samples, rng):

@@ -1,8 +1,11 @@
 """Rows of independent waiting times."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ._family import Family, check_count, check_positive, diagonal
@@ -40,10 +43,10 @@ class Exponential(Family):
     def __post_init__(self):
         check_count("n_parameters", self.n_parameters, 1, "the number of times in a row")
 
-    def fisher_information(self, theta):
+    def fisher_information(self, theta: ArrayLike) -> NDArray:
         return diagonal(np.asarray(theta, dtype=float) ** -2)
 
-    def kl_divergence(self, theta_0, theta):
+    def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         ratio = np.divide(theta, theta_0)
         return (ratio - 1 - np.log(ratio)).sum(axis=-1)
 

@@ -5,11 +5,17 @@ parameters. The weighted fit is a function of their weighted mean, so a simulati
 from their own law, and a thousand fits on a million rows each cost no more than on ten.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
+
+from skuowq._data.types import Seed
 
 
 class Family(ABC):
@@ -21,6 +27,11 @@ class Family(ABC):
         Free parameters ``d``.
     """
 
+    if TYPE_CHECKING:
+        # A field in some families, computed in others.
+        @property
+        def n_parameters(self) -> int: ...
+
     # Whether the law of a sum over a fractional number of rows makes sense.
     fractional_rows = False
 
@@ -30,7 +41,7 @@ class Family(ABC):
         return self.n_parameters
 
     @abstractmethod
-    def fisher_information(self, theta):
+    def fisher_information(self, theta: ArrayLike) -> NDArray:
         """Fisher information ``J`` of ONE row.
 
         Parameters
@@ -42,7 +53,7 @@ class Family(ABC):
         information : ndarray of shape (..., n_parameters, n_parameters)
         """
 
-    def score_covariance(self, theta):
+    def score_covariance(self, theta: ArrayLike) -> NDArray:
         """Covariance ``V`` of one row's score; ``J`` unless rows are drawn from another law.
 
         Parameters
@@ -56,7 +67,7 @@ class Family(ABC):
         return self.fisher_information(theta)
 
     @abstractmethod
-    def kl_divergence(self, theta_0, theta):
+    def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         """Kullback-Leibler divergence of one row's law from that at `theta_0` to that at `theta`.
 
         Parameters
@@ -70,7 +81,7 @@ class Family(ABC):
             In nats; infinite where `theta` rules out what happens at `theta_0`.
         """
 
-    def sample(self, theta, n_samples, random_state=None):
+    def sample(self, theta: ArrayLike, n_samples: int, random_state: Seed = None) -> NDArray:
         """Draw rows.
 
         Parameters
@@ -98,7 +109,9 @@ class Family(ABC):
     def _sample(self, theta, n_samples, rng):
         """Rows at parameters that are the family's."""
 
-    def maximum_likelihood(self, rows, sample_weight=None):
+    def maximum_likelihood(
+        self, rows: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> NDArray:
         """The weighted maximum likelihood fit.
 
         Parameters
@@ -141,7 +154,7 @@ class Family(ABC):
             raise ValueError("these rows have no maximum likelihood fit: pass more of them")
         return fit[0]
 
-    def discrepancy(self, theta_target, theta_sources):
+    def discrepancy(self, theta_target: ArrayLike, theta_sources: ArrayLike) -> NDArray:
         """The true discrepancy ``G = Theta' J Theta / d``, ``J`` at the target's truth.
 
         Parameters
@@ -225,10 +238,12 @@ class QuadraticFamily(Family):
     Its divergence is half a squared length, exactly.
     """
 
-    def fisher_information(self, theta):
+    _information: NDArray
+
+    def fisher_information(self, theta: ArrayLike) -> NDArray:
         return np.broadcast_to(self._information, (*np.shape(theta), self.n_parameters))
 
-    def kl_divergence(self, theta_0, theta):
+    def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         step = np.subtract(theta, theta_0)
         return 0.5 * np.sum((step @ self._information) * step, axis=-1)
 

@@ -1,8 +1,11 @@
 """Gaussian rows with unknown means and variances."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ._family import Family, check_count, check_positive, diagonal
 
@@ -44,14 +47,15 @@ class Gaussian(Family):
         check_count("n_features", self.n_features, 1, "the number of columns")
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
+        """Free parameters ``d``."""
         return 2 * self.n_features
 
-    def fisher_information(self, theta):
+    def fisher_information(self, theta: ArrayLike) -> NDArray:
         _, variance = self._split(theta)
         return diagonal(np.concatenate([1 / variance, 0.5 / variance**2], axis=-1))
 
-    def kl_divergence(self, theta_0, theta):
+    def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         mean_0, variance_0 = self._split(theta_0)
         mean, variance = self._split(theta)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,9 +1,12 @@
 """Gaussian rows with unknown mean: the family on which the theory holds exactly."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from ._family import QuadraticFamily, check_count
 
@@ -42,8 +45,8 @@ class GaussianMean(QuadraticFamily):
     """
 
     n_parameters: int
-    covariance: object = field(default=None, repr=False)
-    row_covariance: object = field(default=None, repr=False)
+    covariance: ArrayLike | None = field(default=None, repr=False)
+    row_covariance: ArrayLike | None = field(default=None, repr=False)
 
     fractional_rows = True
 
@@ -90,7 +93,7 @@ class GaussianMean(QuadraticFamily):
         inverse = np.linalg.inv(self._cholesky)
         return inverse.T @ inverse
 
-    def score_covariance(self, theta):
+    def score_covariance(self, theta: ArrayLike) -> NDArray:
         factor = self._information @ self._row_cholesky
         return factor @ factor.T
 

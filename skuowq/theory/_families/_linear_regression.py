@@ -1,9 +1,12 @@
 """Linear regression with Gaussian noise of known variance."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from skuowq.theory._arguments import above_zero, one_number
@@ -46,9 +49,9 @@ class LinearRegression(QuadraticFamily):
     [4.0, 1.0]
     """
 
-    population: object = field(repr=False)
+    population: ArrayLike = field(repr=False)
     noise_variance: float = 1.0
-    row_noise_variance: object = field(default=None, repr=False)
+    row_noise_variance: ArrayLike | None = field(default=None, repr=False)
 
     def __post_init__(self):
         one_number("noise_variance", self.noise_variance, "pass the variance of y")
@@ -72,7 +75,8 @@ class LinearRegression(QuadraticFamily):
         return check_population(self.population)
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
+        """Free parameters ``d``."""
         return self._population.shape[1]
 
     @property
@@ -84,7 +88,7 @@ class LinearRegression(QuadraticFamily):
         X = self._population
         return X.T @ X / (len(X) * self.noise_variance)
 
-    def score_covariance(self, theta):
+    def score_covariance(self, theta: ArrayLike) -> NDArray:
         X = self._population
         return (X * self._row_noise[:, None]).T @ X / (len(X) * self.noise_variance**2)
 

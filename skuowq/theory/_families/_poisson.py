@@ -1,8 +1,11 @@
 """Rows of independent counts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import kl_div
 
@@ -38,10 +41,10 @@ class Poisson(Family):
     def __post_init__(self):
         check_count("n_parameters", self.n_parameters, 1, "the number of counts in a row")
 
-    def fisher_information(self, theta):
+    def fisher_information(self, theta: ArrayLike) -> NDArray:
         return diagonal(1 / np.asarray(theta, dtype=float))
 
-    def kl_divergence(self, theta_0, theta):
+    def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         return kl_div(theta_0, theta).sum(axis=-1)
 
     def _sample(self, theta, n_samples, rng):

@@ -1,9 +1,12 @@
 """Softmax (multinomial logistic) regression without a penalty."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import log_softmax
 
@@ -50,7 +53,7 @@ class SoftmaxRegression(Family):
     [0.0, 0.6931]
     """
 
-    population: object = field(repr=False)
+    population: ArrayLike = field(repr=False)
     n_classes: int = 2
 
     def __post_init__(self):
@@ -62,7 +65,8 @@ class SoftmaxRegression(Family):
         return check_population(self.population)
 
     @property
-    def n_parameters(self):
+    def n_parameters(self) -> int:
+        """Free parameters ``d``."""
         return (self.n_classes - 1) * self._population.shape[1]
 
     @property
@@ -70,12 +74,12 @@ class SoftmaxRegression(Family):
         free = self.n_classes - 1
         return 2 * len(self._population) * free * self.n_classes + 2 * self.n_parameters**2
 
-    def fisher_information(self, theta):
+    def fisher_information(self, theta: ArrayLike) -> NDArray:
         X = self._population
         p = np.exp(self._log_probabilities(theta))
         return self._information(p, np.full((*p.shape[:-2], len(X)), 1 / len(X)))
 
-    def kl_divergence(self, theta_0, theta):
+    def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         log_p, log_q = self._log_probabilities(theta_0), self._log_probabilities(theta)
         return np.sum(np.exp(log_p) * (log_p - log_q), axis=(-2, -1)) / len(self._population)
 

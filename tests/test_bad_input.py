@@ -97,7 +97,7 @@ def test_regression_targets_of_the_target():
         ({"discrepancy": np.array([[1.0, 2.0], [2.0, 1.0]])}, "not positive semidefinite"),
         ({"discrepancy": np.eye(3)}, r"shape \(3, 3\), but there are 2 sources"),
         ({"discrepancy": np.array([[1.0, np.nan], [np.nan, 1.0]])}, "NaN or infinity"),
-        ({"discrepancy": "best"}, "The 'discrepancy' parameter"),
+        ({"discrepancy": "best"}, "discrepancy is 'best': pass one of"),
         ({"discrepancy": Reml(n_updates=-1)}, "The 'n_updates' parameter"),
         ({"max_weight": -0.5}, "The 'max_weight' parameter"),
         ({"max_weight": np.inf}, "The 'max_weight' parameter"),

@@ -8,7 +8,6 @@ from sklearn.utils.metaestimators import available_if
 
 from skuowq._utils._base_estimator import AnyClassifierMixin
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions
-from skuowq.rules import RULES
 
 from .base import WeighsSources
 from .roads import CLASSIFIER_ROADS
@@ -239,7 +238,7 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
 
     _parameter_constraints = {  # noqa: RUF012
         "estimator": [HasMethods("fit"), None],
-        "discrepancy": [StrOptions(set(RULES)), HasMethods("candidates"), "array-like"],
+        "discrepancy": [str, HasMethods("candidates"), "array-like"],
         "max_weight": [Interval(Real, 0, None, closed="left"), None],
         "classes": [StrOptions({"union", "target"})],
         "solver": [str, None],

@@ -7,8 +7,7 @@ from sklearn.linear_model import Ridge
 from sklearn.utils import get_tags
 
 from skuowq._utils._base_estimator import CarefulFitMixin
-from skuowq._utils._sklearn import HasMethods, StrOptions
-from skuowq.rules import RULES
+from skuowq._utils._sklearn import HasMethods
 
 from .base import WeighsSources
 from .roads import REGRESSOR_ROADS
@@ -144,7 +143,7 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
 
     _parameter_constraints = {  # noqa: RUF012
         "estimator": [HasMethods("fit"), None],
-        "discrepancy": [StrOptions(set(RULES)), HasMethods("candidates"), "array-like"],
+        "discrepancy": [str, HasMethods("candidates"), "array-like"],
         "own_levels": ["boolean"],
         "solver": [str, None],
         "n_jobs": [Integral, None],

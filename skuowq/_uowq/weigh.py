@@ -4,14 +4,17 @@ It knows neither what the domains are compared by, which is the model's affair, 
 contrast says that a source is, which is the rule's.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
+from skuowq.rules import Rule, Sizes
 from skuowq.weights.checked import averaged_weights, weights_record
 
-from .weighing import Weighing
+from .weighing import ModelFit, Weighing
 
 # Updates end early once no weight moves by more than this.
 SETTLED = 3e-2
@@ -27,7 +30,10 @@ class DomainModel(Protocol):
         Weights of the first fit. A weight is of a row with the target's information.
     """
 
-    def contrasts(self, weights):
+    sizes: Sizes
+    start: NDArray
+
+    def contrasts(self, weights: NDArray) -> tuple[NDArray, float]:
         """The fit with these weights, and what it says: ``S`` and ``d``.
 
         Returns
@@ -37,17 +43,24 @@ class DomainModel(Protocol):
         n_parameters : float
         """
 
-    def can_hold_out(self):
+    def can_hold_out(self) -> bool:
         """Whether any rows of the target can be held out."""
 
-    def held_out_loss(self, weights):
+    def held_out_loss(self, weights: NDArray) -> float:
         """Loss of the target's rows, each under a fit that has not seen it, in nats in all."""
 
-    def finish(self, weights):
+    def finish(self, weights: NDArray) -> ModelFit:
         """What the model knows at the final weights, beyond them: its attributes."""
 
 
-def weigh(model, rule, *, max_weight, solver, report):
+def weigh(
+    model: DomainModel,
+    rule: Rule,
+    *,
+    max_weight: float | None,
+    solver: str | None,
+    report: Callable,
+) -> Weighing:
     """Find weights at which the fit with them gives them again.
 
     Parameters

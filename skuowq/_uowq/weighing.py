@@ -1,6 +1,8 @@
 """What was found about the sources."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -35,7 +37,7 @@ class Weighing:
     n_parameters: float
     history: np.ndarray
     sizes: Sizes
-    model: object
+    model: "ModelFit"
 
     def with_weights(self, source_weights):
         """The same with other weights, as a further step of the history."""
@@ -49,6 +51,13 @@ class Weighing:
         """The same with weights that are at most these, in place of the last step."""
         bounded = np.minimum(self.weights.source_weights, source_weights)
         return replace(self, history=self.history[:-1]).with_weights(bounded)
+
+
+class ModelFit(Protocol):
+    """What a model knows beyond the weights."""
+
+    def attributes(self, among_all: Callable) -> dict:
+        """Public attributes; `among_all` puts values of sources where all sources have one."""
 
 
 def nothing_to_weigh(n_target, n_parameters, model, history=None):

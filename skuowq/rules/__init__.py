@@ -4,6 +4,8 @@ A rule is what ``discrepancy=`` takes: its name, an array (see :class:`Given`) o
 parameters of its own, which a grid search reaches as ``discrepancy__n_updates``.
 """
 
+from numpy.typing import ArrayLike
+
 from ._debiased import Debiased
 from ._given import Given
 from ._plug_in import PlugIn
@@ -11,10 +13,10 @@ from ._reml import Reml
 from ._rule import Rule, Sizes
 
 # Short names, and the rules that they stand for with their defaults.
-RULES = {"reml": Reml, "debiased": Debiased, "plugin": PlugIn}
+RULES: dict[str, type[Rule]] = {"reml": Reml, "debiased": Debiased, "plugin": PlugIn}
 
 
-def as_rule(discrepancy):
+def as_rule(discrepancy: str | Rule | ArrayLike) -> Rule:
     """The rule that ``discrepancy=`` asks for, its parameters checked.
 
     Parameters
@@ -25,8 +27,24 @@ def as_rule(discrepancy):
     Returns
     -------
     rule : Rule
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or parameters that are out of bounds.
+
+    Examples
+    --------
+    >>> from skuowq.rules import as_rule
+    >>> as_rule("plugin"), as_rule([[0.1]])
+    (PlugIn(), Given(discrepancy=[[0.1]]))
     """
     if isinstance(discrepancy, str):
+        if discrepancy not in RULES:
+            raise ValueError(
+                f"discrepancy is {discrepancy!r}: pass one of {sorted(RULES)}, an object of "
+                "skuowq.rules, or an array"
+            )
         return RULES[discrepancy]()
     rule = discrepancy if isinstance(discrepancy, Rule) else Given(discrepancy)
     rule.check()

@@ -1,11 +1,12 @@
 """The plug-in without its expected noise."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skuowq._utils._sklearn import StrOptions
 from skuowq.weights.checked import candidate_discrepancies, std_error_of_checked
 
-from ._rule import Rule
+from ._rule import Rule, Sizes
 from ._source_estimators import check_source_estimators, estimators_of
 
 
@@ -32,30 +33,32 @@ class Debiased(Rule):
         "source_estimators": [list, None],
     }
 
-    def __init__(self, parameters="head", source_estimators=None):
+    def __init__(self, parameters: str = "head", source_estimators: list | None = None):
         self.parameters = parameters
         self.source_estimators = source_estimators
 
-    def check(self):
+    def check(self) -> None:
         """Raise ValueError for parameters that are out of bounds or without effect."""
         super().check()
         check_source_estimators(self)
 
-    def of_sources(self, kept):
+    def of_sources(self, kept: NDArray) -> Rule:
         """The rule where some sources take no part."""
         return type(self)(self.parameters, estimators_of(self.source_estimators, kept))
 
-    def for_task(self, task, n_tasks):
+    def for_task(self, task: int, n_tasks: int) -> Rule:
         """The rule with the networks of the other tasks."""
         return self.of_sources(np.arange(n_tasks) != task)
 
-    def candidates(self, contrast_gram, sizes, n_parameters):
+    def candidates(
+        self, contrast_gram: NDArray, sizes: Sizes, n_parameters: float
+    ) -> tuple[list[NDArray], list[float]]:
         """The contrasts less their noise, projected onto the positive semidefinite cone."""
         return candidate_discrepancies(
             contrast_gram, sizes.n_independent, sizes.n_samples, n_parameters, "debiased"
         )
 
-    def std_error(self, discrepancy, sizes, n_parameters):
+    def std_error(self, discrepancy: NDArray, sizes: Sizes, n_parameters: float) -> NDArray:
         """Standard errors from sampling noise."""
         return std_error_of_checked(
             discrepancy, sizes.n_target, sizes.n_samples, n_parameters, "debiased"

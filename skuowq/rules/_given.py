@@ -1,10 +1,11 @@
 """A discrepancy that the user knows."""
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from skuowq._utils._checks import check_discrepancy
 
-from ._rule import Rule
+from ._rule import Rule, Sizes
 
 
 class Given(Rule):
@@ -19,16 +20,16 @@ class Given(Rule):
 
     measure = None
 
-    def __init__(self, discrepancy):
+    def __init__(self, discrepancy: ArrayLike):
         self.discrepancy = discrepancy
 
-    def of_sources(self, kept):
+    def of_sources(self, kept: NDArray) -> Rule:
         """The part that belongs to the sources that take part, checked."""
         if not len(kept):
             return self
         return Given(check_discrepancy(self.discrepancy, len(kept))[np.ix_(kept, kept)])
 
-    def for_task(self, task, n_tasks):
+    def for_task(self, task: int, n_tasks: int) -> Rule:
         """The matrix of the task."""
         shape = np.shape(self.discrepancy)
         if shape != (n_tasks, n_tasks - 1, n_tasks - 1):
@@ -36,12 +37,14 @@ class Given(Rule):
                 f"discrepancy has shape {shape}, and there are {n_tasks} tasks: pass an array of "
                 f"shape ({n_tasks}, {n_tasks - 1}, {n_tasks - 1}), a matrix for each task as target"
             )
-        return Given(self.discrepancy[task])
+        return Given(np.asarray(self.discrepancy)[task])
 
-    def candidates(self, contrast_gram, sizes, n_parameters):
+    def candidates(
+        self, contrast_gram: NDArray, sizes: Sizes, n_parameters: float
+    ) -> tuple[list[NDArray], list[float]]:
         """The discrepancy, known for sure."""
-        return [self.discrepancy], [1.0]
+        return [np.asarray(self.discrepancy)], [1.0]
 
-    def std_error(self, discrepancy, sizes, n_parameters):
+    def std_error(self, discrepancy: NDArray, sizes: Sizes, n_parameters: float) -> NDArray:
         """0: what is given is known."""
         return np.zeros(len(discrepancy))

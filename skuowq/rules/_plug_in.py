@@ -3,11 +3,12 @@
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skuowq._utils._sklearn import Interval, StrOptions
 from skuowq.weights.checked import candidate_discrepancies, std_error_of_checked
 
-from ._rule import Rule
+from ._rule import Rule, Sizes
 from ._source_estimators import check_source_estimators, estimators_of
 
 _USUAL_EPOCHS = 5
@@ -49,18 +50,24 @@ class PlugIn(Rule):
         "source_estimators": [list, None],
     }
 
-    def __init__(self, n_updates=4, parameters="head", update_every=None, source_estimators=None):
+    def __init__(
+        self,
+        n_updates: int = 4,
+        parameters: str = "head",
+        update_every: int | None = None,
+        source_estimators: list | None = None,
+    ):
         self.n_updates = n_updates
         self.parameters = parameters
         self.update_every = update_every
         self.source_estimators = source_estimators
 
     @property
-    def epochs_between_updates(self):
+    def epochs_between_updates(self) -> int:
         """`update_every`, or its default."""
         return _USUAL_EPOCHS if self.update_every is None else self.update_every
 
-    def check(self):
+    def check(self) -> None:
         """Raise ValueError for parameters that are out of bounds or without effect."""
         super().check()
         check_source_estimators(self)
@@ -70,22 +77,24 @@ class PlugIn(Rule):
                 f"{self.parameters!r}: leave it out, or pass PlugIn(parameters='all')"
             )
 
-    def of_sources(self, kept):
+    def of_sources(self, kept: NDArray) -> Rule:
         """The rule where some sources take no part."""
         own = estimators_of(self.source_estimators, kept)
         return type(self)(self.n_updates, self.parameters, self.update_every, own)
 
-    def for_task(self, task, n_tasks):
+    def for_task(self, task: int, n_tasks: int) -> Rule:
         """The rule with the networks of the other tasks."""
         return self.of_sources(np.arange(n_tasks) != task)
 
-    def candidates(self, contrast_gram, sizes, n_parameters):
+    def candidates(
+        self, contrast_gram: NDArray, sizes: Sizes, n_parameters: float
+    ) -> tuple[list[NDArray], list[float]]:
         """The contrasts as they are."""
         return candidate_discrepancies(
             contrast_gram, sizes.n_independent, sizes.n_samples, n_parameters, "plugin"
         )
 
-    def std_error(self, discrepancy, sizes, n_parameters):
+    def std_error(self, discrepancy: NDArray, sizes: Sizes, n_parameters: float) -> NDArray:
         """Standard errors from sampling noise."""
         return std_error_of_checked(
             discrepancy, sizes.n_target, sizes.n_samples, n_parameters, "plugin"

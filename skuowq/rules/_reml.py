@@ -2,10 +2,12 @@
 
 from numbers import Integral
 
+from numpy.typing import NDArray
+
 from skuowq._utils._sklearn import Interval
 from skuowq.weights.checked import candidate_discrepancies, std_error_of_checked
 
-from ._rule import Rule
+from ._rule import Rule, Sizes
 
 
 class Reml(Rule):
@@ -40,16 +42,18 @@ class Reml(Rule):
         "n_updates": [Interval(Integral, 0, None, closed="left")]
     }
 
-    def __init__(self, n_updates=4):
+    def __init__(self, n_updates: int = 4):
         self.n_updates = n_updates
 
-    def candidates(self, contrast_gram, sizes, n_parameters):
+    def candidates(
+        self, contrast_gram: NDArray, sizes: Sizes, n_parameters: float
+    ) -> tuple[list[NDArray], list[float]]:
         """Discrepancies without a shift that all sources share, and with one."""
         return candidate_discrepancies(
             contrast_gram, sizes.n_independent, sizes.n_samples, n_parameters, "reml"
         )
 
-    def std_error(self, discrepancy, sizes, n_parameters):
+    def std_error(self, discrepancy: NDArray, sizes: Sizes, n_parameters: float) -> NDArray:
         """Standard errors from sampling noise, by the Fisher information of the likelihood."""
         return std_error_of_checked(
             discrepancy, sizes.n_target, sizes.n_samples, n_parameters, "reml"

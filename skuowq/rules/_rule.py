@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 
@@ -24,17 +25,17 @@ class Sizes:
     """
 
     n_target: float
-    n_rows: np.ndarray
-    row_information: np.ndarray
+    n_rows: NDArray
+    row_information: NDArray
     independent_share: float = 1.0
 
     @property
-    def n_samples(self):
+    def n_samples(self) -> NDArray:
         """Information of each source, in target rows: ``N_i``."""
         return self.n_rows * self.row_information
 
     @property
-    def n_independent(self):
+    def n_independent(self) -> float:
         """Independent rows of the target."""
         return self.independent_share * self.n_target
 
@@ -58,19 +59,19 @@ class Rule(BaseEstimator):
         How often weights and weighted fit alternate after the first weights.
     """
 
-    measure = "scores"
-    judged = False
-    parameters = "head"
-    n_updates = 0
+    measure: str | None = "scores"
+    judged: bool = False
+    parameters: str = "head"
+    n_updates: int = 0
 
     # Of every rule; subclasses add theirs.
     _parameter_constraints: dict = {}  # noqa: RUF012
 
-    def check(self):
+    def check(self) -> None:
         """Raise ValueError for parameters that are out of bounds."""
         self._validate_params()
 
-    def of_sources(self, kept):
+    def of_sources(self, kept: NDArray) -> "Rule":
         """The rule where some sources take no part.
 
         Parameters
@@ -79,7 +80,7 @@ class Rule(BaseEstimator):
         """
         return self
 
-    def for_task(self, task, n_tasks):
+    def for_task(self, task: int, n_tasks: int) -> "Rule":
         """The rule where one of several tasks is the target and the others are sources.
 
         Parameters
@@ -88,7 +89,9 @@ class Rule(BaseEstimator):
         """
         return self
 
-    def candidates(self, contrast_gram, sizes, n_parameters):
+    def candidates(
+        self, contrast_gram: NDArray, sizes: Sizes, n_parameters: float
+    ) -> tuple[list[NDArray], list[float]]:
         """Possible discrepancies and how much each is believed.
 
         Parameters
@@ -109,6 +112,6 @@ class Rule(BaseEstimator):
         """
         raise NotImplementedError
 
-    def std_error(self, discrepancy, sizes, n_parameters):
+    def std_error(self, discrepancy: NDArray, sizes: Sizes, n_parameters: float) -> NDArray:
         """Standard errors of the diagonal of `discrepancy`; NaN where they are not known."""
         return np.full(len(discrepancy), np.nan)

@@ -349,10 +349,23 @@ def averaged_weights(
     return record, _average(discrepancies, belief)
 
 
-def candidate_discrepancies(S, n_target, n_samples, n_parameters, method):
-    """Discrepancies and their posterior weights; more than one only where evidence decides.
+def candidate_discrepancies(
+    S: NDArray, n_target: float, n_samples: NDArray, n_parameters: float, method: str
+) -> tuple[list[NDArray], list[float]]:
+    """Discrepancies and how much each is believed; more than one only where evidence decides.
 
-    Arguments as in :func:`estimate_discrepancy`, known to be in order.
+    Parameters
+    ----------
+    S : ndarray of shape (n_sources, n_sources)
+        Inner products of the contrasts; symmetric, finite and positive semidefinite.
+    n_target, n_samples, n_parameters, method
+        As in :func:`estimate_discrepancy`, known to be in order.
+
+    Returns
+    -------
+    discrepancies : list of ndarray of shape (n_sources, n_sources)
+    belief : list of float
+        They sum to 1.
     """
     if method == "plugin":
         return [S], [1.0]

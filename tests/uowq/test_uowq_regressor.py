@@ -178,7 +178,7 @@ def test_bad_input_is_named():
 
     fails("is a classifier: pass a regressor", base=LogisticRegression())
     fails("takes no sample_weight", base=KNeighborsRegressor())
-    fails("'discrepancy' parameter", discrepancy="best")
+    fails("discrepancy is 'best': pass one of", discrepancy="best")
     fails("discrepancy has shape", discrepancy=np.eye(2))
     X_1, y_1 = SOURCES["near"]
     fails("source 'a': y contains", sources={"a": (X_1, np.array(["high"] * 300))})

@@ -23,7 +23,8 @@ class RecordsRoad(Road):
     """Weighed and fitted by the sources' likelihoods to second order."""
 
     measures = ("scores", None)
-    compares, remedy = "sources without rows", "they take 'reml' or an array"
+    compares = "sources without rows"
+    remedy = "they take 'reml' or an array"
     takes_frames = False
 
     @classmethod

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
-from skuowq._data.read_task import read_task
+from skuowq._data.read_task import Task, read_task
+from skuowq._data.sources import Sources
+from skuowq._uowq.weighing import Weighing
 from skuowq._utils._base_estimator import array_checks
+from skuowq.rules import Rule
 from skuowq.weights.checked import check_solver
 
 _READS = {"scores": "mean scores", "fits": "separately fitted parameters", None: "nothing"}
@@ -50,21 +54,22 @@ class Road:
         Whether there are epochs that a checkpoint can keep.
     """
 
-    labels = "common"
-    measures = ("scores", "fits", None)
-    compares, remedy = "these domains", "pass another rule"
-    takes_frames = True
-    trains_epochs = False
+    labels: str = "common"
+    measures: tuple[str | None, ...] = ("scores", "fits", None)
+    compares: str = "these domains"
+    remedy: str = "pass another rule"
+    takes_frames: bool = True
+    trains_epochs: bool = False
 
-    def __init__(self, base, options):
+    def __init__(self, base: BaseEstimator, options: Options):
         self.base, self.options = base, options
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base: BaseEstimator, sources: Sources | None, rule: Rule) -> bool:
         """Whether this road is for such an estimator, sources and rule."""
         raise NotImplementedError
 
-    def fit(self, task, rule):
+    def fit(self, task: Task, rule: Rule) -> tuple[Weighing, object]:
         """Weigh the sources, and fit.
 
         Parameters
@@ -80,7 +85,7 @@ class Road:
         """
         raise NotImplementedError
 
-    def check(self, rule):
+    def check(self, rule: Rule) -> None:
         """Refuse what the road cannot honour, and say which would."""
         if self.options.solver is not None:
             check_solver(self.options.solver)

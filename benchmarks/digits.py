@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 
 from skuowq import UOWQClassifier
 from skuowq.datasets import load_digit_domains
+from skuowq.rules import PlugIn
 
 DEFAULT = "REML (default)"
 
@@ -46,7 +47,7 @@ METHODS = {
     "target only": fixed([0, 0, 0, 0]),
     "pooled": fixed([1, 1, 1, 1]),
     "equal mass": equal_mass,
-    "plug-in, static": uowq(discrepancy="plugin", n_updates=0),
+    "plug-in, static": uowq(discrepancy=PlugIn(n_updates=0)),
     "plug-in, dynamic": uowq(discrepancy="plugin"),
     "debiased": uowq(discrepancy="debiased"),
     DEFAULT: uowq(),

@@ -1,8 +1,9 @@
 """Run the tests under each kernel of OpenBLAS that this processor can run; `make test-kernels`.
 
 The last digits of numpy's and scipy's matrix products depend on the kernel, which OpenBLAS chooses
-by the processor, and on the number of threads. Each kernel runs the tests with one thread and with
-two, each time in another order. torch brings libraries of its own, whose kernels stay as they are.
+by the processor, and on the number of threads. Each kernel runs the tests with one thread and two
+workers, then with two threads and one worker, each time in another order. torch brings libraries of
+its own, whose kernels stay as they are.
 
 Arguments go to pytest: `python tests/run_on_kernels.py tests/weights`.
 """
@@ -13,7 +14,9 @@ import sys
 
 _KERNELS = ("Nehalem", "Sandybridge", "Haswell", "SkylakeX", "Zen")
 _SEED_OF_THREADS = {1: 1, 2: 2}
-_PYTEST = ("-m", "pytest", "-n", "2", "-m", "not slow", "--random-order")
+_PYTEST = ("-m", "pytest", "-m", "not slow", "--random-order")
+# Threads that wait for each other spin: more of them than cores take many times as long.
+_CORES = 2
 # A product first: a processor that lacks the instructions stops there.
 _KERNEL_IN_USE = """
 import numpy, scipy.linalg, threadpoolctl
@@ -41,7 +44,8 @@ def _kernel_in_use(kernel):
 def _passes(kernel, n_threads, arguments):
     seed = _SEED_OF_THREADS[n_threads]
     print(f"== {kernel}, threads of OpenBLAS: {n_threads}, order {seed}", flush=True)
-    command = (sys.executable, *_PYTEST, f"--random-order-seed={seed}", *arguments)
+    order = ("-n", str(_CORES // n_threads), f"--random-order-seed={seed}")
+    command = (sys.executable, *_PYTEST, *order, *arguments)
     return subprocess.run(command, env=_environment(kernel, n_threads)).returncode == 0
 
 

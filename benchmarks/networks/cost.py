@@ -25,6 +25,7 @@ from torch import nn
 
 from skuowq import UOWQClassifier
 from skuowq.fisher import projected_fisher
+from skuowq.rules import PlugIn
 
 N_ROUNDS = 3
 
@@ -172,10 +173,7 @@ def throughput(module, n_features, n_epochs):
 
 ROADS = {
     "all parameters": {
-        "parameters": "all",
-        "discrepancy": "plugin",
-        "update_every": 1,
-        "n_updates": 1,
+        "discrepancy": PlugIn(n_updates=1, parameters="all", update_every=1),
     },
     "the default": {},
 }

@@ -28,6 +28,7 @@ from torch import nn
 
 from skuowq import UOWQClassifier
 from skuowq.datasets import load_digit_domains
+from skuowq.rules import PlugIn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "weights"))
 from suites import drawn_pen_digits, shrunk_mnist
@@ -117,9 +118,9 @@ METHODS = {
     "target only": fixed(lambda name, n, sources: 0.0),
     "pooled": fixed(lambda name, n, sources: 1.0),
     "equal mass": fixed(lambda name, n, sources: n / sum(len(y) for _, y in sources.values())),
-    "plug-in, all, static": uowq(parameters="all", discrepancy="plugin", n_updates=0),
-    "plug-in, all, dynamic": uowq(parameters="all", discrepancy="plugin"),
-    "plug-in, head, static": uowq(discrepancy="plugin", n_updates=0),
+    "plug-in, all, static": uowq(discrepancy=PlugIn(n_updates=0, parameters="all")),
+    "plug-in, all, dynamic": uowq(discrepancy=PlugIn(parameters="all")),
+    "plug-in, head, static": uowq(discrepancy=PlugIn(n_updates=0)),
     "plug-in, head, dynamic": uowq(discrepancy="plugin"),
     "head REML (default)": uowq(),
 }

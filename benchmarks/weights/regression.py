@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from suites import regressions
 
 from skuowq import UOWQRegressor
+from skuowq.rules import PlugIn
 
 RESULTS = Path(__file__).parents[1] / "results" / "regression.json"
 N_TARGET = 20
@@ -73,7 +74,7 @@ METHODS = {
     "equal mass": fixed(lambda n, total: n / total),
     "pooled, own levels": fixed(lambda n, total: 1.0, levels=True),
     "equal mass, own levels": fixed(lambda n, total: n / total, levels=True),
-    "plug-in, static": uowq(discrepancy="plugin", n_updates=0),
+    "plug-in, static": uowq(discrepancy=PlugIn(n_updates=0)),
     "plug-in, dynamic": uowq(discrepancy="plugin"),
     "debiased": uowq(discrepancy="debiased"),
     "UOWQ without own levels": uowq(own_levels=False),

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 
 from skuowq import UOWQClassifier
+from skuowq.rules import PlugIn
 
 LEAST = 1e-6
 
@@ -158,7 +159,7 @@ RIVALS = {
     "equal mass, own intercepts": fixed(equal_mass_weight, own_intercepts=True),
     "common weight by CV": common_weight,
     "ART aggregation": aggregation,
-    "plug-in static": uowq(discrepancy="plugin", n_updates=0),
+    "plug-in static": uowq(discrepancy=PlugIn(n_updates=0)),
     "plug-in dynamic": uowq(discrepancy="plugin"),
     "UOWQ (default)": uowq(),
     "weight search by CV": weight_search,

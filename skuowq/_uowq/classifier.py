@@ -25,115 +25,82 @@ def _estimator_has(method):
 class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEstimator):
     """Classifier trained on target and sources, each source with its optimal weight.
 
-    Measures how far each source is from the target, finds the weights that minimise the expected
-    error of the weighted maximum-likelihood fit, and fits the estimator to all rows with them.
+    Measures how far each source is from the target. Finds the weights that minimise the expected
+    error of the weighted maximum-likelihood fit. Then fits the estimator to all rows with these
+    weights.
 
     Parameters
     ----------
     estimator : classifier, default=None
-        Any classifier whose ``fit`` takes ``sample_weight``, or a pipeline that ends in one, or a
-        skorch ``NeuralNetClassifier``; None is :class:`~sklearn.linear_model.LogisticRegression`.
-        The weights come from a softmax regression on the same rows: with the same features and
-        ``C`` for a logistic regression (its other options aside), on standardised columns, imputed
-        and with categories as indicators, otherwise.
-    discrepancy : {"reml", "debiased", "plugin"} or array of shape (n_sources, n_sources), \
-            default="reml"
-        Estimator of the discrepancy, or the discrepancy itself, squared and per parameter. "reml"
-        takes the sampling noise of target and sources out and needs no fit on the target alone;
-        "plugin" is the original rule, which wastes sources when target rows are few; "debiased"
-        is its static form less the expected noise.
-    n_updates : int, default=4
-        How often weights and weighted fit alternate after the first weights. 0 is the static rule.
-        More updates let the sources found useful sharpen the fit by which they are judged, at the
-        cost of one softmax fit each; they end early once the weights settle. "debiased" has none.
+        Any classifier whose ``fit`` takes ``sample_weight``, a pipeline that ends in one, or a
+        skorch ``NeuralNetClassifier``. None is :class:`~sklearn.linear_model.LogisticRegression`.
+    discrepancy : {"reml", "debiased", "plugin"}, Rule or array-like of shape \
+            (n_sources, n_sources), default="reml"
+        How the distance of the sources from the target is estimated. A name stands for a rule of
+        :mod:`skuowq.rules` with its defaults. An array is the discrepancy itself, squared and per
+        parameter.
     max_weight : float, default=None
-        Upper bound on the weight of a source row (a target row weighs 1). None sets no bound.
+        Upper bound on the weight of a source row. A target row weighs 1. None sets no bound.
     classes : {"union", "target"}, default="union"
-        What to do with classes that only sources have: learn them too ("union", with a warning)
-        or leave their rows out ("target").
+        What to do with classes that only sources have. "union" learns them too, with a warning.
+        "target" leaves their rows out; of sources without rows it takes the probabilities given
+        that the class is one of the target's.
     solver : str, default=None
-        Name of the cvxpy solver for the weight program. None takes the closed form where that is
-        feasible and CLARABEL otherwise.
-    parameters : {"head", "all"}, default="head"
-        For networks: what domains are compared on. "head" trains the network on the sources first,
-        measures a softmax regression on the inputs of its last linear layer, as for any other
-        estimator, makes the weighted fit its head, and then trains all of it on the weighted rows:
-        `max_epochs` twice, and for "reml" as long three times more, to pool it with a network of
-        the target alone. "all" is the paper's rule for networks: it trains the network on each
-        domain alone, from one initialisation, and compares all parameters in the metric of the
-        Fisher information; it needs `discrepancy` "plugin" or "debiased".
-    update_every : int, default=5
-        Epochs between two of the `n_updates` of "plugin" with all parameters of a network.
-    source_estimators : list of length n_sources, default=None
-        Fitted skorch nets, or states of their modules, for `parameters` "all": fine-tuned on the
-        sources from one initial network. None trains them.
+        Name of the cvxpy solver for the weights. None takes the closed form where that is feasible,
+        and CLARABEL otherwise.
     checkpoint : str or Path, default=None
-        For networks: folder in which every epoch of the trainings is saved. A fit that was
-        interrupted, or killed, goes on there when it is called again with the same data and an
-        integer `random_state`, to the same result as without the interruption. Files of finished
-        trainings stay, so that a fit repeated takes no time; delete the folder to train anew.
+        For networks: folder in which every epoch is saved. A fit that was interrupted continues
+        there when it is called again with the same data and an integer `random_state`, to the same
+        result. Delete the folder to train anew.
     n_jobs : int, default=None
-        Workers for the separate fits of "plugin" and "debiased", and for those that are pooled.
+        Workers for fits that do not depend on each other.
     random_state : int, RandomState instance or None, default=None
-        Passed to the estimator; also draws the probes that estimate the effective number of
-        parameters in models of more than 800.
+        Passed to the estimator.
     verbose : int, default=0
-        1 prints a line an update.
+        1 prints a line for each update of the weights.
 
     Attributes
     ----------
     estimator_ : classifier
         The base estimator, fitted to target and sources.
-    target_estimator_ : classifier or None
-        With "reml", for other estimators than logistic regression: the base estimator fitted to the
-        target alone, with which `estimator_` is pooled. None where nothing is pooled.
-    pooled_estimator_ : classifier or None
-        With "reml", for estimators that are neither networks nor logistic regressions: the base
-        estimator fitted to all rows in full.
+    target_estimator_, pooled_estimator_ : classifier or None
+        The base estimator fitted to the target alone, and to all rows in full. The predictions are
+        an average of theirs and those of `estimator_`. None where nothing is averaged.
     pool_weights_ : ndarray of shape (3,) or None
-        Weights of the probabilities of `estimator_`, `target_estimator_` and `pooled_estimator_`.
+        Shares of `estimator_`, `target_estimator_` and `pooled_estimator_` in the average.
     pool_exponents_ : ndarray of shape (2,) or None
-        For networks: with which powers the probabilities of `estimator_` and `target_estimator_`
-        are multiplied, the mean of those that held-out rows make plausible.
+        For networks: powers of the probabilities of `estimator_` and `target_estimator_` in their
+        product.
     source_weights_ : ndarray of shape (n_sources,)
-        Weight of one row of each source; a target row weighs 1.
+        Weight of one row of each source. A target row weighs 1.
     mixture_weights_ : ndarray of shape (n_sources,)
         Each source's share of all source weight.
     effective_source_size_ : float
         How many target rows the sources are worth.
     discrepancy_ : ndarray of shape (n_sources, n_sources)
-        The discrepancy the weights rest on; for "reml" a distance of scores, which is ``G`` for
-        sources near the target.
+        The discrepancy behind the weights. Infinite for a source that was left out.
     discrepancy_std_error_ : ndarray of shape (n_sources,)
-        Standard errors of the own discrepancies, the diagonal, from sampling noise; 0 where the
-        discrepancy was given.
+        Standard errors of its diagonal. 0 where the discrepancy was given.
     expected_error_, target_only_error_ : float
-        Asymptotic expected Kullback-Leibler error with the sources and without; their ratio is
-        the promised gain. Compare them within one fit only: they scale with `n_parameters_`. The
-        promise ranks tasks well and is optimistic for softmax regressions with few target rows:
-        over simulated tasks the error realised was about twice the promised.
+        Asymptotic expected Kullback-Leibler error with the sources and without. Compare them within
+        one fit only. With few target rows the promised gain is optimistic.
     n_parameters_ : float
-        Number of parameters ``d`` that the discrepancy is divided by: effective under the ridge
-        penalty for "reml", all of the softmax model's otherwise.
+        ``d``, the number of parameters that the discrepancy is divided by.
     optimality_gap_ : float
-        Certificate of the weight program, before the target's rows judge its answer: its objective
-        is at most this fraction above optimal.
+        The weights' objective is at most this fraction above its minimum, before cross-validation
+        decides how much of them to keep.
     history_ : ndarray of shape (n_steps, n_sources)
-        Source weights at every update, for "reml" after the target's judgement, and for estimators
-        other than logistic regression without negligible sources.
+        Source weights after every step.
     record_point_ : ndarray of shape (n_features + 1, n_classes - 1) or None
-        With sources that are models or records: the common parameters, a point for records of a
-        second round.
+        With sources that are models or records: the point for records of a second round.
     intercept_variance_ : float
-        How much the domains' intercepts, their log odds at the same features, vary around the
-        common ones: the variance of one contrast between classes (half that of the log odds of
-        two). 0 where domains have no intercepts of their own.
+        Variance of the domains' own intercepts. 0 where they have none.
     source_report_ : SourceReport
-        All of this as a table that prints; ``to_frame()`` gives a data frame.
+        All of this as a table that prints. ``to_frame()`` gives a data frame.
     source_names_ : list of str
     n_sources_ : int
     source_n_samples_ : ndarray of shape (n_sources,)
-        Rows of each source that took part, counted by their weights; 0 for a source left out.
+        Rows of each source that took part, counted by their weights. 0 for a source left out.
     n_target_ : float
         Rows of the target, counted by their weights.
     classes_ : ndarray of shape (n_classes,)
@@ -143,74 +110,19 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
 
     See Also
     --------
-    skuowq.weights.optimal_source_weights : From contrasts to weights.
+    skuowq.rules : Estimators of the discrepancy.
     skuowq.metrics.negative_transfer_gap : Did the sources help?
     skuowq.plotting.SourceWeightsDisplay : The weights as a picture.
 
     Notes
     -----
-    The expected error of the fit with ``w_i`` on each row of source i is
+    With weight ``w_i`` on each row of source i the expected error of the fit is
 
         (d/2) [N0 + s^2 t] / (N0 + s)^2,   s = sum_i w_i N_i,   t = alpha'(diag(1/N) + G) alpha,
 
-    smallest at ``s = 1 / t`` for the mixture ``alpha`` that minimises ``t`` (arXiv 2601.10779).
-    ``G`` is unknown, and its estimate decides everything.
-
-    What the default, "reml", does. (1) It fits a softmax regression to all rows, sources together
-    weighing as much as the target at first, with intercepts of each domain's own: class shares may
-    differ at will. (2) It compares the domains' mean scores at that fit, and separates sampling
-    noise from discrepancy by the likelihood of a random-effects model. (3) It asks whether the
-    sources, taken together, lie aside of the target. (4) It solves for the weights, fits again,
-    and repeats until they settle. (5) The target's rows, held out (each in turn, or a tenth at a
-    time), judge how much of the weights they support: all, some or none, or weights that are alike
-    for all sources. (6) It fits the estimator to all rows: a logistic regression (with intercept,
-    ridge penalty and any solver but sag and saga) with own intercepts, folded into an ordinary
-    model with the target's; for any other estimator a source's rows count as often as the target
-    has their classes, the mean weight of a source's row being its ``source_weights_``.
-    ``class_weight="balanced"`` is taken to mean the classes of the target.
-
-    Rows left out. A row acts on a linear fit by its weight times its values squared, so that values
-    of 1e8 decide it at any weight. Source rows that lie more than ten ranges outside the target's
-    range in some column are therefore left out before anything is measured, and so is a source in
-    other units as a whole; a warning names the source and the column. The weight of a source left
-    out is 0, and its discrepancy infinite.
-
-    When it fails. With fewer than ten target rows a majority of sources that agree with one another
-    outvotes them. With more features than target rows step (2) sees little, all sources look
-    alike, and step (5) can only take or leave them together. Sources all far in a few-shot problem
-    keep a little weight. Class shares far from every source's, where features tell the domains
-    apart, are shrunk to the sources'. Sources whose biases cancel are not recognised. Without own
-    intercepts, as with a given `discrepancy` or "plugin", class shares count as distance. Check
-    with :func:`skuowq.metrics.negative_transfer_gap`.
-
-    Networks. A skorch net is trained by skorch's own loop on all rows, each batch with rows of the
-    target; callbacks, schedulers, early stopping on the target's rows (the net's `train_split`) and
-    devices (also ``device="auto"``) are the net's. An epoch has as many steps as the rows of
-    positive weight fill batches. Of steps (1) to (6) the first five run on the inputs of the last
-    linear layer, after a training on the sources alone: features that had seen the target's labels
-    would make every source look perfect. Then that layer is set to the weighted fit, and the whole
-    network is trained on the weighted rows; sources weigh at least a tenth of the target together,
-    without which few rows are separated in a few steps. Networks of few rows are too sure of
-    themselves, and what sources taught may harm: so the target's rows, held out by halves, have
-    the last word here as well. A second network is trained on the target alone, and the
-    probabilities are ``p_tuned^a p_alone^b``, normalised and averaged over all exponents with ``a
-    + b <= 1`` by the likelihood of held-out rows. With no more target rows than inputs of the last
-    layer the scores of step (2) see little, and a source weighs at most what "plugin" gives it.
-
-    Weights, errors and the promised gain describe the softmax model. For another estimator they
-    are a stand-in. With "reml" it is therefore fitted three times, with the weights, to the target
-    alone and to all rows in full, and its probabilities are averaged with the weights under which
-    rows of the target, held out a fifth at a time, are likeliest (Smyth and Wolpert, 1999):
-    eighteen fits, for which `n_jobs` is. What is held out from the fits the source weights have
-    seen, so with very few rows these look somewhat better than they are. Estimators without
-    ``predict_proba`` are fitted with the weights alone, and may be harmed. Because trees count
-    rows, and would give leaves to rows of next to no weight, estimators other than logistic
-    regression do without sources that together make up less than 5 % of all weight (their weight
-    is 0), and get a source lighter than 0.3 a row as fewer rows of weight 0.3 and the same total.
-
-    References
-    ----------
-    Smyth and Wolpert, "Linearly combining density estimators via stacking", Machine Learning, 1999.
+    with ``N0`` target rows, ``N_i`` rows of source i, ``alpha_i = w_i N_i / s`` and the discrepancy
+    ``G`` (arXiv 2601.10779). The user guide (``docs/weights.md``) says how ``G`` is estimated, what
+    happens with trees and networks, and when the method fails.
 
     Examples
     --------

@@ -64,9 +64,8 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
 
     Notes
     -----
-    There are as many fits as tasks, and they share nothing: what is measured of a source depends on
-    the target, at whose fit, and on features that may not know the target's labels, the scores are
-    taken.
+    There are as many fits as tasks, and they share nothing. What is measured of a source depends on
+    the target.
 
     Examples
     --------

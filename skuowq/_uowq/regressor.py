@@ -16,70 +16,74 @@ from .roads import REGRESSOR_ROADS
 class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimator):
     """Regressor trained on target and sources, each source with its optimal weight.
 
-    Measures how far each source's linear effects are from the target's, estimates every domain's
-    noise and level, finds the weights that minimise the expected error of the weighted fit, and
-    trains the estimator on all rows, source responses moved to the target's level.
+    Measures how far each source's linear effects are from the target's, and how noisy each domain
+    is. Finds the weights that minimise the expected error of the weighted fit. Then fits the
+    estimator to all rows, the sources' responses moved to the target's level.
 
     Parameters
     ----------
     estimator : regressor, default=None
-        Any regressor whose ``fit`` takes ``sample_weight``. None is
+        Any regressor whose ``fit`` takes ``sample_weight``, or a pipeline that ends in one. None is
         :class:`~sklearn.linear_model.Ridge`.
-    discrepancy : {"reml", "debiased", "plugin"} or array-like of shape (n_sources, n_sources), \
-            default="reml"
-        How distances are estimated, as in :class:`UOWQClassifier`; "plugin" is the paper's. An
-        array is the discrepancy itself.
-    n_updates : int, default=4
-        How often weights and weighted fit alternate, at most.
+    discrepancy : {"reml", "debiased", "plugin"}, Rule or array-like of shape \
+            (n_sources, n_sources), default="reml"
+        How the distance of the sources from the target is estimated, as in
+        :class:`UOWQClassifier`.
     own_levels : bool, default=True
-        Whether every domain has a level of its own, whose spread is estimated: a source that lies
-        higher by a constant is then as good as before. False counts it as a distance.
+        Whether every domain has a level of its own. A source that lies higher by a constant is then
+        as good as one that does not. False counts the constant as a distance.
     solver : str or None, default=None
-        cvxpy solver for the weights; None picks.
+        Name of the cvxpy solver for the weights.
     n_jobs : int, default=None
-        Workers for the fits that are pooled.
+        Workers for fits that do not depend on each other.
     random_state : int, RandomState instance or None, default=None
-        For the estimator.
+        Passed to the estimator.
     verbose : int, default=0
-        1 prints the weights after every update.
+        1 prints a line for each update of the weights.
 
     Attributes
     ----------
     estimator_ : regressor
-        Fitted to target and sources with their weights.
+        The base estimator, fitted to target and sources.
     target_estimator_, pooled_estimator_ : regressor or None
-        For other estimators than Ridge and LinearRegression, with "reml": fitted to the target
-        alone, and to all rows in full; with `estimator_` they are pooled.
+        The base estimator fitted to the target alone, and to all rows in full. The predictions are
+        an average of theirs and those of `estimator_`. None where nothing is averaged.
     pool_weights_ : ndarray of shape (3,) or None
-        Weights of the predictions of `estimator_`, `target_estimator_` and `pooled_estimator_`.
+        Shares of `estimator_`, `target_estimator_` and `pooled_estimator_` in the average.
     source_weights_ : ndarray of shape (n_sources,)
-        Weight of a source row, a target row being 1. A source with twice the noise variance has
-        half the weight it would have.
+        Weight of one row of each source. A target row weighs 1. Twice the noise variance halves the
+        weight.
     mixture_weights_ : ndarray of shape (n_sources,)
+        Each source's share of all source weight.
     effective_source_size_ : float
-        Target rows that the sources are worth.
+        How many target rows the sources are worth.
     noise_variance_ : ndarray of shape (1 + n_sources,)
         Of every domain around its own linear fit, the target's first. NaN without sources.
     levels_ : ndarray of shape (1 + n_sources,)
-        Of every domain, the target's first; source responses are moved by the differences.
+        Of every domain, the target's first. Source responses are moved by the differences.
     level_variance_ : float
+        Variance of the levels.
     discrepancy_ : ndarray of shape (n_sources, n_sources)
         In units of the target's noise.
     discrepancy_std_error_ : ndarray of shape (n_sources,)
+        Standard errors of its diagonal.
     expected_error_, target_only_error_ : float
-        Asymptotic KL errors of the linear model with the sources and without: the squared error
-        of its mean over twice the noise variance.
+        Asymptotic Kullback-Leibler error of the linear model with the sources and without: the
+        squared error of its mean over twice the noise variance.
     source_report_ : SourceReport
-        What was found about each source; prints as a table.
+        All of this as a table that prints.
     n_parameters_ : float
+        ``d``, the number of parameters that the discrepancy is divided by.
     n_target_ : float
+        Rows of the target, counted by their weights.
     source_n_samples_ : ndarray of shape (n_sources,)
-        Rows of each source that took part; 0 for a source left out.
+        Rows of each source that took part. 0 for a source left out.
     source_names_ : list of str
     n_sources_ : int
     history_ : ndarray of shape (n_steps, n_sources)
-        Source weights after every update, and after the target's rows have judged them.
+        Source weights after every step.
     optimality_gap_ : float
+        The weights' objective is at most this fraction above its minimum.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Defined when X has string column names.
@@ -90,32 +94,11 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
 
     Notes
     -----
-    For a Gaussian linear model with noise variances ``sigma_i^2`` a row of source i tells
-    ``sigma_0^2 / sigma_i^2`` of what a row of the target does; with ``N_i`` so many rows' worth the
-    error of the weighted fit is that of :class:`UOWQClassifier`, and so are discrepancy, weights
-    and the target's judgement, held-out errors being exact. Noise variances come from every
-    domain's own ridge fit and are drawn towards one another, the more the fewer rows tell them
-    (Smyth, 2004). Levels are normal with a variance that is estimated, and are integrated out of
-    what is compared.
-
-    A Ridge or LinearRegression with an intercept is measured as it is; for other estimators the
-    linear model, on standardised columns with a penalty of 1, is a stand-in. With "reml" these are
-    therefore fitted three times, with the weights, to the target alone and to all rows in full, and
-    their predictions averaged with the weights of the least squared error of the target's rows,
-    held out a fifth at a time from these fits, though not from the weights (Breiman, 1996):
-    eighteen fits. They do without sources that together
-    make up less than 5 % of all weight. It will fail where what differs between domains is not
-    linear, and where all sources share a bias that the target's few rows cannot show.
-
-    Source rows far outside the target's range, and sources in other units, are left out as by
-    :class:`UOWQClassifier`; the noise variance and the level of such a source are NaN.
-
-    References
-    ----------
-    Breiman, "Stacked regressions", Machine Learning, 1996.
-
-    Smyth, "Linear models and empirical Bayes methods for assessing differential expression in
-    microarray experiments", Statistical Applications in Genetics and Molecular Biology, 2004.
+    In a Gaussian linear model with noise variances ``sigma_i^2`` a row of source i is worth
+    ``sigma_0^2 / sigma_i^2`` rows of the target. With rows counted so, the expected error is that
+    of :class:`UOWQClassifier`. A Ridge or LinearRegression is measured as it is. For other
+    estimators the linear model on standardised columns is a stand-in, and the predictions are an
+    average of three fits. The user guide (``docs/weights.md``) says more, and when it fails.
 
     Examples
     --------

@@ -36,8 +36,10 @@ def as_rule(discrepancy: str | Rule | ArrayLike) -> Rule:
     Examples
     --------
     >>> from skuowq.rules import as_rule
-    >>> as_rule("plugin"), as_rule([[0.1]])
-    (PlugIn(), Given(discrepancy=[[0.1]]))
+    >>> as_rule("plugin")
+    PlugIn()
+    >>> type(as_rule([[0.1]])).__name__
+    'Given'
     """
     if isinstance(discrepancy, str):
         if discrepancy not in RULES:

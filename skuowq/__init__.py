@@ -1,6 +1,6 @@
 """Multi-source transfer learning for scikit-learn: how much is each source worth?"""
 
-from . import datasets, fisher, metrics, plotting, theory, transport, weights
+from . import datasets, fisher, metrics, plotting, rules, theory, transport, weights
 from ._data.sources import Sources
 from ._gate.classifier import DiscriminatorGateClassifier
 from ._transport_estimators.jtln import JTLNClassifier
@@ -26,6 +26,7 @@ __all__ = [
     "make_transfer_pipeline",
     "metrics",
     "plotting",
+    "rules",
     "theory",
     "transport",
     "weights",

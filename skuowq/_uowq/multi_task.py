@@ -1,6 +1,6 @@
 """MultiTaskUOWQClassifier: every task is the target once, and a source of the others."""
 
-import warnings
+from copy import copy
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -8,18 +8,13 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skuowq._data.labels import as_column, distinct_labels, find_labels, plain_labels
-from skuowq._data.sources import Sources
-from skuowq._data.task import check_groups, is_frame
+from skuowq._data.task import is_frame
 from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network
-from skuowq._utils._sklearn import (
-    _check_sample_weight,
-    _fit_context,
-    _safe_indexing,
-)
+from skuowq._utils._sklearn import _check_sample_weight, _fit_context, _safe_indexing
 from skuowq.rules import as_rule
 
 from .classifier import UOWQClassifier
+from .tasks import codes_of_known_tasks, fit_one_task, split_by_task
 
 
 class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator):
@@ -146,58 +141,47 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         ValueError
             For input out of bounds; the message names the task where there is one.
         """
-        base = self._base_estimator()
-        keep_frames = self.estimator is not None and is_frame(X) and not is_network(base)
-        if keep_frames:
-            validate_data(self, X, skip_check_array=True)
-            y = column_or_1d(y, warn=True)
-            check_consistent_length(X, y)
-        else:
-            X, y = validate_data(self, X, y, **array_checks(base))
+        rule = as_rule(self.discrepancy)
+        checked, X, y, frames = self._checked_rows(X, y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        task = np.zeros(len(y), dtype=int) if task is None else task
-        tasks, codes = _check_task(task, len(y))
-        groups = None if groups is None else check_groups(groups, len(y))
-        used = weight > 0
-        tasks = tasks[np.unique(codes[used])]
-        parts, rows = {}, {}
-        for name, code in zip(plain_labels(tasks), np.unique(codes[used]), strict=True):
-            rows[name] = np.flatnonzero(used & (codes == code))
-            parts[name] = _safe_indexing(X, rows[name]), y[rows[name]], weight[rows[name]]
-        for name, (_, labels, _) in parts.items():
-            if len(parts) > 1 and len(distinct_labels(labels, "y")[0]) < 2:
-                raise ValueError(
-                    f"task {name!r} has the single class {plain_labels(labels)[0]!r}: it cannot "
-                    "tell classes apart. Pass rows of at least two classes of it, or leave it out."
-                )
+        parts = split_by_task(X, y, weight, task, groups)
         seed = self.random_state
         if seed is not None:
             seed = check_random_state(seed).randint(2**31 - 1)
-        rule = as_rule(self.discrepancy)
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(_fit_task)(
-                self._for_one_task(seed, rule.for_task(t, len(rows))),
-                name,
-                parts,
-                None if groups is None else groups[chosen],
-            )
-            for t, (name, chosen) in enumerate(rows.items())
+            delayed(fit_one_task)(self._for_one_task(seed, rule.for_task(t, len(parts))), t, parts)
+            for t in range(len(parts))
         )
-        self._keep_frames = keep_frames
-        self.estimators_ = dict(zip(parts, fitted, strict=True))
-        self.tasks_ = tasks
-        self.classes_ = fitted[0].classes_
-        self.source_weights_ = np.eye(len(tasks))
-        for t, clf in enumerate(fitted):
-            others = np.arange(len(tasks)) != t
-            self.source_weights_[t, others] = clf.source_weights_
-        return self
+        return self._publish(checked, frames, parts, fitted)
+
+    def _checked_rows(self, X, y):
+        """X and y; what the checks learn stays on a copy: a fit that fails learns nothing."""
+        checked, base = copy(self), self._base_estimator()
+        frames = self.estimator is not None and is_frame(X) and not is_network(base)
+        if not frames:
+            return checked, *validate_data(checked, X, y, **array_checks(base)), False
+        validate_data(checked, X, skip_check_array=True)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+        return checked, X, y, True
 
     def _for_one_task(self, seed, rule):
         options = self.get_params(deep=False)
         options |= {"n_jobs": None, "random_state": seed, "discrepancy": rule}
         estimator = options.pop("estimator")
         return UOWQClassifier(None if estimator is None else clone(estimator), **options)
+
+    def _publish(self, checked, frames, parts, fitted):
+        """The one place where a fit leaves anything."""
+        self._take_columns(checked)
+        self._fitted_on_frames = frames
+        self.tasks_ = parts.tasks
+        self.estimators_ = dict(zip(parts.names, fitted, strict=True))
+        self.classes_ = fitted[0].classes_
+        self.source_weights_ = np.eye(len(fitted))
+        for t, clf in enumerate(fitted):
+            self.source_weights_[t, np.arange(len(fitted)) != t] = clf.source_weights_
+        return self
 
     def predict(self, X, task=None):
         """Predict class labels.
@@ -251,25 +235,8 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         return float(np.average(right, weights=sample_weight))
 
     def _by_task(self, method, X, task, dtype, shape):
-        if self._keep_frames:
-            validate_data(self, X, reset=False, skip_check_array=True)
-        else:
-            X = validate_data(self, X, reset=False, **array_checks(self._base_estimator()))
-        if task is None and len(self.tasks_) > 1:
-            raise ValueError(
-                f"task is missing, and there are {len(self.tasks_)} tasks: pass task=, each row's, "
-                f"one of {plain_labels(self.tasks_)}"
-            )
-        codes = np.zeros(X.shape[0], dtype=int)
-        if task is not None:
-            given, codes = _check_task(task, X.shape[0])
-            known = find_labels(given, self.tasks_)
-            if np.any(known < 0):
-                raise ValueError(
-                    f"task holds {plain_labels(given[known < 0])}, which were not fitted: use "
-                    f"{plain_labels(self.tasks_)}"
-                )
-            codes = known[codes]
+        X = self._check_rows(X)
+        codes = codes_of_known_tasks(task, X.shape[0], self.tasks_)
         found = np.empty((X.shape[0], *shape), dtype=dtype)
         for code, clf in enumerate(self.estimators_.values()):
             rows = np.flatnonzero(codes == code)
@@ -277,25 +244,5 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
                 found[rows] = getattr(clf, method)(_safe_indexing(X, rows))
         return found
 
-
-def _check_task(task, n_rows):
-    """The tasks, sorted, and the number of each row's."""
-    task = as_column(task)
-    if task.shape != (n_rows,):
-        raise ValueError(
-            f"task has shape {task.shape}, and there are {n_rows} rows: pass each row's task"
-        )
-    tasks, codes = distinct_labels(task, "task")
-    if np.any(codes < 0):
-        raise ValueError("task holds missing values: name every row's task, or leave the row out")
-    return tasks, codes
-
-
-def _fit_task(classifier, name, parts, groups):
-    X, y, weight = parts[name]
-    others = {f"task {other!r}": part for other, part in parts.items() if other != name}
-    sources = Sources(others) if others else None
-    with warnings.catch_warnings():
-        # That a class is some other tasks' only is no news here.
-        warnings.filterwarnings("ignore", "Classes .* appear only in the sources", UserWarning)
-        return classifier.fit(X, y, sources, sample_weight=weight, groups=groups)
+    def _row_checks(self):
+        return array_checks(self._base_estimator())

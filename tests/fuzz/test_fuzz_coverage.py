@@ -11,7 +11,17 @@ from fuzz_harness import FUZZED, allowed, outcome
 import skuowq
 from skuowq.weights import solve_source_weights
 
-ROOMS = ("weights", "fisher", "theory", "transport", "metrics", "datasets", "plotting", "networks")
+ROOMS = (
+    "weights",
+    "rules",
+    "fisher",
+    "theory",
+    "transport",
+    "metrics",
+    "datasets",
+    "plotting",
+    "networks",
+)
 
 
 def public_names():

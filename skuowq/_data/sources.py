@@ -205,6 +205,11 @@ class Sources:
         return not all(isinstance(entry, tuple) for entry in self._entries)
 
     @property
+    def given_by(self):
+        """By what the sources are given: "rows", or "models" where any has none."""
+        return "models" if self.has_models else "rows"
+
+    @property
     def _triples(self):
         """``(X, y, sample_weight)`` of every source, for whoever needs the rows."""
         for entry, name in zip(self._entries, self._names, strict=True):

@@ -63,9 +63,14 @@ class RowsInRange:
 
     def among_all(self, values, absent):
         """Values of the sources that are left, put where all sources have one."""
-        full = np.full((len(self.kept), *values.shape[1:]), absent)
-        full[self.kept] = values
-        return full
+        return put_among_all(self.kept, values, absent)
+
+
+def put_among_all(kept, values, absent):
+    """Values of the sources that are kept, put where all sources have one."""
+    full = np.full((len(kept), *values.shape[1:]), absent)
+    full[kept] = values
+    return full
 
 
 def leave_out_far_rows(target, domains, sources, *, n_classes=2):

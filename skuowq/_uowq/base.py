@@ -63,7 +63,8 @@ class WeighsSources(BindSourcesMixin):
         """
         rule = as_rule(self.discrepancy)
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        road = choose_road(self._roads, self._base_estimator(), sources, rule, self._options())
+        given = "nothing" if sources is None else sources.given_by
+        road = choose_road(self._roads, self._base_estimator(), given, rule, self._options())
         task = road.read(self._read_target(X, y, road), sample_weight, sources, groups)
         weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
         return self._publish(task, weighing, fitted)
@@ -84,6 +85,7 @@ class WeighsSources(BindSourcesMixin):
         self._learn(task.rows.learnt)
         self._fitted, self._fitted_on_frames = fitted, task.rows.frames
         found = self._of_some_roads | fitted.attributes()
-        for name, value in (found | attributes_of(task, weighing, self._model)).items():
+        found |= attributes_of(weighing, task.left.kept, task.names, self._model)
+        for name, value in found.items():
             setattr(self, name, value)
         return self

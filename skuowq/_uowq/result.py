@@ -1,20 +1,26 @@
 """The public attributes of a fit, in one mapping."""
 
+from functools import partial
+
 import numpy as np
 
+from skuowq._data.target_range import put_among_all
 from skuowq.weights.checked import error_of_rows
 
 from .source_report import SourceReport
 
 
-def attributes_of(task, weighing, model):
+def attributes_of(weighing, kept, names, model):
     """Everything that is known of the sources.
 
     Parameters
     ----------
-    task : Task
     weighing : Weighing
         Of the sources that took part.
+    kept : ndarray of bool of shape (n_sources,)
+        Which sources took part.
+    names : list of str
+        Of all sources.
     model : str
         What the errors are those of.
 
@@ -24,17 +30,18 @@ def attributes_of(task, weighing, model):
         By name. Sources that took no part have no rows, no weight, an infinite discrepancy and no
         standard error.
     """
-    among_all, sizes, weights = task.left.among_all, weighing.sizes, weighing.weights
+    among_all = partial(put_among_all, kept)
+    sizes, weights = weighing.sizes, weighing.weights
     found = {
         "n_target_": sizes.n_target,
         "source_n_samples_": among_all(sizes.n_rows, 0.0),
-        "source_names_": task.names,
-        "n_sources_": len(task.left.kept),
+        "source_names_": names,
+        "n_sources_": len(kept),
         "source_weights_": among_all(weights.source_weights, 0.0),
         "mixture_weights_": among_all(weights.mixture_weights, 0.0),
         "effective_source_size_": weights.effective_source_size,
         "optimality_gap_": weights.gap,
-        "discrepancy_": _discrepancy_of_all(weighing.discrepancy, task.left.kept),
+        "discrepancy_": _discrepancy_of_all(weighing.discrepancy, kept),
         "discrepancy_std_error_": among_all(weighing.std_error, np.nan),
         "n_parameters_": weighing.n_parameters,
         "history_": among_all(weighing.history.T, 0.0).T,

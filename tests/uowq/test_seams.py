@@ -37,7 +37,7 @@ class ContextRoad(Road):
     """A toy road for classifiers without weights: they see as many rows as the weights say."""
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         return isinstance(base, KNeighborsClassifier)
 
     def fit(self, task, rule):

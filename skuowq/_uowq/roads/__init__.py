@@ -24,7 +24,7 @@ CLASSIFIER_ROADS = [
 REGRESSOR_ROADS = [RidgeRoad, RegressionRowsRoad]
 
 
-def choose_road(roads, base, sources, rule, options):
+def choose_road(roads, base, given, rule, options):
     """The first road that takes the estimator, its options checked.
 
     Parameters
@@ -32,7 +32,8 @@ def choose_road(roads, base, sources, rule, options):
     roads : list of type
         ``CLASSIFIER_ROADS`` or ``REGRESSOR_ROADS``.
     base : estimator
-    sources : Sources or None
+    given : {"nothing", "rows", "models"}
+        What the sources are given by.
     rule : Rule
     options : Options
 
@@ -40,7 +41,7 @@ def choose_road(roads, base, sources, rule, options):
     -------
     road : Road
     """
-    kind = next(kind for kind in roads if kind.takes(base, sources, rule))
+    kind = next(kind for kind in roads if kind.takes(base, given, rule))
     road = kind(base, options)
     road.check(rule)
     return road

@@ -18,7 +18,7 @@ class AllParametersRoad(NetworkRoad):
     remedy = "pass PlugIn(parameters='all') or Debiased(parameters='all')"
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         """Networks under a rule that compares all parameters."""
         return is_network(base) and rule.parameters == "all"
 

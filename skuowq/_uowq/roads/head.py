@@ -33,7 +33,7 @@ class HeadRoad(NetworkRoad):
     measures = ("scores", "fits")
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         """Networks under a rule that compares their heads."""
         return is_network(base)
 

@@ -20,7 +20,7 @@ class LogisticRoad(Road):
     """Weighed by the same features and penalty, and fitted with every domain's own intercepts."""
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         """Logistic regressions, but those that choose their penalty by cross-validation."""
         return is_logistic(base)
 

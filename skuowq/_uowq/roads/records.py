@@ -28,9 +28,9 @@ class RecordsRoad(Road):
     takes_frames = False
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         """Sources of which at least one has no rows."""
-        return sources is not None and sources.has_models
+        return given == "models"
 
     def check(self, rule):
         """Refuse what records say nothing of."""

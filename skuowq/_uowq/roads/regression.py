@@ -25,7 +25,7 @@ class RidgeRoad(Road):
     labels = "numbers"
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         """Ridge with one penalty for all responses, and LinearRegression."""
         return type(base) in (Ridge, LinearRegression) and np.ndim(getattr(base, "alpha", 0.0)) == 0
 
@@ -56,7 +56,7 @@ class RegressionRowsRoad(Road):
     labels = "numbers"
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         """Every regressor; what takes no weights is refused by `check`."""
         return True
 

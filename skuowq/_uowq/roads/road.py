@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from skuowq._data.read_task import Task, read_task
-from skuowq._data.sources import Sources
 from skuowq._uowq.weighing import Weighing
 from skuowq._utils._base_estimator import array_checks
 from skuowq.rules import Rule
@@ -65,8 +64,16 @@ class Road:
         self.base, self.options = base, options
 
     @classmethod
-    def takes(cls, base: BaseEstimator, sources: Sources | None, rule: Rule) -> bool:
-        """Whether this road is for such an estimator, sources and rule."""
+    def takes(cls, base: BaseEstimator, given: str, rule: Rule) -> bool:
+        """Whether this road is for such an estimator, sources and rule.
+
+        Parameters
+        ----------
+        base : estimator
+        given : {"nothing", "rows", "models"}
+            Of the sources: none at all, the rows of all, or a model or record of some.
+        rule : Rule
+        """
         raise NotImplementedError
 
     def fit(self, task: Task, rule: Rule) -> tuple[Weighing, object]:

@@ -20,7 +20,7 @@ class RowsRoad(Road):
     """Weighed by a softmax regression on standardised columns, and fitted to weighted rows."""
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         """Every classifier; what takes no weights is refused by `check`."""
         return True
 

@@ -49,9 +49,9 @@ class WeightedNetworkRoad(NetworkRoad):
     """With a discrepancy that is given, no network has to be compared."""
 
     @classmethod
-    def takes(cls, base, sources, rule):
+    def takes(cls, base, given, rule):
         """Networks whose sources, if any, have a known discrepancy."""
-        return is_network(base) and (sources is None or rule.measure is None)
+        return is_network(base) and (given == "nothing" or rule.measure is None)
 
     def fit(self, task, rule):
         """One training."""

@@ -6,7 +6,17 @@ from types import ModuleType
 
 import pytest
 
-_ROOMS = ("weights", "fisher", "theory", "transport", "metrics", "datasets", "plotting", "pipeline")
+_ROOMS = (
+    "weights",
+    "fisher",
+    "theory",
+    "transport",
+    "metrics",
+    "datasets",
+    "plotting",
+    "rules",
+    "pipeline",
+)
 
 
 def _callables(owner):

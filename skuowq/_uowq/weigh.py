@@ -4,6 +4,8 @@ It knows neither what the domains are compared by, which is the model's affair, 
 contrast says that a source is, which is the rule's.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Protocol
 

@@ -1,5 +1,7 @@
 """What was found about the sources."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -37,7 +39,7 @@ class Weighing:
     n_parameters: float
     history: np.ndarray
     sizes: Sizes
-    model: "ModelFit"
+    model: ModelFit
 
     def with_weights(self, source_weights):
         """The same with other weights, as a further step of the history."""

@@ -4,6 +4,8 @@ A rule is what ``discrepancy=`` takes: its name, an array (see :class:`Given`) o
 parameters of its own, which a grid search reaches as ``discrepancy__n_updates``.
 """
 
+from __future__ import annotations
+
 from numpy.typing import ArrayLike
 
 from ._debiased import Debiased

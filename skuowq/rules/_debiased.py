@@ -1,5 +1,7 @@
 """The plug-in without its expected noise."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import NDArray
 

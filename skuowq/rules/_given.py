@@ -1,5 +1,7 @@
 """A discrepancy that the user knows."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

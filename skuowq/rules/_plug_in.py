@@ -1,5 +1,7 @@
 """The rule of the paper: fitted parameters in place of the true ones."""
 
+from __future__ import annotations
+
 from numbers import Integral
 
 import numpy as np

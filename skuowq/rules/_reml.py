@@ -1,5 +1,7 @@
 """REML: sampling noise and discrepancy separated by a likelihood."""
 
+from __future__ import annotations
+
 from numbers import Integral
 
 from numpy.typing import NDArray

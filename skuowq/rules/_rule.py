@@ -1,5 +1,7 @@
 """What a rule is: the base class of all of them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +73,7 @@ class Rule(BaseEstimator):
         """Raise ValueError for parameters that are out of bounds."""
         self._validate_params()
 
-    def of_sources(self, kept: NDArray) -> "Rule":
+    def of_sources(self, kept: NDArray) -> Rule:
         """The rule where some sources take no part.
 
         Parameters
@@ -80,7 +82,7 @@ class Rule(BaseEstimator):
         """
         return self
 
-    def for_task(self, task: int, n_tasks: int) -> "Rule":
+    def for_task(self, task: int, n_tasks: int) -> Rule:
         """The rule where one of several tasks is the target and the others are sources.
 
         Parameters

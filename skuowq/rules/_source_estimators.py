@@ -1,5 +1,7 @@
 """Networks of the sources that a rule is given."""
 
+from __future__ import annotations
+
 from itertools import compress
 
 

@@ -1,5 +1,7 @@
 """What a road is."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

@@ -35,7 +35,7 @@ class Debiased(Rule):
         "source_estimators": [list, None],
     }
 
-    def __init__(self, parameters: str = "head", source_estimators: list | None = None):
+    def __init__(self, parameters: str = "head", source_estimators: list | None = None) -> None:
         self.parameters = parameters
         self.source_estimators = source_estimators
 

@@ -22,7 +22,7 @@ class Given(Rule):
 
     measure = None
 
-    def __init__(self, discrepancy: ArrayLike):
+    def __init__(self, discrepancy: ArrayLike) -> None:
         self.discrepancy = discrepancy
 
     def of_sources(self, kept: NDArray) -> Rule:

@@ -58,7 +58,7 @@ class PlugIn(Rule):
         parameters: str = "head",
         update_every: int | None = None,
         source_estimators: list | None = None,
-    ):
+    ) -> None:
         self.n_updates = n_updates
         self.parameters = parameters
         self.update_every = update_every

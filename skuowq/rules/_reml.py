@@ -44,7 +44,7 @@ class Reml(Rule):
         "n_updates": [Interval(Integral, 0, None, closed="left")]
     }
 
-    def __init__(self, n_updates: int = 4):
+    def __init__(self, n_updates: int = 4) -> None:
         self.n_updates = n_updates
 
     def candidates(

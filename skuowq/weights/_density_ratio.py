@@ -3,8 +3,8 @@
 The ratio of the two densities comes from a classifier of domains, the discriminator. If both
 domains count as equally large, its odds are ``p_target(x, y) / p_source(x, y)`` (Wang et al., CVPR
 2019, equation 8). With few target rows a flexible discriminator overfits: it separates twenty rows
-from a thousand perfectly, and all odds are 0. So everything here is cross-fitted: the odds of a row come
-from a model that was not fitted to it.
+from a thousand perfectly, and all odds are 0. So everything here is cross-fitted: the odds of a row
+come from a model that was not fitted to it.
 """
 
 from __future__ import annotations

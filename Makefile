@@ -6,6 +6,8 @@ BIN := .venv/$(SCRIPTS)
 # Small matrices: a second BLAS thread costs more than it gives.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
+# Windows would read the files of the tests in another encoding.
+export PYTHONUTF8 := 1
 PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
 .PHONY: demo examples test test-all test-fuzz test-kernels test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean

@@ -1,4 +1,4 @@
-"""A pipeline whose steps transform the sources as they transform the target."""
+"""A pipeline that transforms the sources in the same way as the target."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ __all__ = ["TransferPipeline", "make_transfer_pipeline"]
 class TransferPipeline(BindSourcesMixin, Pipeline):
     """Pipeline that applies its transformers to the target and to every source.
 
-    scikit-learn's `Pipeline` transforms X and hands fit parameters on as they came, so a scaler
-    would scale the target and leave the sources raw. This one is a `Pipeline` in everything else:
+    scikit-learn's `Pipeline` transforms X only, and passes on other fit parameters unchanged. So a
+    scaler would scale the target and not the sources. In all other respects this is a `Pipeline`:
     grid search, ``clone``, ``set_output``, column transformers, calibration and stacking work.
 
     Parameters
     ----------
     steps : list of (str, estimator)
-        Transformers and, last, an estimator whose ``fit`` takes ``sources``.
+        Names and transformers, and last an estimator whose ``fit`` takes ``sources``.
     fit_on : {"target", "pooled"}, default="target"
-        The rows on which the transformers are fitted: the target's, or those of all domains.
-        With very few target rows "pooled" gives steadier transformers, at the cost of letting
-        the sources decide what is, say, a standard deviation. Every row counts once there, but
-        those of weight 0 not at all.
+        The rows on which the transformers are fitted: those of the target, or those of all domains.
+        With very few target rows "pooled" gives more stable transformers, but the sources then
+        decide, for example, what the standard deviations are. With "pooled" each row counts once,
+        except rows of weight 0, which are left out.
     transform_input : list of str, default=None
         As in `Pipeline`.
     memory : str or object with the joblib.Memory interface, default=None
         Caches the fitted transformers.
     verbose : bool, default=False
-        Prints the time of every step.
+        Whether to print the time of each step.
 
     See Also
     --------
-    make_transfer_pipeline : Names the steps by itself.
+    make_transfer_pipeline : Chooses the names of the steps.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         X_unlabeled: Matrix | None = None,
         **params: Any,
     ) -> Self:
-        """Fit the transformers, transform target and sources, fit the last step.
+        """Fit the transformers, transform the target and the sources, and fit the last step.
 
         Parameters
         ----------
@@ -108,9 +108,9 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         y : array-like of shape (n_samples,)
             Labels of the target.
         sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
-            The sources, with the target's columns. None fits an ordinary pipeline.
+            The sources, with the same columns as the target. None fits an ordinary pipeline.
         X_unlabeled : array-like or DataFrame, default=None
-            Rows of the target without labels, for a last step that takes them; transformed, too.
+            Rows of the target without labels, if the last step takes them. They are transformed.
         **params : dict
             Parameters of the steps' ``fit``, as in `Pipeline`.
 
@@ -145,7 +145,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
             sources = params.pop(spelt_out)
         sources = self._fit_sources(sources)
         if sources is None and self.steps:
-            # Bound to the last step: they must pass the transformers all the same.
+            # Sources bound to the last step must be transformed as well.
             sources = getattr(self.steps[-1][1], "_bound_sources", None)
         return as_sources(sources, n_rows)
 
@@ -159,7 +159,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
             )
 
     def _split_params(self, params):
-        """Parameters of the transformers and of the last step."""
+        """Split parameters into those of the transformers and those of the last step."""
         last = self.steps[-1][0]
         if _routing_enabled():
             routed = process_routing(self, "fit", **params) if params else {last: Bunch(fit={})}
@@ -185,7 +185,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         )
 
     def _fit_head(self, X, y, sources, params):
-        """Fit the transformers; returns the target's transformed rows."""
+        """Fit the transformers; returns the transformed rows of the target."""
         if len(self.steps) == 1:
             return X
         head = self._head()
@@ -199,7 +199,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
                     "fit_on='target'."
                 )
             X = head.fit(*pooled_rows(X, y, sources)).transform(X)
-        # With a cache the head holds fitted copies.
+        # With a cache, the fitted transformers are copies.
         self.steps = [*head.steps, self.steps[-1]]
         return X
 
@@ -219,12 +219,12 @@ def make_transfer_pipeline(
     memory: str | joblib.Memory | None = None,
     verbose: bool = False,
 ) -> TransferPipeline:
-    """`TransferPipeline` with the steps named after their classes.
+    """Make a `TransferPipeline` whose steps are named after their classes.
 
     Parameters
     ----------
     *steps : estimators
-        Transformers and, last, an estimator whose ``fit`` takes ``sources``.
+        Transformers, and last an estimator whose ``fit`` takes ``sources``.
     fit_on, transform_input, memory, verbose
         As in :class:`TransferPipeline`.
 

@@ -1,4 +1,4 @@
-"""Transfer problems: tasks with known truth, and real images dealt into domains."""
+"""Transfer problems: simulated tasks with known parameters, and domains made of real images."""
 
 from ._classification_tasks import make_classification_tasks
 from ._digit_domains import load_digit_domains

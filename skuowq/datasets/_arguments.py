@@ -1,4 +1,4 @@
-"""Checks shared by the generators: one entry for each source, each in its range."""
+"""Checks of arguments that the generators share."""
 
 from numbers import Integral, Real
 

@@ -1,4 +1,4 @@
-"""Classification domains from softmax regression at chosen discrepancies from the target's."""
+"""Classification tasks from softmax regression, with chosen discrepancies of the sources."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from skuowq.fisher import softmax_fisher_information, softmax_probabilities
 
 from ._arguments import check_count, check_number, check_sources
 
-# Rows over which the Fisher information is averaged: its entries are good to about 1 %, and the
-# discrepancies are exact with respect to the matrix returned. The rows are the same in every call.
+# The Fisher information is a mean over so many rows, so its entries are precise to about 1 %. The
+# discrepancies are exact for the matrix that is returned. The rows are the same in each call.
 _N_MONTE_CARLO = 20_000
 
 
@@ -27,31 +27,26 @@ def make_classification_tasks(
     n_test: int = 2000,
     random_state: Seed = None,
 ) -> Bunch:
-    """Draw a target and sources from softmax regression with known parameters.
-
-    In every domain ``x ~ N(0, I)``, and the label is drawn with probabilities
-    ``softmax(V theta' [x, 1])``, with ``V`` the basis of `skuowq.fisher.contrast_basis`. The
-    target's slopes are normal, its intercepts 0. Source ``i`` has ``theta_i = theta_0 + delta_i``,
-    a random direction scaled so that ``G_ii = delta_i' J delta_i / d`` is ``discrepancies[i]``.
+    """Draw a target and sources from softmax regressions with known parameters.
 
     Parameters
     ----------
     n_target : int, default=50
-        Labelled target rows.
+        Number of labelled target rows.
     n_samples : sequence of int, default=(1000, 1000, 1000)
-        Rows of each source.
+        Number of rows of each source.
     n_features : int, default=10
-        Features, without the constant. ``d = (n_features + 1) (n_classes - 1)``.
+        Number of features, without the constant. ``d = (n_features + 1) (n_classes - 1)``.
     n_classes : int, default=3
-        Classes, at least 2.
+        Number of classes, at least 2.
     discrepancies : sequence of float, default=(0.0, 0.1, 1.0)
-        ``tau_i``, at least 0, one for each source.
+        ``tau_i`` of each source, at least 0.
     class_sep : float, default=1.0
-        Standard deviation of the target's slopes, above 0. Increasing it makes the classes easier
-        to tell apart, at the cost of a small Fisher information: the same discrepancy then is a
-        longer way in the parameters.
+        Standard deviation of the slopes of the target, above 0. Increasing it makes the classes
+        easier to separate, and the Fisher information smaller. So the same discrepancy means a
+        larger difference of the parameters.
     n_test : int, default=2000
-        Further target rows to test on.
+        Number of further target rows for testing.
     random_state : int, RandomState instance or None, default=None
         Pass an int for reproducible tasks.
 
@@ -64,14 +59,23 @@ def make_classification_tasks(
         - theta_target : ndarray of shape (n_features + 1, n_classes - 1), intercepts last
         - theta_sources : ndarray of shape (n_sources, n_features + 1, n_classes - 1)
         - discrepancy : ndarray of shape (n_sources, n_sources), the true ``G``
-        - fisher_information : ndarray of shape (d, d), ``J`` of one row at the target's truth in
-          the order of ``theta.ravel()``, averaged over 20,000 drawn rows that never change
+        - fisher_information : ndarray of shape (d, d), ``J`` of one row at the parameters of the
+          target, in the order of ``theta.ravel()``; a mean over 20,000 rows that are the same in
+          each call
         - classes : ndarray of shape (n_classes,)
 
     Raises
     ------
     ValueError
-        If a number is out of its range, or the sources' arguments differ in length.
+        If a number is out of range, or the arguments of the sources differ in length.
+
+    Notes
+    -----
+    In each domain ``x ~ N(0, I)``, and the probabilities of the classes are
+    ``softmax(V theta' [x, 1])``, with ``V`` from :func:`skuowq.fisher.contrast_basis`. The slopes
+    of the target are normally distributed, and its intercepts are 0. Source ``i`` has
+    ``theta_i = theta_0 + delta_i``, where ``delta_i`` has a random direction and is scaled so that
+    ``G_ii = delta_i' J delta_i / d`` equals ``discrepancies[i]``.
 
     Examples
     --------
@@ -98,7 +102,7 @@ def make_classification_tasks(
         lengths = np.einsum("ka,ab,kb->k", contrasts, J, contrasts) / theta_target.size
         contrasts *= np.sqrt(discrepancies / lengths)[:, None]
         discrepancy = contrasts @ J @ contrasts.T / theta_target.size
-    # The diagonal is known: where it is not met, there are no digits left in the information.
+    # The diagonal is known. If it differs, the information has lost all its digits to rounding.
     if not np.allclose(discrepancy.diagonal(), discrepancies, rtol=1e-6, atol=0):
         raise ValueError(
             f"class_sep is {class_sep}, which leaves a row no Fisher information to double "
@@ -123,7 +127,7 @@ def make_classification_tasks(
 
 
 def _draw(n, theta, rng):
-    """Rows and labels; the class is where a uniform number falls among the cumulated ones."""
+    """Draw rows and labels. A uniform number picks the class by cumulated probabilities."""
     X = rng.standard_normal((n, len(theta) - 1))
     probabilities = softmax_probabilities(_with_constant(X), theta)
     below = np.cumsum(probabilities, axis=1)[:, :-1]

@@ -1,4 +1,4 @@
-"""Handwritten digits dealt into domains: real images, with harms of known kind."""
+"""Handwritten digits split into domains that differ from one another in known ways."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def load_digit_domains(
 ) -> Bunch:
     """Load the digits as a target and sources that differ from it in a known way.
 
-    The images are dealt at random into disjoint shares of equal size: two for the target and one
-    for each source. No image is in two domains, so a source never leaks a test image.
+    The images are split at random into parts of equal size: two for the target and one for each
+    source. No image is in two domains, so no source contains a test image.
 
     Parameters
     ----------
     target : str, default="upright"
-        Domain of the target. The domains are
+        The domain of the target. The domains are
 
         - "upright": the images as they are,
         - "rotated", "tilted", "upside_down": turned by 15, 45 and 180 degrees,
@@ -48,20 +48,20 @@ def load_digit_domains(
         - "noisy_labels": 60 % of the labels replaced by uniform random ones,
         - "shifted_labels": every label replaced by the next one, 9 by 0.
     sources : sequence of str, default=("rotated", "contrast", "noisy_labels", "shifted_labels")
-        Domains of the sources (a single name, too), without repeats; the target's own may be among
-        them. The default is two that should help and two that harm.
+        The domains of the sources, or a single name. No name may occur twice. The domain of the
+        target may be among them. By default, two sources should help and two should harm.
     n_per_class : int, default=5
-        Labelled target rows of each class, at least 1; the other rows of the target are its test
-        set.
+        Number of labelled target rows of each class, at least 1. The other rows of the target are
+        its test set.
     random_state : int, RandomState instance or None, default=None
-        Deals the images, and draws the noisy labels. Pass an int for reproducible domains.
+        Splits the images, and draws the noisy labels. Pass an int for reproducible domains.
 
     Returns
     -------
     domains : Bunch
         - X_target, X_test : ndarray of shape (n_samples, 64), grey values in [0, 1]
         - y_target, y_test : ndarray of shape (n_samples,)
-        - sources : dict from name to ``(X, y)``, in the order asked for
+        - sources : dict from name to ``(X, y)``, in the given order
         - target : str
         - DESCR : str
 
@@ -114,7 +114,7 @@ def load_digit_domains(
 
 
 def _first_of_each_class(y, n_per_class):
-    """Mask of the first `n_per_class` rows of each class; the rows come in random order."""
+    """Mask of the first `n_per_class` rows of each class. The rows are in random order."""
     fewest = np.bincount(y, minlength=_N_CLASSES).min()
     if not n_per_class < fewest:
         raise ValueError(

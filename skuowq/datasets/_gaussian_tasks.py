@@ -1,4 +1,4 @@
-"""Gaussian domains whose means lie at chosen discrepancies from the target's."""
+"""Gaussian domains, with chosen discrepancies of the sources."""
 
 from __future__ import annotations
 
@@ -22,25 +22,20 @@ def make_gaussian_tasks(
 ) -> Bunch:
     """Draw a target and sources from Gaussians with identity covariance and known means.
 
-    Source ``i`` has mean ``theta_i = theta_0 + sqrt(d) (sqrt(c) u + sqrt(tau_i) v_i)``: ``u`` is a
-    random unit vector shared by all sources, ``v_i`` a random unit vector of its own, orthogonal to
-    ``u`` where there is a shift. So ``G_ii = tau_i + c`` exactly, for the discrepancy
-    ``G = Theta' J Theta / d``, and no draw of the directions is better or worse than another.
-
     Parameters
     ----------
     n_target : int, default=20
-        Target rows.
+        Number of target rows.
     n_samples : sequence of int, default=(200, 200, 200)
-        Rows of each source.
+        Number of rows of each source.
     n_parameters : int, default=5
         Length ``d`` of the mean.
     discrepancies : sequence of float, default=(0.0, 0.05, 1.0)
-        ``tau_i``, at least 0: each source's own squared distance per parameter. However many its
-        rows, a source at ``tau_i`` is worth no more than ``1 / tau_i`` target rows.
+        ``tau_i`` of each source, at least 0: its own squared distance per parameter. A source is
+        worth at most ``1 / tau_i`` target rows, even if it has many more.
     common_shift : float, default=0.0
-        ``c``, at least 0: squared distance per parameter by which all sources are off together. No
-        number of sources averages it out.
+        ``c``, at least 0: the squared distance per parameter of a shift that all sources share. It
+        does not average out over the sources.
     random_state : int, RandomState instance or None, default=None
         Pass an int for reproducible tasks.
 
@@ -57,8 +52,15 @@ def make_gaussian_tasks(
     Raises
     ------
     ValueError
-        If a number is out of its range, the sources' arguments differ in length, or one parameter
-        leaves no room for a common shift beside the sources' own.
+        If a number is out of range, or the arguments of the sources differ in length. Also if there
+        is one parameter and both a common shift and own discrepancies.
+
+    Notes
+    -----
+    Source ``i`` has the mean ``theta_i = theta_0 + sqrt(d) (sqrt(c) u + sqrt(tau_i) v_i)``. ``u``
+    is a random unit vector that all sources share. ``v_i`` is a random unit vector for each source,
+    orthogonal to ``u`` if there is a shift. So for the discrepancy ``G = Theta' J Theta / d``,
+    ``G_ii = tau_i + c`` holds exactly, for all draws of the directions.
 
     Examples
     --------

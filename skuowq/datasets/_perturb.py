@@ -1,4 +1,4 @@
-"""Sources made worse on purpose, by known rates, and the splits that measure what it does."""
+"""Sources that are perturbed at known rates, and splits to measure the effect."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from skuowq._data.types import Seed
 
 from ._arguments import check_count
 
-# Of an image: the largest turn in degrees, and the share of pixels set to black or white.
+# For images: the largest turn in degrees, and the share of pixels set to black or white.
 _MAX_TURN = 45.0
 _SALT_AND_PEPPER = 0.2
-# Of a table: standard deviation of the noise, in that of the column, and share of cells replaced.
+# For tables: standard deviation of the noise relative to the column, and share of cells replaced.
 _NOISE = 1.0
 _REPLACED = 0.2
 
@@ -40,24 +40,28 @@ def perturb_source(
 ) -> tuple[NDArray, ...]:
     """Perturb the features and the labels of rows, each with a given probability.
 
-    Every row draws twice, independently: with probability `eps_x` its features are perturbed, with
-    probability `eps_y` its label is replaced by one drawn uniformly from the classes in `y`, which
-    may be its own. A perturbed image is turned by up to 45 degrees, mirrored half of the time, and
-    a fifth of its pixels are set to the smallest or largest value of `X`. A perturbed row of a
-    table gets Gaussian noise as large as its columns vary, and a fifth of its cells are replaced by
-    those of other rows.
+    With probability `eps_x` the features of a row are perturbed. Independently, with probability
+    `eps_y` its label is replaced by a class of `y` drawn at random, which may be its own.
+
+    - A perturbed image is turned by up to 45 degrees and mirrored with probability one half. A
+      fifth of its pixels are set to the smallest or largest value of `X`.
+    - A perturbed row of a table gets Gaussian noise with the standard deviations of the columns. A
+      fifth of its cells are replaced by those of other rows.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        Rows of the source.
     y : array-like of shape (n_samples,)
+        Labels of the source.
     eps_x, eps_y : float in [0, 1], default=0.7
-        Probabilities that a row's features, and its label, are perturbed.
+        Probabilities that the features, and the label, of a row are perturbed.
     image_shape : (int, int), default=None
-        Height and width of the images that rows of X are. None: rows of a table.
+        Height and width, if the rows of X are images. None if they are rows of a table.
     return_masks : bool, default=False
         Whether to return which rows were perturbed.
     random_state : int, RandomState instance or None, default=None
+        Draws the perturbations. Pass an int for a reproducible result.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def perturb_source(
     Raises
     ------
     ValueError
-        If a rate is not in [0, 1], or the rows are no images of `image_shape`.
+        If a rate is not in [0, 1], or the rows do not have the size of `image_shape`.
 
     References
     ----------
@@ -131,10 +135,11 @@ def perturbed_splits(
     n_splits: int = 5,
     random_state: Seed = None,
 ) -> Iterator[Bunch]:
-    """Splits of a target, each with a newly perturbed source: the protocol of the gate's paper.
+    """Generate splits of a target, each with a newly perturbed source.
 
-    Half of the target's rows train and half test. A share of the training half is labelled, all of
-    it is there without labels. The source is perturbed anew for each split.
+    This is the protocol of the paper of the gate. One half of the target is for training and the
+    other for testing. A share of the training half is labelled; the whole half is available without
+    labels.
 
     Parameters
     ----------
@@ -143,12 +148,15 @@ def perturbed_splits(
     eps_x, eps_y : float in [0, 1], default=0.7
         As in :func:`perturb_source`.
     labelled : float in (0, 1], default=0.1
-        Share of the training half that is labelled; at least one row of each class there is.
+        Share of the training half that is labelled. At least one row of each class is labelled.
     max_per_class : int, default=None
-        At most so many labelled rows of a class. None sets no bound; the paper's Table 2 has 3.
+        At most so many labelled rows of each class. None sets no bound. Table 2 of the paper has 3.
     image_shape : (int, int), default=None
+        As in :func:`perturb_source`.
     n_splits : int, default=5
+        Number of splits.
     random_state : int, RandomState instance or None, default=None
+        Draws the splits and the perturbations. Pass an int for reproducible splits.
 
     Yields
     ------
@@ -212,7 +220,7 @@ def perturbed_splits(
 
 
 def _labelled_rows(y, share, max_per_class):
-    """Positions of the labelled rows: the first of each class, then the first of all."""
+    """Positions of the labelled rows: the first of each class, then the first of the others."""
     n_labelled = max(1, round(share * len(y)))
     place = np.empty(len(y), dtype=int)  # A row's number within its class.
     for label in np.unique(y):

@@ -1,7 +1,12 @@
-"""Scores and Fisher information, per row: of softmax regression, and of torch modules.
+"""Scores and Fisher information of softmax regression and of torch modules.
 
-:func:`softmax_mean_score`, :func:`softmax_fisher_product` and :func:`projected_fisher` never form a
-matrix of the size of the parameters; :func:`softmax_fisher_information` does.
+All are means over rows, so they belong to one row. :func:`softmax_fisher_information` returns a
+matrix of shape (n_parameters, n_parameters). For many parameters use
+:func:`softmax_fisher_product` or :func:`projected_fisher`, which never form this matrix.
+
+:func:`source_record` computes statistics of a source where its rows are, for a fit elsewhere.
+
+Most functions check their arguments. :mod:`skuowq.fisher.checked` has those that do not.
 """
 
 from skuowq._data.source_record import SourceRecord

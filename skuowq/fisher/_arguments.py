@@ -1,4 +1,4 @@
-"""Checks at the door of this package; the functions behind it take what they are given."""
+"""Checks of arguments. The functions of `skuowq.fisher.checked` do without them."""
 
 from numbers import Integral
 
@@ -14,7 +14,7 @@ def check_n_classes(n_classes):
 
 
 def class_indices(y, n_classes, n_rows):
-    """`y` as integers that index arithmetic does not overflow."""
+    """`y` as integers of type ``intp``, in which index arithmetic cannot overflow."""
     y = as_column(y)
     if y.shape != (n_rows,):
         raise ValueError(f"y has shape {y.shape}, and X has {n_rows} rows: pass one class a row")
@@ -31,7 +31,7 @@ def class_indices(y, n_classes, n_rows):
 
 
 def row_weights(sample_weight, n_rows):
-    """`sample_weight` as floats, finite and at least 0; None is 1 a row."""
+    """`sample_weight` as floats, finite and at least 0. None is 1 for each row."""
     if sample_weight is None:
         return np.ones(n_rows)
     weight = np.asarray(sample_weight, dtype=float)
@@ -45,7 +45,7 @@ def row_weights(sample_weight, n_rows):
 
 
 def some_row_weights(sample_weight, n_rows):
-    """As `row_weights`, at least one of them above 0: there is a mean over the rows."""
+    """As `row_weights`, with at least one above 0, so that there is a mean over the rows."""
     weight = row_weights(sample_weight, n_rows)
     if not weight.any():
         raise ValueError("sample_weight is 0 for all rows: pass at least one above 0")
@@ -53,7 +53,7 @@ def some_row_weights(sample_weight, n_rows):
 
 
 def check_parameters(theta, X):
-    """Refuse parameters that are not those of the columns of X."""
+    """Refuse parameters whose shape does not fit the columns of X."""
     theta = np.asarray(theta, dtype=float)
     if theta.ndim != 2 or theta.shape[0] != X.shape[1] or theta.shape[1] < 1:
         raise ValueError(

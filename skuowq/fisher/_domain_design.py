@@ -1,8 +1,8 @@
-"""Rows of several domains, each domain with an intercept of its own.
+"""Rows of several domains, where each domain has its own intercept.
 
-The indicator columns are never stored, and the Fisher information keeps its shape: a block for the
-common parameters, a small block for every domain, and borders between them. So time and memory
-grow with the domains as they do with their rows.
+The indicator columns of the domains are never stored. The Fisher information is kept in parts: a
+block for the common parameters, a small block for each domain, and the borders between them. So
+time and memory grow only linearly with the number of domains.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from skuowq._utils._factor import factorise
 class DomainDesign:
     """Common columns, then an indicator column for each domain.
 
-    Takes the place of a matrix in a softmax regression.
+    A softmax regression can use it like a matrix.
 
     Attributes
     ----------
     matrix : {ndarray, CSR matrix} of shape (n_rows, n_common)
-        Rows of all domains, stacked.
+        Rows of all domains, one domain after another.
     sizes : ndarray of shape (n_domains,)
-        Rows of each domain; may be 0.
+        Number of rows of each domain. It may be 0.
     """
 
     matrix: NDArray | csr_matrix
@@ -56,7 +56,7 @@ class DomainDesign:
         return product
 
     def __getitem__(self, rows):
-        """Consecutive rows, as a slice; every domain stays, if only with no rows."""
+        """Consecutive rows, given as a slice. All domains stay, some of them without rows."""
         start, stop, _ = rows.indices(self.matrix.shape[0])
         edges = np.clip(np.append(0, np.cumsum(self.sizes)), start, stop)
         return DomainDesign(self.matrix[start:stop], np.diff(edges))
@@ -94,7 +94,7 @@ class DomainDesign:
         """
         edges = [0, *np.cumsum(self.sizes).tolist()]
         for domain, (start, stop) in enumerate(itertools.pairwise(edges)):
-            # Of equal length, for short ones cost nearly as much as long ones.
+            # Of equal length, because short blocks cost nearly as much as long ones.
             n_blocks = -(-(stop - start) // n_rows)
             ends = [start + (stop - start) * k // max(n_blocks, 1) for k in range(n_blocks + 1)]
             for first, last in itertools.pairwise(ends):
@@ -116,10 +116,11 @@ class DomainInformation:
     Attributes
     ----------
     common : ndarray of shape (m, m)
-        Of the common parameters.
+        The block of the common parameters.
     border : ndarray of shape (n_domains, m, n_contrasts)
-        Between them and each domain's own intercepts.
+        The border between these and the intercepts of each domain.
     own : ndarray of shape (n_domains, n_contrasts, n_contrasts)
+        The blocks of the intercepts.
     """
 
     common: np.ndarray
@@ -127,7 +128,7 @@ class DomainInformation:
     own: np.ndarray
 
     def solver(self, total, ridge):
-        """Solves with `total` times the information plus a diagonal, of vectors (n_parameters,)."""
+        """A function that solves with `total` times the information plus a diagonal."""
         m, shape = len(self.common), self.own.shape[:2]
         inverse = self._own_inverses(total, ridge)
         coupling, reduced = self._profile(inverse, total, ridge)
@@ -143,12 +144,13 @@ class DomainInformation:
         return solve
 
     def profiled(self, total, ridge):
-        """The same matrix with all domains but the first profiled out.
+        """Profile out all domains except the first.
 
         Returns
         -------
         matrix : ndarray of shape (m + n_contrasts, m + n_contrasts)
-            Its inverse is that of the whole in the common and the first domain's parameters.
+            Its inverse is the block of the full inverse for the common parameters and those of
+            the first domain.
         """
         m = len(self.common)
         others = DomainInformation(self.common, self.border[1:], self.own[1:])
@@ -164,7 +166,7 @@ class DomainInformation:
         return np.linalg.inv(total * self.own + ridge[:, :, None] * np.eye(self.own.shape[1]))
 
     def _profile(self, inverse, total, ridge):
-        """``B D^-1`` of every domain, and what is left of the common block."""
+        """``B D^-1`` of each domain, and the Schur complement of the common block."""
         m = len(self.common)
         coupling = total * self.border @ inverse
         explained = np.tensordot(coupling, total * self.border, axes=([0, 2], [0, 2]))
@@ -172,7 +174,7 @@ class DomainInformation:
 
 
 def information_solver(information, total, ridge):
-    """Solves with `total` times an information, of either form, plus a diagonal."""
+    """A function that solves with `total` times an information of either form plus a diagonal."""
     if isinstance(information, DomainInformation):
         return information.solver(total, ridge)
     return factorise(total * information + np.diag(ridge))

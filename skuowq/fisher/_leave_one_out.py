@@ -23,35 +23,38 @@ def leave_one_out_loss(
     sample_weight: ArrayLike | None = None,
     groups: ArrayLike | None = None,
 ) -> NDArray:
-    """Log loss of every row under the fit without it and its copies, to first order.
+    """Compute the log loss of each row under the fit without it, to first order.
 
-    With ``A`` the curvature of the objective, ``F_j = V'(diag p_j - p_j p_j')V``,
-    ``h_j = m_j (x_j (x) I)' A^-1 (x_j (x) I)``, ``m_j`` the row's weight and
-    ``r_j = V'(e_{y_j} - p_j)``, one Newton step without row j moves its logits' contrasts by
-    ``-h_j (I - F_j h_j)^-1 r_j``. The rows of a group are left out together, by the same step with
-    the blocks of all of them.
+    Nothing is refitted: one Newton step approximates the fit without the row. The approximation is
+    good if no row decides its own fit.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Rows that took part in the fit.
+        Rows used in the fit.
     y : ndarray of shape (n_samples,)
         Class indices 0 to n_classes - 1, of any integer dtype.
     theta : ndarray of shape (n_features, n_classes - 1)
-        The fit.
+        The fitted coefficients.
     penalised_information : ndarray of shape (n_parameters, n_parameters)
-        ``A``: information of all rows of the fit together plus the ridge penalty.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        The rows' weights in the fit; None is 1. A row is left out with all of its weight.
+        ``A``: the information of all rows of the fit together, plus the ridge penalty.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows in the fit. None is 1. A row is left out with all of its weight.
     groups : array-like of shape (n_samples,), default=None
-        Rows with one label here are left out together. None leaves every row out by itself. Copies
-        of a row belong in one group, or each is judged by a fit that knows the others.
+        Rows with the same value here are left out together. None leaves out each row by itself. Put
+        copies of a row into one group: otherwise the fit without one copy still contains the other.
 
     Returns
     -------
     loss : ndarray of shape (n_samples,)
-        The step is good where rows do not decide their own fit: while the eigenvalues of
-        ``F_j h_j`` stay below some 0.7.
+
+    Notes
+    -----
+    Let ``A`` be the curvature of the objective, ``m_j`` the weight of row j,
+    ``F_j = V'(diag p_j - p_j p_j')V``, ``h_j = m_j (x_j (x) I)' A^-1 (x_j (x) I)`` and
+    ``r_j = V'(e_{y_j} - p_j)``. One Newton step without row j changes the contrasts of its logits
+    by ``-h_j (I - F_j h_j)^-1 r_j``. For a group it is the same step with the blocks of all its
+    rows. The step is good while the eigenvalues of ``F_j h_j`` stay below about 0.7.
     """
     theta = check_parameters(theta, X)
     y = class_indices(y, theta.shape[1] + 1, X.shape[0])
@@ -113,7 +116,7 @@ def leave_one_out(
 
 
 def _by_size(groups, n_samples):
-    """Rows that are a group by themselves, and the other groups' rows."""
+    """Rows that form a group by themselves, and the rows of each other group."""
     if groups is None:
         return np.arange(n_samples), []
     _, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
@@ -122,7 +125,7 @@ def _by_size(groups, n_samples):
 
 
 def _group_step(X, solved, F, r, solve):
-    """How far a Newton step without a group's rows moves their logits' contrasts.
+    """How far a Newton step without a group changes the contrasts of the logits of its rows.
 
     Parameters
     ----------
@@ -131,7 +134,7 @@ def _group_step(X, solved, F, r, solve):
         ``A^-1`` times the rows.
     F : ndarray of shape (m, n_contrasts, n_contrasts)
     r : ndarray of shape (m, n_contrasts)
-        Both with the rows' weights.
+        F and r include the weights of the rows.
     solve : callable
         Solves with ``A``.
 

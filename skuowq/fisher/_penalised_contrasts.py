@@ -1,12 +1,12 @@
-"""Contrasts between domains as a penalised fit sees them, and how many directions it leaves free.
+"""Contrasts between domains under a penalised fit, and its effective number of parameters.
 
-With ``H`` the Fisher information of one row, ``P / n`` the ridge penalty per row and ``g`` a
-difference of mean scores, one penalised Newton step gives the contrast ``delta = A^-1 g`` with
-``A = H + P / n``. In the metric of H, for several of them,
+Let ``H`` be the Fisher information of one row, ``P / n`` the ridge penalty per row, and ``g`` a
+difference of mean scores. One penalised Newton step gives the contrast ``delta = A^-1 g`` with
+``A = H + P / n``. For several contrasts, measured by H,
 
-    S = delta' H delta / d,    d = trace[(A^-1 H)^2],
+    S = delta' H delta / d,    d = trace[(A^-1 H)^2].
 
-so that scores which are noise of covariance ``H / N`` give ``E[S] = 1 / N``.
+If the scores are noise with covariance ``H / N``, then ``E[S] = 1 / N``.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skuowq._utils._factor import factorise
 
-# Directions that a penalty leaves free; 0 where H is.
+# Lower bound for the effective number of parameters, which is 0 if H is.
 _LEAST_FREE = 1e-300
 
 
 def penalised_gram(H: NDArray, ridge: NDArray, contrasts: NDArray) -> tuple[NDArray, float]:
-    """``S`` and ``d`` with the matrix at hand.
+    """Compute the Gram matrix ``S`` of the contrasts and the effective number of parameters ``d``.
+
+    The arguments are not checked.
 
     Parameters
     ----------
     H : ndarray of shape (n_parameters, n_parameters)
+        Fisher information of one row.
     ridge : ndarray of shape (n_parameters,)
         Diagonal of ``P / n``.
     contrasts : ndarray of shape (n_parameters, n_contrasts)
@@ -39,8 +42,7 @@ def penalised_gram(H: NDArray, ridge: NDArray, contrasts: NDArray) -> tuple[NDAr
     -------
     gram : ndarray of shape (n_contrasts, n_contrasts)
     n_effective : float
-        At least 1: where the penalty leaves less than one direction free, what is measured there
-        is one number.
+        ``d``, at least 1: even under a strong penalty at least one number is measured.
     """
     solve = factorise(H + np.diag(ridge))
     shrinkage = solve(H)
@@ -50,7 +52,7 @@ def penalised_gram(H: NDArray, ridge: NDArray, contrasts: NDArray) -> tuple[NDAr
 
 
 def _semidefinite(gram):
-    """The Gram matrix, or what is left of one that is lost in rounding."""
+    """The Gram matrix, with its negative eigenvalues set to 0 if rounding has made some."""
     if gram.diagonal().min(initial=0.0) >= 0:
         return gram
     values, vectors = np.linalg.eigh((gram + gram.T) / 2)
@@ -66,23 +68,24 @@ def penalised_gram_by_products(
     n_probes: int = 8,
     rtol: float = 1e-3,
 ) -> tuple[NDArray, float]:
-    """`penalised_gram` from products ``H v`` alone.
+    """Compute `penalised_gram` without the matrix ``H``, from products ``H v`` alone.
 
-    With ``B = R^(1/2) A^-1 R^(1/2)``, R the ridge, ``d = n - 2 trace B + trace B^2``: one solution
-    for a vector e of random signs estimates both traces, ``e'Be`` and ``|Be|^2`` (Hutchinson). Few
-    probes suffice, for the relative error is at most ``sqrt(2 / (n_probes d))``. Warns when the
-    conjugate gradients do not get there.
+    ``S`` comes from conjugate gradients, and ``d`` is estimated from random vectors. It warns if
+    the conjugate gradients do not converge. The arguments are not checked.
 
     Parameters
     ----------
     product : callable
-        Maps (n_parameters, k) to H times it.
+        Maps an array of shape (n_parameters, k) to H times this array.
     diagonal : ndarray of shape (n_parameters,)
         Diagonal of H, for the preconditioner.
     ridge, contrasts
         As in `penalised_gram`.
     rng : RandomState
+        Draws the random vectors.
     n_probes : int, default=8
+        Number of random vectors. The relative error of ``d`` is at most
+        ``sqrt(2 / (n_probes d))``.
     rtol : float, default=1e-3
         Residual at which the conjugate gradients stop, relative to the right-hand side.
 
@@ -90,6 +93,11 @@ def penalised_gram_by_products(
     -------
     gram : ndarray of shape (n_contrasts, n_contrasts)
     n_effective : float
+
+    Notes
+    -----
+    With the ridge R and ``B = R^(1/2) A^-1 R^(1/2)``, ``d = n - 2 trace B + trace B^2``. For a
+    vector e of random signs, ``e'Be`` and ``|Be|^2`` estimate the two traces (Hutchinson).
     """
     n_parameters, n_contrasts = contrasts.shape
     signs = rng.choice([-1.0, 1.0], size=(n_parameters, n_probes))
@@ -107,7 +115,7 @@ def penalised_gram_by_products(
 
 
 def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=500):
-    """Solutions for all columns at once: one product with a matrix, not many with vectors."""
+    """Solve for all columns at once, which needs one product with a matrix for each step."""
     x = np.zeros_like(columns)
     residual = columns.copy()
     z = preconditioner[:, None] * residual
@@ -119,7 +127,7 @@ def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=500):
             break
         image = product(direction)
         curvature = np.sum(direction * image, axis=0)
-        # A column that is solved exactly has no energy left to spend.
+        # A column that is solved exactly has no curvature left along its direction.
         size = np.divide(energy, curvature, out=np.zeros_like(energy), where=curvature > 0)
         x += size * direction
         residual -= size * image

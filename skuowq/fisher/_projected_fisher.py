@@ -1,14 +1,14 @@
 """``Theta' J Theta`` of a torch module, without ``J``.
 
-Convention. ``J`` is the Fisher information of ONE row at the module's parameters, the mean over the
-rows given. A direction ``theta_k`` moves a row's logits by ``u_k``, their Jacobian times
-``theta_k``, and
+Convention. ``J`` is the Fisher information of ONE row at the parameters of the module, as a mean
+over the given rows. A direction ``theta_k`` changes the logits of a row by ``u_k``, their Jacobian
+times ``theta_k``. With the class probabilities ``p`` of the row,
 
-    theta_k' J theta_l = mean over rows of u_k' (diag(p) - p p') u_l,
+    theta_k' J theta_l = mean over rows of u_k' (diag(p) - p p') u_l.
 
-``p`` the row's probabilities. The ``u_k`` come from forward-mode differentiation, one pass over a
-batch for each direction, so memory holds a batch's activations and the directions, and never
-anything of the size of the parameters squared, or of the rows times the parameters.
+The ``u_k`` come from forward-mode differentiation, with one pass over a batch for each direction.
+So the memory holds the activations of a batch and the directions. It never holds an array as large
+as the parameters squared, or as the rows times the parameters.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 
-# Directions at a time share the pass over the values, at the cost of a copy of the parameters each.
+# So many directions share one pass over a batch. Each costs a copy of the parameters.
 _MAX_TOGETHER = 5
 
 
@@ -42,40 +42,40 @@ def projected_fisher(
     batch_size: int = 512,
     output: str = "logits",
 ) -> NDArray:
-    """Inner products of directions in the metric of a module's Fisher information.
+    """Compute inner products of directions, measured by the Fisher information of a torch module.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Maps a batch of inputs to logits (n_rows, n_classes). Used in evaluation mode; left as it
-        was.
+        Maps a batch of inputs to logits (n_rows, n_classes). It is used in evaluation mode, and is
+        left as it was.
     params : dict of str to Tensor or None
-        The point: values of some or all of the module's parameters, by name; the others stay as
-        they are. None takes them all as they are.
+        The point at which the information is computed: values of parameters of the module, by name.
+        Parameters that are not named keep their values. None keeps all of them.
     directions : list of dict of str to Tensor
-        One for each direction ``theta_k``: a change of each of the parameters that vary. A
-        parameter not named does not vary.
+        For each direction ``theta_k``, the changes of the parameters, by name. Parameters that are
+        not named do not change.
     X : Tensor of shape (n_rows, ...)
         Inputs, in the dtype of the parameters.
     y : Tensor of shape (n_rows,), default=None
-        None gives the true Fisher information, the expectation over labels. With class indices it
-        is the empirical one, from the scores of these labels, which vanishes where the module fits
-        its few rows perfectly: prefer None.
+        None computes the true Fisher information, the expectation over the labels. With class
+        indices it is the empirical one, from the scores of these labels. It vanishes if the module
+        fits its rows perfectly, so prefer None.
     sample_weight : Tensor of shape (n_rows,), default=None
-        Weights of the rows in the mean; None weighs them alike.
+        Weights of the rows in the mean. None gives all rows the same weight.
     origin : dict of str to Tensor, default=None
-        Subtracted from every direction, a few at a time: so that `directions` may be points, whose
-        differences from `origin` would be so many more copies of the parameters. None subtracts
-        nothing.
+        Is subtracted from each direction. So `directions` may be points, and you need no memory for
+        their differences. None subtracts nothing.
     batch_size : int, default=512
         Rows at a time. Increasing it is faster up to a point, at the cost of memory.
     output : {"logits", "probabilities", "logit"}, default="logits"
-        What the module returns; "logit" is one for each row, of the second of two classes.
+        What the module returns. "logit" is one number for each row, the logit of the second of two
+        classes.
 
     Returns
     -------
     gram : ndarray of shape (n_directions, n_directions)
-        ``Theta' J Theta``; not divided by the number of parameters.
+        ``Theta' J Theta``. It is not divided by the number of parameters.
 
     Raises
     ------
@@ -84,8 +84,8 @@ def projected_fisher(
 
     Notes
     -----
-    Where a layer has no forward-mode derivative, central differences in double precision take its
-    place: good to about ten digits, at twice the cost.
+    If a layer has no forward-mode derivative, central differences in double precision are used.
+    They are precise to about ten digits, at twice the cost.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def _changes(module, point, directions, origin, rows, output):
     import torch
     from torch.func import functional_call, jvp, vmap
 
-    # One set of names for all directions: one that lacks a name does not move it.
+    # All directions get the same names. A direction without a name does not change it.
     names = [name for name in point if any(name in direction for direction in directions)]
     fixed = {name: value for name, value in point.items() if name not in names}
     moving = {name: point[name] for name in names}
@@ -166,7 +166,7 @@ def _changes(module, point, directions, origin, rows, output):
     def change(tangents):
         return jvp(log_probabilities, (moving,), (tangents,))[1]
 
-    # Fewer than half of them, so that memory stays a part of what the directions take.
+    # Fewer than half, so that they need less memory than the directions themselves.
     together = max(1, min(_MAX_TOGETHER, len(directions) // 2 - 1))
     log_p = log_probabilities(moving)
     changes = []
@@ -174,11 +174,11 @@ def _changes(module, point, directions, origin, rows, output):
         tangents = _stack(directions[k : k + together], moving, origin)
         try:
             with warnings.catch_warnings():
-                # Of torch's own, when it first loads its forward derivatives.
+                # From torch itself, when it first loads its forward derivatives.
                 warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
                 changes.append(vmap(change)(tangents).double())
         except (NotImplementedError, RuntimeError):
-            # Of another cause, it comes again.
+            # An error with another cause is raised again here.
             for j in range(len(directions[k : k + together])):
                 direction = {name: value[j] for name, value in tangents.items()}
                 found = _central_difference(module, point, direction, rows, output)
@@ -187,7 +187,7 @@ def _changes(module, point, directions, origin, rows, output):
 
 
 def _stack(directions, moving, origin):
-    """Directions less their origin, along a first axis, without a copy in between."""
+    """Directions minus their origin, stacked along a first axis without an extra copy."""
     import torch
 
     stacked = {}
@@ -231,13 +231,13 @@ def _log_probabilities(returned, output):
             "two numbers for each input: pass output='logit' for one logit of two classes"
         )
     if output == "probabilities":
-        # Where a class is ruled out nothing changes, and its logarithm is not asked for.
+        # A class of probability 0 contributes nothing, so its logarithm does not matter.
         return torch.log(returned.clamp_min(torch.finfo(returned.dtype).tiny))
     return torch.log_softmax(returned, dim=-1)
 
 
 def _batch_gram(log_p, changes, labels, weight):
-    """Sum over a batch's rows of products of scores, expected over labels or at those given."""
+    """Sum of the products of scores over a batch, expected over labels or at given labels."""
     import torch
 
     if labels is None:

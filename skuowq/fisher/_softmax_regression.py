@@ -1,14 +1,14 @@
 """Softmax regression as a statistical model: likelihood, scores, Fisher information.
 
-Convention. Class probabilities are ``p(x) = softmax(V theta' x)`` with ``theta`` of shape
-``(n_features, n_classes - 1)`` and ``V`` an orthonormal basis of the contrasts between classes
-(columns sum to zero). The usual one-vector-a-class coefficients are ``theta V'``; they sum to zero
-over the classes, so nothing is lost, and no direction of ``theta`` is redundant. An intercept is a
-constant column of ``X``. "Score" is the gradient of the log likelihood in ``theta``; information is
-per row.
+Convention. The class probabilities are ``p(x) = softmax(V theta' x)``. ``theta`` has the shape
+``(n_features, n_classes - 1)``, and ``V`` is an orthonormal basis of the contrasts between classes
+(its columns sum to 0). ``theta V'`` are the usual coefficients, one vector for each class. They sum
+to 0 over the classes, so no direction of ``theta`` is redundant. An intercept is a constant column
+of ``X``. The score is the gradient of the log likelihood with respect to ``theta``. The Fisher
+information is that of one row.
 
-Inside, probabilities are class-major, ``(n_classes, n_samples)``: sums over few classes then run
-along contiguous memory, which is most of the speed for tables.
+Internally the probabilities have the shape ``(n_classes, n_samples)``. Sums over the few classes
+then run along contiguous memory, which makes them much faster.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from ._domain_design import DomainDesign, DomainInformation, information_solver
 
 # The tables that a softmax regression takes.
 Rows: TypeAlias = NDArray | csr_matrix | DomainDesign
-# Up to this many parameters a Newton step with an explicit Hessian is the fastest road.
+# Up to this many parameters, Newton steps with an explicit Hessian are fastest.
 NEWTON_MAX_PARAMETERS = 400
 _MAX_NEWTON_STEPS = 60
 _CHORD_RATE = 0.2
@@ -41,7 +41,7 @@ _PRODUCT_ENTRIES = 2**21
 
 
 def contrast_basis(n_classes: int) -> NDArray:
-    """Orthonormal basis of the contrasts between classes.
+    """Return the orthonormal basis of the contrasts between classes.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def contrast_basis(n_classes: int) -> NDArray:
     Returns
     -------
     basis : ndarray of shape (n_classes, n_classes - 1)
-        Orthonormal columns, each summing to zero (the Helmert contrasts).
+        Orthonormal columns that sum to 0 (the Helmert contrasts).
 
     Examples
     --------
@@ -74,12 +74,13 @@ def _basis(n_classes):
 
 
 def softmax_probabilities(X: NDArray | csr_matrix, theta: ArrayLike) -> NDArray:
-    """Class probabilities ``softmax(V theta' x)`` of every row.
+    """Compute the class probabilities ``softmax(V theta' x)`` of each row.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-    theta : ndarray of shape (n_features, n_classes - 1)
+    theta : array-like of shape (n_features, n_classes - 1)
+        Coefficients along :func:`contrast_basis`.
 
     Returns
     -------
@@ -92,7 +93,7 @@ def softmax_probabilities(X: NDArray | csr_matrix, theta: ArrayLike) -> NDArray:
 def softmax_mean_score(
     X: NDArray | csr_matrix, y: ArrayLike, theta: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> NDArray:
-    """Mean score function of softmax regression, ``mean_j x_j (e_{y_j} - p_j)' V``.
+    """Compute the mean score of softmax regression, ``mean_j x_j (e_{y_j} - p_j)' V``.
 
     Parameters
     ----------
@@ -100,14 +101,14 @@ def softmax_mean_score(
     y : ndarray of shape (n_samples,)
         Class indices 0 to n_classes - 1, of any integer dtype.
     theta : ndarray of shape (n_features, n_classes - 1)
-        The point where the score is taken.
+        The point at which the score is computed.
     sample_weight : ndarray of shape (n_samples,), default=None
-        Row weights; None counts every row once.
+        Weights of the rows. None gives each row weight 1.
 
     Returns
     -------
     score : ndarray of shape (n_features, n_classes - 1)
-        Per row: divided by the sum of the weights.
+        Divided by the sum of the weights.
     """
     theta = check_parameters(theta, X)
     y = class_indices(y, theta.shape[1] + 1, X.shape[0])
@@ -118,14 +119,18 @@ def softmax_mean_score(
 def softmax_fisher_information(
     X: NDArray | csr_matrix, theta: ArrayLike, sample_weight: ArrayLike | None = None
 ) -> NDArray:
-    """Fisher information of one row, ``mean_j x_j x_j' (x) V' (diag p_j - p_j p_j') V``.
+    """Compute the Fisher information of one row of softmax regression.
+
+    It is ``mean_j x_j x_j' (x) V' (diag p_j - p_j p_j') V``, with the Kronecker product ``(x)``.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        The rows over which the information is averaged.
-    theta : ndarray of shape (n_features, n_classes - 1)
-    sample_weight : ndarray of shape (n_samples,), default=None
+        The rows over which the mean is taken.
+    theta : array-like of shape (n_features, n_classes - 1)
+        The point at which the information is computed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows. None gives each row weight 1.
 
     Returns
     -------
@@ -134,7 +139,7 @@ def softmax_fisher_information(
 
     See Also
     --------
-    softmax_fisher_product : The same matrix times vectors, without forming it.
+    softmax_fisher_product : The product of this matrix with vectors, without forming it.
     """
     theta = check_parameters(theta, X)
     weight = some_row_weights(sample_weight, X.shape[0])
@@ -148,15 +153,17 @@ def softmax_fisher_product(
     directions: NDArray,
     sample_weight: ArrayLike | None = None,
 ) -> NDArray:
-    """Fisher information of one row times vectors, without forming the matrix.
+    """Multiply the Fisher information of one row with vectors, without forming the matrix.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-    theta : ndarray of shape (n_features, n_classes - 1)
+    theta : array-like of shape (n_features, n_classes - 1)
+        The point at which the information is computed.
     directions : ndarray of shape (n_parameters, n_directions)
-        Each column in the order of ``theta.ravel()``.
-    sample_weight : ndarray of shape (n_samples,), default=None
+        Each column is in the order of ``theta.ravel()``.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows. None gives each row weight 1.
 
     Returns
     -------
@@ -178,10 +185,10 @@ def fit_softmax(
     curvature: NDArray | None = None,
     tol: float = 1e-5,
 ) -> NDArray:
-    """Weighted, ridge-penalised maximum likelihood of softmax regression.
+    """Fit a softmax regression with weights and a ridge penalty.
 
-    Minimises ``sum_j weight_j loss_j + 1/2 sum penalty theta^2``. Classes without rows are allowed:
-    the penalty keeps their parameters finite.
+    It minimises ``sum_j weight_j loss_j + 1/2 sum penalty theta^2``. Classes without rows are
+    allowed, as the penalty keeps their parameters finite.
 
     Parameters
     ----------
@@ -191,15 +198,16 @@ def fit_softmax(
     n_classes : int
     sample_weight : ndarray of shape (n_samples,)
     penalty : ndarray of shape (n_features,)
-        Ridge penalty of each feature's row of ``theta``, above 0.
+        Ridge penalty for the row of ``theta`` of each feature, above 0.
     start : ndarray of shape (n_features, n_classes - 1), default=None
-        Where the optimiser starts; None starts at zero.
+        Where the optimiser starts. None starts at 0.
     curvature : ndarray of shape (n_parameters, n_parameters), default=None
-        Fisher information of a row near `start`, from an earlier fit: saves computing one as long
-        as it leads downhill fast.
+        Fisher information of one row near `start`, from an earlier fit. It saves time: a new one is
+        computed only if the steps with this one are too slow.
     tol : float, default=1e-5
-        The fit stops when the objective exceeds its minimum by no more than this fraction of
-        ``n_parameters / 2``, the amount by which sampling noise moves it.
+        Decreasing it makes the fit more precise, at the cost of time. The fit stops if the
+        objective is at most ``tol * n_parameters / 2`` above its minimum. Sampling noise changes it
+        by about ``n_parameters / 2``.
 
     Returns
     -------
@@ -208,7 +216,7 @@ def fit_softmax(
     Raises
     ------
     ValueError
-        For labels that are no class indices, or weights that are no weights.
+        If the labels are not class indices, or the weights or the penalty do not fit.
     """
     check_n_classes(n_classes)
     y = class_indices(y, n_classes, X.shape[0])
@@ -264,7 +272,7 @@ def fit_checked(
     zero = np.zeros(shape)
     theta = zero if start is None else start
     state = _loss_and_gradient(*problem, theta)
-    # A fit with other weights may be so sure of wrong labels that nothing is curved there.
+    # A start that is too sure of wrong labels may have almost no curvature.
     if state[0] > np.log(n_classes) * sample_weight.sum():
         theta, curvature, state = zero, None, _loss_and_gradient(*problem, zero)
     n_common = X.n_common if isinstance(X, DomainDesign) else X.shape[1]
@@ -285,7 +293,7 @@ def fit_checked(
         loss, gradient, _ = _loss_and_gradient(*problem, flat.reshape(shape) * unit)
         return scale * loss, scale * (gradient * unit).ravel()
 
-    # The last decrease underestimates what is left by about an order of magnitude.
+    # What is left is about ten times the last decrease.
     options = {"maxiter": 1000, "gtol": 1e-9, "ftol": 0.03 * tol * scale}
     first = (theta / unit).ravel()
     result = minimize(objective, first, jac=True, method="L-BFGS-B", options=options)
@@ -357,7 +365,7 @@ def information(X: Rows, probabilities: NDArray, weight: NDArray) -> NDArray | D
     common = np.zeros((n_features, n_contrasts, n_features, n_contrasts))
     border = np.zeros((n_domains, n_features, n_contrasts, n_contrasts))
     own = np.zeros((n_domains, n_contrasts, n_contrasts))
-    # Blocks of rows that stay in the cache while every pair of contrasts passes over them.
+    # Blocks of rows that stay in the cache while all pairs of contrasts use them.
     step = n_samples if issparse(matrix) else max(1, _BLOCK_ENTRIES // n_features)
     starts = ((slice(start, start + step), None) for start in range(0, n_samples, step))
     for rows, domain in starts if design is None else design.blocks(step):
@@ -404,7 +412,7 @@ def information_product(
     n_contrasts, n_directions = basis.shape[1], directions.shape[1]
     columns = directions.reshape(n_features, -1)
     products = np.zeros(columns.shape)
-    # Blocks of rows bound the memory: a row needs one number a class and direction.
+    # Blocks of rows limit the memory: a row needs one number for each class and direction.
     step = max(1, _PRODUCT_ENTRIES // (len(probabilities) * n_directions))
     for start in range(0, n_samples, step):
         rows = slice(start, start + step)
@@ -446,21 +454,21 @@ def squares(X):
 
 
 def _units(X, sample_weight, penalty):
-    """Of each row of theta: in these the objective is about as much curved along all of them."""
+    """Units for the rows of theta in which the objective has about the same curvature in each."""
     if isinstance(X, DomainDesign):
         total = np.append(squares(X.matrix).T @ sample_weight, X.domain_sums(sample_weight))
     else:
         total = squares(X).T @ sample_weight
     curvature = (total + penalty) / sample_weight.sum()
-    # A column of zeros without a penalty stays at the start, whatever its unit.
+    # A column of zeros without a penalty stays at the start, so any unit will do.
     return 1 / np.sqrt(np.where(curvature > 0, curvature, 1.0))
 
 
 def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
-    """Newton's method with step halving: whether it got there, and where it stopped.
+    """Newton's method with step halving; returns whether it converged, and where it stopped.
 
-    A curvature matrix costs several gradients, so one serves as long as it brings the fit nearer
-    at a good rate (chord steps).
+    A curvature matrix costs as much as several gradients. So one is used for several steps, as long
+    as they converge fast (chord steps).
     """
     total = sample_weight.sum()
     ridge = np.repeat(penalty, theta.shape[1])
@@ -478,7 +486,7 @@ def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
         while size > 1e-4:
             trial = theta - size * step.reshape(theta.shape)
             state = _loss_and_gradient(X, y, sample_weight, penalty, trial)
-            # The last term forgives rounding in sums of many losses.
+            # The last term allows for rounding in sums of many losses.
             if state[0] <= loss - 1e-4 * size * left + 1e-12 * abs(loss):
                 break
             size /= 2
@@ -488,8 +496,8 @@ def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
             solve, stale = None, False
             continue
         theta, (loss, gradient, probabilities) = trial, state
-        # Half the decrement is what is left to gain, as far as the curvature at hand can tell: a
-        # stale one is believed only while it brings the fit nearer fast.
+        # Half the decrement estimates what is left to gain. With a stale curvature the estimate is
+        # trusted only while the steps converge fast.
         step = solve(gradient.ravel())
         left, last_left = 0.5 * np.dot(gradient.ravel(), step), left
         fast = left <= _CHORD_RATE * last_left
@@ -516,7 +524,7 @@ def _loss_and_gradient(X, y, sample_weight, penalty, theta):
 
 
 def _softmax(X, theta):
-    """Probabilities, logits less each row's largest, and the log of their normaliser."""
+    """Probabilities, logits minus the largest of each row, and the log of their normaliser."""
     logits = _basis(theta.shape[1] + 1) @ (X @ theta).T
     logits -= logits.max(axis=0)
     probabilities = np.exp(logits)

@@ -1,4 +1,4 @@
-"""What a source computes where its rows are, in place of sending them."""
+"""The statistics that a source computes where its rows are, instead of sending the rows."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from ._softmax_regression import (
 )
 
 _INTERCEPT_PENALTY = 1e-4
-# Of an effect in standardised columns, so that the optimum is finite in whatever units.
+# Least penalty of an effect in standardised columns, so that the optimum is finite.
 _LEAST_PENALTY = 1e-6
-# Of a column's mean: what varies less is constant but for rounding.
+# A column that varies by less than this fraction of its mean is constant up to rounding.
 _ROUNDING = 1e-12
 _MOST_PARAMETERS = 5000
 
@@ -42,44 +42,47 @@ def source_record(
     C: float = 1.0,
     sample_weight: ArrayLike | None = None,
 ) -> SourceRecord:
-    """Statistics of a source's softmax regression, for a fit elsewhere.
+    """Compute statistics of a source that can be used in place of its rows.
 
-    Run it where the rows are and send the result: ``UOWQClassifier`` takes records in place of
-    rows. They hold no row, but sums over rows: of few rows they tell much.
+    Run it where the rows are, and send the result: ``UOWQClassifier`` takes records in place of
+    rows. A record holds no rows, only sums over them. With few rows these sums still reveal much
+    about single rows.
 
     Parameters
     ----------
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        In the units that all sources and the target agree on.
+        Rows of the source, in the same columns and units as the target.
     y : array-like of shape (n_samples,)
         Labels.
     classes : array-like, default=None
-        All classes of the target and the sources, which must be those of every record. None takes
-        those of `y`.
+        All classes of the target and the sources. Each record must have the same classes. None
+        takes those of `y`.
     point : ndarray of shape (n_features + 1, n_classes - 1) or SourceRecord, default=None
-        Where to compute them, such as ``estimator.record_point_`` of an earlier fit: effects and,
-        last, intercepts where all columns are 0. None is the source's own ridge regression.
+        The parameters at which the statistics are computed, such as ``estimator.record_point_`` of
+        an earlier fit. The last row holds the intercepts, at which all columns are 0. None fits a
+        ridge regression to the source.
     C : float, default=1.0
-        Its inverse penalty.
+        Inverse penalty of this ridge regression.
     sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows. None gives each row weight 1.
 
     Returns
     -------
     record : SourceRecord
-        Of ``8 q (q + 2) + 8 n_features`` bytes, ``q = (n_features + 1) (n_classes - 1)``, and the
-        classes, however many rows there are.
+        It needs ``8 q (q + 2) + 8 n_features`` bytes for any number of rows, plus the classes, with
+        ``q = (n_features + 1) (n_classes - 1)``.
 
     Raises
     ------
     ValueError
-        For data that do not fit together, or labels that are not among `classes`.
+        If the data do not fit together, or a label is not among `classes`.
 
     Notes
     -----
-    With ``g`` the mean score and ``J`` the information of a row at the point ``theta_i``, the log
-    likelihood of the n rows is ``n [g'd - d'J d / 2]`` to second order, ``d = theta - theta_i``.
-    All of it is about the means of the columns, ``record.centre``; of sparse columns with zeros it
-    is about 0.
+    Let ``g`` be the mean score and ``J`` the information of a row at the point ``theta_i``. To
+    second order the log likelihood of the n rows is ``n [g'd - d'J d / 2]`` plus a constant, with
+    ``d = theta - theta_i``. The columns are centred at their means, ``record.centre``. Sparse
+    columns that contain zeros are not centred.
 
     Examples
     --------
@@ -152,9 +155,10 @@ def source_record(
 
 
 def centred(X, weight):
-    """Rows less the means of their columns, with a constant last, and these means.
+    """Centred rows with a last column of ones, and the means that were subtracted.
 
-    Sparse columns with a zero stay as they are: they are never far from 0 by their own spread.
+    Sparse columns that contain a zero are not centred. Their mean is never large compared with
+    their spread.
     """
     if not sparse.issparse(X):
         centre = np.average(X, axis=0, weights=weight)
@@ -236,25 +240,25 @@ def moved(record: SourceRecord, centre: NDArray) -> SourceRecord:
 def record_penalty(
     rows: NDArray | csr_matrix, weight: NDArray, centre: NDArray, n_classes: int, ridge: float
 ) -> NDArray:
-    """Ridge of each row of theta, as scikit-learn's logistic regression has it.
+    """Ridge penalty of each row of theta, as in scikit-learn's logistic regression.
 
     Parameters
     ----------
     rows : {ndarray, CSR matrix} of shape (n_rows, n_features + 1)
-        Less `centre`, with a constant last.
+        Minus `centre`, with a last column of ones.
     weight : ndarray of shape (n_rows,)
     centre : ndarray of shape (n_features,)
     n_classes : int
     ridge : float
-        ``1 / C``; 0 for a regression without a penalty.
+        ``1 / C``, or 0 for a regression without a penalty.
 
     Returns
     -------
     penalty : ndarray of shape (n_features + 1,)
-        Of every effect at least a millionth in standardised columns.
+        For each effect at least 1e-6 in standardised columns.
     """
     variance = (squares(rows).T @ weight / weight.sum())[:-1]
-    variance[variance <= (_ROUNDING * centre) ** 2] = 1.0  # Nothing tells the units of a constant.
+    variance[variance <= (_ROUNDING * centre) ** 2] = 1.0  # A constant column has no units.
     penalty = np.maximum(ridge, _LEAST_PENALTY * variance)
     # Two classes have one vector there, sqrt(2) times the contrast.
     return np.append((2 if n_classes == 2 else 1) * penalty, _INTERCEPT_PENALTY)

@@ -1,4 +1,4 @@
-"""Measures of what transfer gained or cost on the target."""
+"""Measures of how much the sources improve or harm the predictions on the target."""
 
 from ._negative_transfer import NegativeTransferGap, negative_transfer_gap
 

@@ -1,7 +1,7 @@
-"""Negative transfer gap: what the sources cost, or save, on unseen target rows.
+"""The negative transfer gap: how much the sources change the risk on unseen target rows.
 
-Convention: risk = minus score, gap = risk with sources - risk without. A gap above 0 is
-negative transfer: the sources hurt.
+Convention: the risk is minus the score, and the gap is the risk with sources minus the risk without
+them. A gap above 0 is negative transfer: the sources hurt.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from skuowq._data.types import Matrix, Seed, SourcesLike
 
 @dataclass(frozen=True, eq=False, repr=False)
 class NegativeTransferGap:
-    """Risk with sources minus risk without, over paired folds of the target.
+    """Risk with sources minus risk without, over the folds of a cross-validation.
 
     Attributes
     ----------
     gap : float
         Mean of `gaps`. Above 0 the sources hurt, below 0 they help.
     std_error : float
-        Corrected resampled standard error of `gap`.
+        Standard error of `gap`, corrected for training sets that overlap.
     interval : tuple of two floats
-        Interval for the gap at level `confidence`, from Student's t.
+        Confidence interval of the gap at level `confidence`, from Student's t distribution.
     confidence : float
         Level of `interval`.
     gaps : ndarray of shape (n_repeats * n_folds,)
         The gap on each fold, `scores_without - scores_with`.
     scores_with, scores_without : ndarray of shape (n_repeats * n_folds,)
-        The score on each fold of the estimator fitted with and without sources.
+        The score on each fold of the estimator fitted with sources, and without them.
     scoring : str
         Name of the score.
     """
@@ -90,43 +90,33 @@ def negative_transfer_gap(
 ) -> NegativeTransferGap:
     """Estimate the risk with sources minus the risk without, by cross-validation.
 
-    On every fold the same estimator is fitted twice on the same target rows, once with all the
-    sources and once without any, and both fits are scored on the same held-out target rows. With
-    J folds and g_j the gap of fold j::
-
-        gap       = mean(g)
-        std_error = sqrt((1 / J + n_test / n_train) * var(g, ddof=1))
-        interval  = gap +- t_{J - 1} * std_error
-
-    The term n_test / n_train is the correction of [1]_ for training sets that overlap; [2]_ uses
-    it for repeated k-fold. The correction is conservative: in simulations the standard error was
-    two to three times the true one and 95 % intervals held 96 to 100 % of the time. The sources are
-    held fixed, so the interval speaks about new target rows, not about new sources.
+    On each fold the estimator is fitted twice on the same target rows: once with all sources, and
+    once without any. Both fits are scored on the same held-out target rows.
 
     Parameters
     ----------
     estimator : estimator
-        Its `fit(X, y, sources=...)` takes the sources, and `fit(X, y)` learns from the target
-        alone. It is cloned, never fitted. An integer `random_state` of its own pairs the two
-        fits; None adds noise to the gap.
+        Its `fit(X, y, sources=...)` uses the sources, and its `fit(X, y)` uses the target alone. It
+        is cloned and not fitted itself. Give it an integer `random_state` if it has one, so that
+        both fits use the same random numbers; None adds noise to the gap.
     X : array-like of shape (n_samples, n_features)
         Target rows.
     y : array-like of shape (n_samples,)
         Target labels or values.
     sources : list, dict or Sources
-        Handed whole to every fit with sources.
+        The sources. Each fit with sources uses all of them.
     cv : int, splitter or iterable of (train, test), default=5
-        An integer means that many shuffled folds, stratified for a classifier. Anything else is
+        An integer is the number of shuffled folds, stratified for a classifier. Anything else is
         used as given.
     scoring : str, callable or None, default="neg_log_loss"
-        A scikit-learn score, or a callable `(estimator, X, y) -> float`, greater is better. None
-        takes `estimator.score`. "neg_log_loss" also works where a fold lacks a class: a held-out
-        class that the fit never saw has the clipped probability, a loss of 36 for that row.
+        A score of scikit-learn, or a callable `(estimator, X, y) -> float` for which greater is
+        better. None takes `estimator.score`. "neg_log_loss" also works if a fold lacks a class. A
+        held-out row of a class that the fit has not seen gets a loss of 36.
     n_repeats : int, default=1
-        How often an integer `cv` is repeated with new shuffles. Increasing it removes the luck of
-        the split, but no other part of the error, at the cost of as many more fits.
+        How often an integer `cv` is repeated with new shuffles. Increasing it reduces the error due
+        to the choice of the folds, but no other error, at the cost of more fits.
     n_jobs : int or None, default=None
-        Folds run in parallel.
+        Number of processes over folds.
     random_state : int, RandomState instance or None, default=None
         Shuffles the rows for an integer `cv`.
     confidence : float, default=0.95
@@ -135,16 +125,30 @@ def negative_transfer_gap(
     Returns
     -------
     result : NegativeTransferGap
-        Frozen record of the gap, its standard error and interval, and the scores by fold.
+        The gap, its standard error and interval, and the scores of each fold.
 
     Raises
     ------
     TypeError
-        If `scoring` holds several scores, or `sources` is an iterator that one fit would empty.
+        If `scoring` holds several scores, or `sources` is an iterator, which one fit would empty.
     ValueError
-        If `sources` is None, the estimator has sources bound to it, a splitter comes with
-        `n_repeats` other than 1, there are fewer than two folds, a fold leaves a classifier a
-        single class that it refuses, or a score is not finite.
+        If `sources` is None, the estimator has sources bound to it, `n_repeats` is not 1 for a
+        splitter, there are fewer than two folds, a classifier refuses a fold with a single class,
+        or a score is not finite.
+
+    Notes
+    -----
+    With J folds, and g_j the gap of fold j::
+
+        gap       = mean(g)
+        std_error = sqrt((1 / J + n_test / n_train) * var(g, ddof=1))
+        interval  = gap +- t_{J - 1} * std_error
+
+    The term n_test / n_train corrects for training sets that overlap [1]_; [2]_ uses it for
+    repeated k-fold. The correction is conservative. In simulations the standard error was two to
+    three times the true one, and 95 % intervals contained the true gap 96 to 100 % of the time. The
+    sources are the same in each fit, so the interval is about new target rows and not about new
+    sources.
 
     References
     ----------
@@ -155,8 +159,8 @@ def negative_transfer_gap(
 
     Examples
     --------
-    Any estimator whose `fit` takes `sources` will do; this one pools them with the target. The
-    source has its labels flipped:
+    Each estimator whose `fit` takes `sources` can be used. This one pools them with the target. The
+    labels of the source are flipped:
 
     >>> import numpy as np
     >>> from sklearn.linear_model import LogisticRegression
@@ -218,7 +222,7 @@ def _check_arguments(estimator, sources, scoring, confidence):
             "sources is an iterator, which the first fit would empty: pass a list, a dict or "
             "skuowq.Sources."
         )
-    # The fit without sources would use the bound ones and measure a gap of nothing.
+    # The fit without sources would use the bound ones, and the gap would be 0.
     parts = [estimator, *estimator.get_params(deep=True).values()]
     if any(getattr(part, "_bound_sources", None) is not None for part in parts):
         raise ValueError(
@@ -232,7 +236,7 @@ def _check_arguments(estimator, sources, scoring, confidence):
 
 
 def _paired_splits(estimator, X, y, cv, n_repeats, random_state):
-    """List of (train, test) row indices, drawn once so that both fits share them."""
+    """List of (train, test) row indices, drawn once so that both fits use the same."""
     if isinstance(cv, Integral):
         _check_folds(is_classifier(estimator), y, cv, n_repeats)
         splitter = RepeatedStratifiedKFold if is_classifier(estimator) else RepeatedKFold
@@ -243,7 +247,7 @@ def _paired_splits(estimator, X, y, cv, n_repeats, random_state):
             "the repeats into it (for instance RepeatedStratifiedKFold)."
         )
     with warnings.catch_warnings():
-        # Of a class with fewer rows than folds: some folds then lack it.
+        # If a class has fewer rows than there are folds, some folds lack it.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
         splits = list(check_cv(cv).split(X, y))
     if len(splits) < 2:
@@ -251,13 +255,13 @@ def _paired_splits(estimator, X, y, cv, n_repeats, random_state):
             f"cv gives {len(splits)} fold, and a standard error takes at least 2: pass a cv of "
             "more folds."
         )
-    # A splitter may give boolean masks; indices make the counts of rows right.
+    # A splitter may return masks. Indices make the counts of rows right.
     rows = np.arange(len(y))
     return [(rows[train], rows[test]) for train, test in splits]
 
 
 def _check_folds(stratified, y, cv, n_repeats):
-    """Refuse numbers of folds and repeats that the rows do not allow, by the user's names."""
+    """Refuse numbers of folds and repeats that the rows do not allow."""
     most, what = len(y), "the rows"
     if stratified:
         most = np.bincount(distinct_labels(y, "y")[1] + 1).max()
@@ -286,9 +290,9 @@ def _score_both(estimator, X, y, train, test, sources, scorer):
 
 
 def _check_classes_of_fold(y, y_train, error):
-    """Say so where it is the fold, not `y`, that leaves a refused fit a single class.
+    """Explain a refused fit if the fold has a single class although `y` has several.
 
-    Only after the refusal: some classifiers do learn from one class.
+    It is called only after the refusal, because some classifiers can be fitted to one class.
     """
     classes, labels = distinct_labels(y, "y")[0], distinct_labels(y_train, "y")[0]
     if len(labels) == 1 < len(classes):
@@ -300,13 +304,13 @@ def _check_classes_of_fold(y, y_train, error):
 
 
 def _neg_log_loss(estimator, X, y):
-    """Mean log probability of the true class, whatever classes the fold and the fit have.
+    """Mean log probability of the true class, for any classes of the fold and of the fit.
 
-    scikit-learn's log loss wants the labels of `y` and the columns of `predict_proba` to be one
-    set. Here neither need hold the other: `classes_` may be a union with classes of the sources
-    that the fold lacks, and the fold may have a class that the fit never saw. So each row takes
-    its probability from the column of `classes_` that equals its label; a row with no such column
-    has probability 0, which is clipped to the machine epsilon as every other 0 is.
+    scikit-learn's log loss requires that the labels of `y` are the columns of `predict_proba`. Here
+    they may differ: `classes_` may contain classes of the sources that the fold lacks, and the fold
+    may contain a class that the fit has not seen. So the probability of a row comes from the column
+    of `classes_` that equals its label. A row without such a column has probability 0, which is
+    clipped to the machine epsilon like each other 0.
     """
     probabilities = np.asarray(estimator.predict_proba(X))
     is_true_class = np.asarray(y)[:, None] == np.asarray(estimator.classes_)[None, :]

@@ -1,4 +1,4 @@
-"""Displays, one a file: computed data first, then `plot` draws them with matplotlib."""
+"""Displays: objects that hold computed data, and draw them with matplotlib by `plot`."""
 
 from ._bias_variance import BiasVarianceDisplay
 from ._class_distances import ClassDistancesDisplay

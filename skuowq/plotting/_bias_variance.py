@@ -1,4 +1,4 @@
-"""BiasVarianceDisplay: what the error is made of."""
+"""BiasVarianceDisplay: the two parts of the error."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class BiasVarianceDisplay:
-    """The expected KL error along one axis as squared bias on top of variance.
+    """The expected KL error along one axis, as squared bias on top of variance.
 
     Parameters
     ----------
     x, variance, squared_bias : array-like of shape (n_points,)
-        The two parts, in nats.
+        Positions on the axis, and the two parts of the error in nats.
     target_only : float
         The error without sources.
     x_label : str
@@ -32,9 +32,9 @@ class BiasVarianceDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -65,18 +65,18 @@ class BiasVarianceDisplay:
 
     @classmethod
     def from_curve(cls, curve: ErrorCurve, *, ax: Axes | None = None) -> Self:
-        """Draw the record of `theory.error_curve`.
+        """Draw the result of `theory.error_curve`.
 
         Parameters
         ----------
         curve : ErrorCurve
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : BiasVarianceDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
@@ -94,17 +94,17 @@ class BiasVarianceDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : BiasVarianceDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------

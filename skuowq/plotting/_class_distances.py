@@ -1,4 +1,4 @@
-"""ClassDistancesDisplay: how far the classes of two data sets are, as a heat map with names."""
+"""ClassDistancesDisplay: distances between the classes of two data sets, as a heat map."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ _MAX_WRITTEN = 15  # classes on the longer side up to which the numbers are writ
 class ClassDistancesDisplay:
     """A heat map of the distances between source classes (rows) and target classes (columns).
 
-    Near is dark. The nearest source class of each target class is framed.
+    Small distances are dark. The nearest source class of each target class has a frame.
 
     Parameters
     ----------
     distances : array-like of shape (n_source_classes, n_target_classes)
     source_classes, target_classes : list, default=None
-        Their names. None numbers them.
+        Names of the classes. None takes numbers.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -74,12 +74,12 @@ class ClassDistancesDisplay:
         X_s, y_s, X_t, y_t, method
             As in :func:`skuowq.transport.class_distances`.
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : ClassDistancesDisplay
-            Already drawn.
+            The display, already drawn.
         """
         from skuowq.transport import class_distances
 
@@ -91,22 +91,22 @@ class ClassDistancesDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : ClassDistancesDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------
         ValueError
-            If the names are not as many as the classes.
+            If the number of names differs from that of the classes.
         ImportError
             If matplotlib is missing.
         """

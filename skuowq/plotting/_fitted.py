@@ -1,4 +1,4 @@
-"""The fitted estimator inside a search or a pipeline."""
+"""Find the fitted estimator in a search or a pipeline."""
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -6,9 +6,9 @@ from sklearn.utils.validation import check_is_fitted
 
 
 def fitted_with(estimator, attribute, what):
-    """Of a search the best estimator, of a pipeline the last step; with a non-empty attribute.
+    """The estimator itself, the best one of a search, or the last step of a pipeline.
 
-    Raises NotFittedError, or ValueError where the attribute is missing or empty.
+    Raises NotFittedError, or ValueError if `attribute` is missing or empty.
     """
     estimator = getattr(estimator, "best_estimator_", estimator)
     if isinstance(estimator, Pipeline):

@@ -1,4 +1,4 @@
-"""GateWeightsDisplay: how the rows of each source were weighed."""
+"""GateWeightsDisplay: the weights of the rows of each source."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ if TYPE_CHECKING:
 
 
 _N_BINS = 40
-_LEAST = 1e-3  # weights below are drawn there
+_LEAST = 1e-3  # smaller weights are drawn here
 _HEIGHT = 0.8  # of the highest bar; a source is one row, 1 high
 _COLOURS = {"clean": "#2b5c8a", "perturbed": "#d9822b"}
 
 
 class GateWeightsDisplay:
-    """Histograms of the row weights, one source a row, on a logarithmic scale.
+    """Histograms of the row weights on a logarithmic scale, one line for each source.
 
-    Where it is known which rows were perturbed, theirs hang below the line and the others' stand
-    above it: a good gate keeps the two apart. A tick marks each histogram's mean.
+    If it is known which rows were perturbed, their histogram hangs below the line, and that of the
+    other rows stands above it. A good gate separates the two. A triangle marks the mean of each
+    histogram.
 
     Parameters
     ----------
     gate_weights : list of array-like of shape (n_samples_i,)
-        Weights of every source's rows.
+        Weights of the rows of each source.
     names : list of str, length n_sources
     trust : array-like of shape (n_sources,)
-        Factor of each source, written beside it.
+        Trust factor of each source, which is written beside it.
     perturbed : list of (array-like of bool of shape (n_samples_i,) or None), default=None
         Which rows are known to be perturbed.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -79,24 +80,24 @@ class GateWeightsDisplay:
         Parameters
         ----------
         estimator : DiscriminatorGateClassifier, Pipeline or search
-            Fitted with sources; of a search the best estimator and of a pipeline the last step is
-            taken.
+            An estimator fitted with sources. In a search its best estimator is used, and in a
+            pipeline its last step.
         perturbed : dict of name to array-like of bool, default=None
-            Which rows of a source are known to be perturbed, by the source's name.
+            Masks of the rows that are known to be perturbed, by the name of the source.
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : GateWeightsDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If it has no row weights, or `perturbed` names no source or has other rows.
+            If it has no row weights, or `perturbed` does not fit the sources.
         ImportError
             If matplotlib is missing.
         """
@@ -115,17 +116,17 @@ class GateWeightsDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure, which grows with the number of sources.
+            The axes to draw on. None makes a new figure, which grows with the number of sources.
 
         Returns
         -------
         display : GateWeightsDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------

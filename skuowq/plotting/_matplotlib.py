@@ -1,4 +1,4 @@
-"""The optional import of matplotlib, and what several Displays draw."""
+"""The optional import of matplotlib, and helpers of several displays."""
 
 
 def import_pyplot():
@@ -19,16 +19,16 @@ def import_pyplot():
 
 
 def check_names(names, n, what):
-    """Refuse names that are not one for each of what is drawn."""
+    """Refuse names whose number differs from what is drawn."""
     if len(names) != n:
         raise ValueError(f"names has {len(names)} entries, and {what} has {n}: pass one for each")
 
 
 def as_text(name):
-    """A name that matplotlib writes as it is.
+    """A name in a form that matplotlib writes unchanged.
 
-    Between dollars it would read mathematics, and legends leave out what is empty or begins with an
-    underscore.
+    It would read text between dollar signs as mathematics, and legends leave out names that are
+    empty or begin with an underscore.
     """
     name = str(name).replace("$", r"\$")
     return name if name and not name.startswith("_") else f" {name}"

@@ -1,4 +1,4 @@
-"""NegativeTransferDisplay: where the sources help and where they hurt."""
+"""NegativeTransferDisplay: whether the sources help or hurt."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class NegativeTransferDisplay:
-    """Negative transfer gaps with their intervals, one result a row, the first on top.
+    """Negative transfer gaps with their intervals, one line for each result, the first on top.
 
-    Left of the zero line the sources help, right of it they hurt. A dot is filled where the
-    interval keeps to one side of zero.
+    Left of 0 the sources help, right of 0 they hurt. A dot is filled if its interval does not
+    contain 0.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ class NegativeTransferDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -62,19 +62,19 @@ class NegativeTransferDisplay:
         Parameters
         ----------
         results : dict of str to NegativeTransferGap
-            One or more results by name, of the same score; `gap` and `interval` are read.
+            One or more results by name, for the same score. `gap` and `interval` are used.
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : NegativeTransferDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
         TypeError
-            If `results` is no dict.
+            If `results` is not a dict.
         ValueError
             If there are no results.
         ImportError
@@ -94,17 +94,17 @@ class NegativeTransferDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure, which grows with the number of results.
+            The axes to draw on. None makes a new figure, which grows with the number of results.
 
         Returns
         -------
         display : NegativeTransferDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""SourceWeightsDisplay: what one row of each source is worth."""
+"""SourceWeightsDisplay: the weight of one row of each source."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _MAX_NAME = 32  # characters
 
 
 class SourceWeightsDisplay:
-    """Bars of the source weights, one source a row, the first on top.
+    """Bars of the source weights, one for each source, the first on top.
 
-    The length of a bar is the weight w_i of one row of the source; a target row has weight 1,
-    marked by a dotted line. Sources of weight below 0.01 are pale.
+    The length of a bar is the weight w_i of one row of the source. A dotted line marks the weight 1
+    of a target row. Sources with a weight below 0.01 are pale.
 
     Parameters
     ----------
     source_weights : array-like of shape (n_sources,)
         Weight of one row of each source.
     n_samples : array-like of shape (n_sources,)
-        Rows of each source, where the rows have weights the effective number.
+        Number of rows of each source. If the rows have weights, take the effective number.
     names : list of str, length n_sources
         Names of the sources.
     n_target : float
-        Rows of the target, the sum of their weights.
+        Number of target rows, or the sum of their weights.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -74,23 +74,23 @@ class SourceWeightsDisplay:
         Parameters
         ----------
         estimator : estimator, Pipeline or search
-            Fitted with sources; of a search the best estimator and of a pipeline the last step is
-            taken. Its attributes
-            `source_weights_`, `source_n_samples_`, `source_names_` and `n_target_` are read.
+            An estimator fitted with sources. In a search its best estimator is used, and in a
+            pipeline its last step. Its attributes `source_weights_`, `source_n_samples_`,
+            `source_names_` and `n_target_` are used.
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : SourceWeightsDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If it has no source weights, for instance as it was fitted without sources.
+            If it has no source weights, for instance because it was fitted without sources.
         ImportError
             If matplotlib is missing.
         """
@@ -104,17 +104,17 @@ class SourceWeightsDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure, which grows with the number of sources.
+            The axes to draw on. None makes a new figure, which grows with the number of sources.
 
         Returns
         -------
         display : SourceWeightsDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------
@@ -180,13 +180,13 @@ class SourceWeightsDisplay:
 
 
 def _fit_horizontally(ax, weights, texts):
-    """Set the limits of x so that every bar's text ends inside the axes.
+    """Set the limits of x so that the text of each bar ends inside the axes.
 
-    Text at weight w of width p pixels fits into axes of P pixels and range m when
+    A text of width p pixels at weight w fits into axes of P pixels and range m if
     w / m * P + p <= P.
     """
     ax.set_xlim(0, 1.05 * max(1, weights.max()))
-    ax.figure.canvas.figure.draw_without_rendering()  # lays out, so that the widths are final
+    ax.figure.canvas.figure.draw_without_rendering()  # so that the widths are final
     free = 1 - np.array([text.get_window_extent().width + 10 for text in texts]) / ax.bbox.width
     # Axes too narrow for the text: let it run out rather than squeeze the bars to nothing.
     ax.set_xlim(0, max(1.05, (weights / np.maximum(free, 0.3)).max()))

@@ -1,4 +1,4 @@
-"""TransferErrorDisplay: expected error along a weight, a size or a number of rows."""
+"""TransferErrorDisplay: the expected error along a weight, a size or a number of rows."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 
 
 class TransferErrorDisplay:
-    """Expected KL error along one axis: theory as a line, simulation as dots with error bars.
+    """The expected KL error along one axis: a line for the theory, dots for simulations.
 
-    Two levels frame it: the error of the target alone, and the least over all weights. The line's
-    own minimum is marked by a triangle.
+    Horizontal lines show the error of the target alone and the error at the best weights. A
+    triangle marks the minimum of the curve.
 
     Parameters
     ----------
     x, error : array-like of shape (n_points,)
-        The curve; errors in nats.
+        Positions on the axis, and errors in nats.
     target_only, oracle : float
-        Errors without sources and at the best weights.
+        The errors without sources, and at the best weights.
     x_label : str
         The axis in words.
     log_x : bool, default=False
         Whether the axis is logarithmic.
     simulated_x, simulated, std_error : array-like of shape (n_simulated,), default=None
-        Simulated errors, where there are any, with standard errors.
+        Simulated errors with their standard errors. None if there are none.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -77,21 +77,21 @@ class TransferErrorDisplay:
     def from_curve(
         cls, curve: ErrorCurve, *, ax: Axes | None = None, name: str | None = None
     ) -> Self:
-        """Draw the record of `theory.error_curve` or `theory.simulate_curve`.
+        """Draw the result of `theory.error_curve` or `theory.simulate_curve`.
 
         Parameters
         ----------
         curve : ErrorCurve
         ax : matplotlib Axes or None, default=None
-            Where to draw; several curves on one axes are told apart by their lines. None makes a
-            figure.
+            The axes to draw on. Several curves on the same axes get different lines. None makes a
+            new figure.
         name : str or None, default=None
-            Name of the curve; None calls it theory.
+            Name of the curve. None is "theory".
 
         Returns
         -------
         display : TransferErrorDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
@@ -113,19 +113,19 @@ class TransferErrorDisplay:
         return display.plot(ax=ax, name=name)
 
     def plot(self, ax: Axes | None = None, *, name: str | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
         name : str or None, default=None
             Name of the curve; None calls it theory.
 
         Returns
         -------
         display : TransferErrorDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class TransferErrorDisplay:
                 f"the axes have {ax.get_xlabel()!r} and this curve has {self.x_label!r}: draw it "
                 "on axes of its own"
             )
-        # Curves on one axes differ in dashes and grey, so that they do without colour.
+        # Curves on the same axes differ in dashes and grey values, not only in colour.
         order = sum(line.get_gid() == "theory" for line in ax.lines)
         style = ("-", "--", "-.", ":")[order % 4]
         color = ("#2b5c8a", "#c2571a", "0.35", "0.55")[order % 4]
@@ -170,7 +170,7 @@ class TransferErrorDisplay:
                 ax.set_xscale("log")
             else:
                 ax.set_xlim(left=0)
-        # What exceeds the target's own error by far would hide the rest.
+        # Values far above the error of the target alone would hide the rest.
         top = 1.08 * max(min(error.max(), 2.5 * self.target_only), self.target_only)
         ax.set_ylim(0, top if order == 0 else max(top, ax.get_ylim()[1]))
         self._draw_levels(ax)
@@ -189,6 +189,6 @@ class TransferErrorDisplay:
             ax.axhline(
                 level, color="0.5", linewidth=1, linestyle=(0, (1, 2)), zorder=1, gid="level"
             )
-            # Below its line, unless that is where the axis is.
+            # The name is below its line, unless the axis is there.
             above = label == "target only" or level < 0.08 * top
             name_level(ax, level, label, above=above)

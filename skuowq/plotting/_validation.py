@@ -1,4 +1,4 @@
-"""ValidationDisplay: z scores of a theory held against simulation."""
+"""ValidationDisplay: the z scores of a theory that is compared with simulations."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _BOUND = 4
 
 
 class ValidationDisplay:
-    """One dot for each number claimed, at its z score; one row for each result.
+    """One dot at the z score of each claimed number, and one line for each result.
 
-    Dots inside the band are what chance gives a true theory: two in three within 1, one in 16,000
-    beyond 4. A cross lies beyond 4 and refutes the number; beyond three times that it sits at the
-    edge, with the largest z of the row on that side above it.
+    If the theory is true, two in three dots are within 1, and one in 16,000 is beyond 4. A cross is
+    beyond 4 and refutes the number. Crosses beyond 12 are drawn at the edge, where the largest z of
+    this line is written.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ class ValidationDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -61,14 +61,14 @@ class ValidationDisplay:
         Parameters
         ----------
         results : ValidationResult or dict of str to ValidationResult
-            Of one result, each number claimed gets a row; of a dict, each result.
+            With one result, each claimed number gets a line. With a dict, each result does.
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : ValidationDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
@@ -91,17 +91,17 @@ class ValidationDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure, which grows with the number of rows.
+            The axes to draw on. None makes a new figure, which grows with the number of rows.
 
         Returns
         -------
         display : ValidationDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------

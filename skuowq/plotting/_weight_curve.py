@@ -1,4 +1,4 @@
-"""WeightCurveDisplay: best weights against a discrepancy."""
+"""WeightCurveDisplay: the best weights as functions of a discrepancy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WeightCurveDisplay:
-    """The best weights of all sources while one of them moves away.
+    """The best weights of all sources while one of them moves away from the target.
 
     Parameters
     ----------
@@ -28,14 +28,14 @@ class WeightCurveDisplay:
     names : list of str, length n_sources
         Names of the sources.
     source : int
-        The source that moves; its line is the heavy one.
+        The source that moves. Its line is thicker.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -58,20 +58,20 @@ class WeightCurveDisplay:
     def from_curve(
         cls, curve: WeightCurve, *, names: Sequence[str] | None = None, ax: Axes | None = None
     ) -> Self:
-        """Draw the record of `theory.weight_curve`.
+        """Draw the result of `theory.weight_curve`.
 
         Parameters
         ----------
         curve : WeightCurve
         names : list of str, length n_sources, or None, default=None
-            None takes numbers and rows.
+            Names of the sources. None takes their numbers.
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : WeightCurveDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
@@ -86,17 +86,17 @@ class WeightCurveDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : WeightCurveDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------

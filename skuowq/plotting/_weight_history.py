@@ -1,4 +1,4 @@
-"""WeightHistoryDisplay: how the weights came about."""
+"""WeightHistoryDisplay: the weights after each update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WeightHistoryDisplay:
-    """Source weights after every update, a line for each source.
+    """The source weights after each update, with a line for each source.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ class WeightHistoryDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on, after `plot`.
+        The axes, after `plot`.
     figure_ : matplotlib Figure
-        Its figure, after `plot`.
+        The figure of these axes, after `plot`.
 
     Examples
     --------
@@ -52,22 +52,23 @@ class WeightHistoryDisplay:
         Parameters
         ----------
         estimator : estimator, Pipeline or search
-            Fitted with sources; of a search the best estimator and of a pipeline the last step is
-            taken. Its attributes `history_` and `source_names_` are read.
+            An estimator fitted with sources. In a search its best estimator is used, and in a
+            pipeline its last step. Its attributes `history_` and
+            `source_names_` are used.
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : WeightHistoryDisplay
-            Already drawn.
+            The display, already drawn.
 
         Raises
         ------
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            If it has no history of weights, for instance as it was fitted without sources.
+            If it has no history of weights, for instance because it was fitted without sources.
         ImportError
             If matplotlib is missing.
         """
@@ -75,17 +76,17 @@ class WeightHistoryDisplay:
         return cls(history=estimator.history_, names=estimator.source_names_).plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
-        """Draw.
+        """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
-            Where to draw. None makes a figure.
+            The axes to draw on. None makes a new figure.
 
         Returns
         -------
         display : WeightHistoryDisplay
-            Itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`.
 
         Raises
         ------

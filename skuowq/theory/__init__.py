@@ -1,7 +1,7 @@
-"""Statements about transfer: the error formula, its optima, and validators that try to refute them.
+"""The theory of source weights: the error formula, its optima, and tests of both by simulation.
 
-The functions are plain formulas on arrays. Model families with known truth and `validate` hold them
-against simulation, with a z score for every number claimed.
+The functions are formulas on arrays. :func:`validate` compares them with simulated fits of a model
+family whose true parameters are known. It returns a z score for each number that is claimed.
 """
 
 from ._curves import ErrorCurve, WeightCurve, error_curve, simulate_curve, weight_curve

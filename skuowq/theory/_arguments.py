@@ -1,4 +1,4 @@
-"""Checks at the door of this package: every failure names the argument, the fact and the remedy."""
+"""Checks of arguments. Each error names the argument, the fact and the remedy."""
 
 import numpy as np
 
@@ -42,15 +42,15 @@ def one_number(name, value, remedy):
 
 
 def discrepancy_matrix(value):
-    """The discrepancy as an (n_sources, n_sources) array, as `skuowq.weights` reads it.
+    """The discrepancy as an (n_sources, n_sources) array.
 
-    Its own size says how many sources there are; a scalar is one source.
+    Its length is the number of sources. A vector is the diagonal, a scalar is one source.
     """
     return check_discrepancy(value, len(np.atleast_1d(value)))
 
 
 def one_per_source(name, value, n_sources):
-    """Let a scalar stand for one source; otherwise demand the source axis to come last."""
+    """Refuse arrays whose last axis is not the sources; a scalar is one source."""
     if value.ndim == 0 and n_sources == 1:
         return value.reshape(1)
     if value.ndim == 0 or value.shape[-1] != n_sources:
@@ -62,7 +62,7 @@ def one_per_source(name, value, n_sources):
 
 
 def broadcast(**arrays):
-    """Arrays brought to one shape; the message names those that do not go together."""
+    """Broadcast arrays; the error names those that do not fit together."""
     try:
         return np.broadcast_arrays(*arrays.values())
     except ValueError as error:
@@ -73,5 +73,5 @@ def broadcast(**arrays):
 
 
 def unwrap(value):
-    """A float in place of an array without axes."""
+    """Turn an array without axes into a float."""
     return value.item() if np.ndim(value) == 0 else value

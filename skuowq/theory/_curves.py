@@ -1,4 +1,4 @@
-"""The formulas along one axis, ready to be drawn: the error, its parts, and the best weights."""
+"""Curves for plots: the error and its parts along one axis, and the best weights."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ class ErrorCurve:
     variance, squared_bias : ndarray of shape (n_points,)
         The parts of the error.
     source_weights, n_samples : ndarray of shape (n_points, n_sources)
-        The fit at each point.
+        Weights and numbers of rows at each point.
     n_target : float
     n_parameters : float
     discrepancy : ndarray of shape (n_sources, n_sources)
     target_only : float
         The error without sources.
     oracle : float
-        The least error over all weights.
+        The error at the best weights.
     simulated_x : ndarray of shape (n_simulated,) or None
-        Where `simulate_curve` has simulated.
+        The points that `simulate_curve` has simulated.
     simulation : ValidationResult or None
-        What it found there.
+        The results at these points.
     """
 
     along: str
@@ -78,7 +78,7 @@ class ErrorCurve:
 
     @property
     def error(self) -> NDArray:
-        """Variance plus squared bias, ndarray of shape (n_points,)."""
+        """The error at each point: variance plus squared bias, of shape (n_points,)."""
         return self.variance + self.squared_bias
 
 
@@ -93,32 +93,35 @@ def error_curve(
     source_weights: ArrayLike | None = None,
     n_points: int = 201,
 ) -> ErrorCurve:
-    """The error formula along a weight, the effective source size, or the rows of a source.
+    """Compute the error formula along a weight, the effective source size or the rows of a source.
 
     Parameters
     ----------
     n_target : float
-        Target rows ``N0``, above 0.
+        Number of target rows ``N0``, above 0.
     n_samples : array-like of shape (n_sources,)
-        Rows of each source, above 0; a scalar where there is one source.
+        Number of rows of each source, above 0. A scalar is one source.
     discrepancy : array-like of shape (n_sources, n_sources)
-        ``G``, symmetric and positive semidefinite; a vector is taken as its diagonal, a scalar as
-        one source.
+        ``G``, symmetric and positive semidefinite. A vector is its diagonal. A scalar is one
+        source.
     n_parameters : float
         ``d``, above 0.
     along : {"weight", "effective_size", "quantity"}, default="weight"
-        - "weight": the weight of `source` runs from 0 to 1, or to twice the best where that is
-          more.
-        - "effective_size": ``s = sum_i w_i n_i`` runs from 0 to three times the best, the mixture
-          kept.
-        - "quantity": the rows used of `source` run from 1 to all of them, on a logarithmic scale.
+        What varies along the curve.
+
+        - "weight": the weight of `source`, from 0 to 1, or to twice its best weight if this is
+          larger.
+        - "effective_size": ``s = sum_i w_i n_i``, from 0 to three times its best value. The mixture
+          of the sources stays the same.
+        - "quantity": the number of rows used of `source`, from 1 to all of them, on a logarithmic
+          scale.
     source : int, default=0
         The source that varies.
     source_weights : array-like of shape (n_sources,), default=None
-        The weights (along "weight" those of the other sources). None takes the best ones; along
-        "quantity" the best for the rows used.
+        The weights of the sources. Along "weight" only those of the other sources are used. None
+        takes the best weights; along "quantity", the best ones for the rows used at each point.
     n_points : int, default=201
-        At least 2.
+        Number of points, at least 2.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def error_curve(
     Raises
     ------
     ValueError
-        If an argument is out of its range.
+        If an argument is out of range.
 
     Examples
     --------
@@ -210,16 +213,16 @@ def simulate_curve(
     random_state: Seed = None,
     verbose: int = 0,
 ) -> ErrorCurve:
-    """Simulate the error at some points of a curve.
+    """Simulate the error at some points of a curve, to compare it with the formula.
 
     Parameters
     ----------
     curve : ErrorCurve
         From `error_curve`.
     family, theta_target, theta_sources
-        As in `validate`; their discrepancy must be the curve's.
+        As in `validate`. Their discrepancy must be that of the curve.
     n_points : int, default=11
-        Points simulated, at least 2, evenly spread over those of the curve.
+        Number of points to simulate, at least 2. They are spread evenly over the curve.
     n_repeats, n_jobs, random_state, verbose
         As in `validate`.
 
@@ -231,7 +234,7 @@ def simulate_curve(
     Raises
     ------
     ValueError
-        If the family has another discrepancy or number of parameters than the curve.
+        If the discrepancy or the number of parameters of the family differs from the curve's.
 
     Examples
     --------
@@ -277,7 +280,7 @@ def simulate_curve(
 
 @dataclass(frozen=True, eq=False)
 class WeightCurve:
-    """Best source weights while one source moves away.
+    """Best source weights while one source moves away from the target.
 
     Attributes
     ----------
@@ -298,22 +301,22 @@ class WeightCurve:
 def weight_curve(
     n_samples: ArrayLike, discrepancy: ArrayLike, *, source: int = 0, n_points: int = 121
 ) -> WeightCurve:
-    """The best weights of all sources against the discrepancy of one of them.
+    """Compute the best weights of all sources while one of them moves away from the target.
 
-    Source `source` moves along its direction: with its contrast multiplied by ``c``, its own
-    discrepancy is multiplied by ``c^2`` and its entries beside other sources by ``c``.
+    The source moves along its contrast. If its contrast is multiplied by ``c``, its own discrepancy
+    is multiplied by ``c^2``, and its entries with other sources by ``c``.
 
     Parameters
     ----------
     n_samples : array-like of shape (n_sources,)
-        Rows of each source, above 0; a scalar where there is one source.
+        Number of rows of each source, above 0. A scalar is one source.
     discrepancy : array-like of shape (n_sources, n_sources)
-        ``G``; a vector is taken as its diagonal, a scalar as one source.
+        ``G``. A vector is its diagonal, a scalar is one source.
     source : int, default=0
-        The source that moves, from a hundredth to a hundred times the discrepancy at which its rows
-        are worth half, ``1 / n_samples[source]``.
+        The source that moves. Its discrepancy goes from a hundredth to a hundred times
+        ``1 / n_samples[source]``, at which its weight alone would be one half.
     n_points : int, default=121
-        At least 2.
+        Number of points, at least 2.
 
     Returns
     -------
@@ -322,7 +325,7 @@ def weight_curve(
     Raises
     ------
     ValueError
-        If an argument is out of its range.
+        If an argument is out of range.
 
     Examples
     --------

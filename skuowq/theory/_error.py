@@ -1,11 +1,11 @@
-"""Asymptotic error of the weighted maximum likelihood fit, and what minimises it.
+"""Asymptotic error of the weighted maximum likelihood fit, and the weights that minimise it.
 
-Convention. The target has ``N0`` rows of weight 1, source ``i`` has ``n_i`` rows of weight
-``w_i``. ``d`` is the number of parameters, ``J`` the Fisher information of ONE row at the target's
-truth, and the discrepancy is squared and per parameter: ``G = Theta' J Theta / d``, the columns of
-``Theta`` being ``theta_i - theta_0``; ``tau`` is its diagonal. Errors are expected Kullback-Leibler
-divergences from the target's truth to the fit, with the factor 1/2 kept: target-only learning has
-error ``d / (2 N0)``.
+Convention. The target has ``N0`` rows of weight 1. Source ``i`` has ``n_i`` rows of weight ``w_i``.
+The model has ``d`` parameters. ``J`` is the Fisher information of ONE row at the true parameters of
+the target. The discrepancy is squared and divided by the number of parameters:
+``G = Theta' J Theta / d``, where column i of ``Theta`` is ``theta_i - theta_0``. Its diagonal is
+``tau``. The error is the expected Kullback-Leibler divergence from the true target distribution to
+the fitted one. It keeps the factor 1/2: without sources the error is ``d / (2 N0)``.
 """
 
 from __future__ import annotations
@@ -39,31 +39,31 @@ def asymptotic_error(
     discrepancy: ArrayLike,
     n_parameters: float,
 ) -> float | NDArray:
-    """Expected KL error of the fit for given weights and quantities.
+    """Compute the expected KL error of the weighted fit, for given weights and numbers of rows.
 
-    To first order in one over the sample sizes (UOWQ, arXiv 2601.10779, where it stands as a sum of
-    two fractions),
+    The formula holds to first order in one over the numbers of rows:
 
         E KL = (d / 2) [N0 + s^2 t] / (N0 + s)^2,
         s = sum_i w_i n_i,    s^2 t = sum_i w_i^2 n_i + (w n)' G (w n).
 
-    ``s^2 t`` is read as the sources' variance plus their squared bias. For a Gaussian mean with
-    known covariance the formula is exact at any size.
+    ``s^2 t`` is the variance of the sources plus their squared bias. (UOWQ, arXiv 2601.10779,
+    writes the error as a sum of two fractions.) For a Gaussian mean with known covariance the
+    formula is exact for all numbers of rows.
 
     Parameters
     ----------
     n_target : float
-        Target rows ``N0``, above 0.
+        Number of target rows ``N0``, above 0.
     n_samples : array-like of shape (..., n_sources)
-        Rows used of each source, above 0; a scalar where there is one source.
+        Number of rows used of each source, above 0. A scalar is one source.
     source_weights : array-like of shape (..., n_sources)
-        Weight of one row of each source, at least 0; may exceed 1. A scalar where there is one
-        source. Leading axes broadcast against those of `n_samples`.
+        Weight of one row of each source, at least 0. It may exceed 1. A scalar is one source.
+        Leading axes broadcast against those of `n_samples`.
     discrepancy : array-like of shape (n_sources, n_sources)
-        ``G``, symmetric and positive semidefinite; a vector is taken as its diagonal, a scalar as
-        one source.
+        ``G``, symmetric and positive semidefinite. A vector is its diagonal. A scalar is one
+        source.
     n_parameters : float
-        ``d``, above 0; the effective number where the fit is regularised.
+        ``d``, above 0. For a regularised fit, take the effective number of parameters.
 
     Returns
     -------
@@ -73,15 +73,15 @@ def asymptotic_error(
     Raises
     ------
     ValueError
-        If a number is out of its range, or the shapes do not fit together.
+        If a number is out of range, or the shapes do not fit together.
 
     See Also
     --------
-    minimal_error : The least value over the weights.
+    minimal_error : The error at the best weights.
 
     Examples
     --------
-    The same source as the target, used fully, is worth its rows:
+    A source that equals the target, with weight 1, is worth as many target rows as it has rows:
 
     >>> from skuowq.theory import asymptotic_error
     >>> round(asymptotic_error(20, 80, 1.0, 0.0, n_parameters=10), 6) + 0.0
@@ -98,7 +98,7 @@ def asymptotic_error(
 
 
 def error_of_weights(N0, n, source_weights, G, d):
-    """`asymptotic_error` where all but the weights has been checked."""
+    """`asymptotic_error` if all arguments but the weights have been checked."""
     w = not_negative("source_weights", source_weights, WEIGHTS)
     w = one_per_source("source_weights", w, len(G))
     try:
@@ -117,7 +117,7 @@ def error_of_weights(N0, n, source_weights, G, d):
 
 
 def too_far_apart(N0, n, G, w):
-    """The error for numbers whose formula is out of the range of double precision."""
+    """The exception for numbers for which the error leaves the range of double precision."""
     return ValueError(
         f"n_target is {N0:g}, n_samples goes from {np.min(n):g} to {np.max(n):g}, discrepancy to "
         f"{np.abs(G).max():g} and the weights to {np.max(w):g}: with numbers so far apart the "
@@ -128,21 +128,21 @@ def too_far_apart(N0, n, G, w):
 def minimal_error(
     n_target: float, n_samples: ArrayLike, discrepancy: ArrayLike, n_parameters: float
 ) -> float:
-    """Least expected KL error over the source weights, ``(d / 2) / (N0 + s*)``.
+    """Compute the expected KL error at the best source weights, ``(d / 2) / (N0 + s*)``.
 
-    ``s* = 1 / min_alpha t(alpha)``, with ``t(alpha) = alpha' (diag(1 / N) + G) alpha`` over the
-    simplex, says how many target rows the sources are worth (UOWQ, arXiv 2601.10779). Since ``t``
-    falls in every ``N_i``, all source rows are used.
+    ``s*`` says how many target rows the sources are worth (UOWQ, arXiv 2601.10779). It is
+    ``1 / min_alpha t(alpha)``, where ``t(alpha) = alpha' (diag(1 / N) + G) alpha`` is minimised
+    over the simplex. As ``t`` decreases in each ``N_i``, it is best to use all rows of each source.
 
     Parameters
     ----------
     n_target : float
-        Target rows ``N0``, above 0.
+        Number of target rows ``N0``, above 0.
     n_samples : array-like of shape (n_sources,)
-        Rows available from each source, above 0; a scalar where there is one source.
+        Number of rows available from each source, above 0. A scalar is one source.
     discrepancy : array-like of shape (n_sources, n_sources)
-        ``G``, symmetric and positive semidefinite; a vector is taken as its diagonal, a scalar as
-        one source.
+        ``G``, symmetric and positive semidefinite. A vector is its diagonal. A scalar is one
+        source.
     n_parameters : float
         ``d``, above 0.
 
@@ -154,7 +154,7 @@ def minimal_error(
     Raises
     ------
     ValueError
-        If a number is out of its range, or the shapes do not fit together.
+        If a number is out of range, or the shapes do not fit together.
 
     Examples
     --------
@@ -182,21 +182,21 @@ def best_weights(n, G):
 
 
 def equivalent_rows(n_samples: ArrayLike, noise_ratio: ArrayLike) -> float | NDArray:
-    """Target rows that the rows of a noisier source are worth, ``n / r``, before any discrepancy.
+    """Count how many target rows the rows of a noisier source are worth, ``n / r``.
 
-    Under a Gaussian linear model with unknown coefficients, a row with ``r`` times the target's
-    noise variance has ``1 / r`` of the Fisher information of a target row. All of this module holds
-    with ``n / r`` in place of the rows and the target's information in the discrepancy; in the fit
-    such a row then weighs ``w / r``, ``w`` being the weight that the theory gives: generalised
-    least squares where there is no discrepancy.
+    In a Gaussian linear model with unknown coefficients, a row with ``r`` times the noise variance
+    of the target has ``1 / r`` of the Fisher information of a target row. All functions of this
+    module hold if you pass ``n / r`` for the number of rows, and a discrepancy computed with the
+    information of the target. In the fit such a row then needs the weight ``w / r``, where ``w`` is
+    the weight that the theory gives. Without discrepancy this is generalised least squares.
 
     Parameters
     ----------
     n_samples : array-like
-        Rows of the source, above 0.
+        Number of rows of the source, above 0.
     noise_ratio : array-like
-        ``r``, the source's noise variance over the target's, above 0. Broadcasts against
-        `n_samples`.
+        ``r``, the noise variance of the source divided by that of the target, above 0. Broadcasts
+        against `n_samples`.
 
     Returns
     -------
@@ -205,12 +205,12 @@ def equivalent_rows(n_samples: ArrayLike, noise_ratio: ArrayLike) -> float | NDA
     Raises
     ------
     ValueError
-        If a number is out of its range.
+        If a number is out of range.
 
     Examples
     --------
-    Noise of twice the standard deviation costs three rows of four, and the weight in the fit falls
-    less than that where the source is biased:
+    If the noise has twice the standard deviation, four rows are worth one. If the source is biased
+    as well, the weight in the fit decreases by less than that:
 
     >>> from skuowq.theory import equivalent_rows, optimal_weight
     >>> n = equivalent_rows([400, 400], [1.0, 4.0])
@@ -227,17 +227,16 @@ def equivalent_rows(n_samples: ArrayLike, noise_ratio: ArrayLike) -> float | NDA
 
 
 def optimal_weight(n_source: ArrayLike, discrepancy: ArrayLike) -> float | NDArray:
-    """Best weight of the rows of a single source, ``w* = 1 / (1 + tau N)``.
+    """Compute the best weight of the rows of a single source, ``w* = 1 / (1 + tau N)``.
 
-    It does not depend on the number of target rows: the weight says how far the source's rows can
-    be trusted, and the target's rows count for themselves.
+    It does not depend on the number of target rows.
 
     Parameters
     ----------
     n_source : array-like
-        Rows of the source, above 0.
+        Number of rows of the source, above 0.
     discrepancy : array-like
-        ``tau``, at least 0. Broadcasts against `n_source`.
+        ``tau``, the squared discrepancy per parameter, at least 0. Broadcasts against `n_source`.
 
     Returns
     -------
@@ -247,7 +246,7 @@ def optimal_weight(n_source: ArrayLike, discrepancy: ArrayLike) -> float | NDArr
     Raises
     ------
     ValueError
-        If a number is out of its range.
+        If a number is out of range.
 
     Examples
     --------
@@ -264,30 +263,32 @@ def optimal_weight(n_source: ArrayLike, discrepancy: ArrayLike) -> float | NDArr
 def optimal_quantity(
     n_target: ArrayLike, n_source: ArrayLike, discrepancy: ArrayLike
 ) -> float | NDArray:
-    """Best number of rows of a single source when every row has weight 1.
+    """Compute the best number of rows of a single source if each row has weight 1.
 
-    The rule of OTQMS, the predecessor of UOWQ, which chooses quantities in place of weights: all
-    rows when ``N0 tau <= 1/2``, else ``n* = N0 / (2 N0 tau - 1)``, never more than there are. Its
-    error is never below that of all rows at `optimal_weight`.
+    All rows are best if ``N0 tau <= 1/2``. Otherwise ``n* = N0 / (2 N0 tau - 1)`` rows are best,
+    or all rows if there are fewer. This is the rule of OTQMS, the predecessor of UOWQ, which
+    chooses numbers of rows and not weights. Its error is never below that of all rows with
+    `optimal_weight`.
 
     Parameters
     ----------
     n_target : array-like
-        Target rows ``N0``, above 0.
+        Number of target rows ``N0``, above 0.
     n_source : array-like
-        Rows of the source ``N``, above 0.
+        Number of rows of the source ``N``, above 0.
     discrepancy : array-like
-        ``tau``, at least 0. The three broadcast against each other.
+        ``tau``, the squared discrepancy per parameter, at least 0. The three arguments broadcast
+        against each other.
 
     Returns
     -------
     quantity : float or ndarray
-        In (0, n_source]; not rounded.
+        In (0, n_source]. It is not rounded.
 
     Raises
     ------
     ValueError
-        If a number is out of its range.
+        If a number is out of range.
 
     Examples
     --------
@@ -300,6 +301,6 @@ def optimal_quantity(
     tau = not_negative("discrepancy", discrepancy, TAU)
     N0, N, tau = broadcast(n_target=N0, n_source=N, discrepancy=tau)
     slope = 2 * N0 * tau - 1
-    # Where the slope is not positive the error falls in n for ever.
+    # If the slope is not positive, the error decreases in n without end.
     stationary = np.divide(N0, slope, out=np.full(N0.shape, np.inf), where=slope > 0)
     return unwrap(np.minimum(stationary, N))

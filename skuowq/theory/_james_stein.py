@@ -1,9 +1,9 @@
-"""The James-Stein reading of the weighted fit on one source, and its exact error.
+"""The weighted fit on one source is a James-Stein estimator; its exact error.
 
-With the debiased discrepancy ``tau = |D|^2 / d - 1/N0 - 1/N`` of the fitted contrast ``D``, the
-weighted fit gives the target's own fit the share ``1 - d / (N0 |D|^2)``, at least
-``N0 / (N0 + N)``: the positive-part James-Stein estimator that shrinks the target's fit to the
-source's, with ``d`` for Stein's ``d - 2``.
+Let ``D`` be the fitted contrast, and ``tau = |D|^2 / d - 1/N0 - 1/N`` its debiased discrepancy. In
+the weighted fit, the fit on the target alone has the share ``1 - d / (N0 |D|^2)``, at least
+``N0 / (N0 + N)``. This is the positive-part James-Stein estimator that shrinks the fit on the
+target towards the fit on the source, with ``d`` in place of Stein's ``d - 2``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.stats import chi2, poisson
 
 from ._arguments import PARAMETERS, SOURCE_ROWS, TARGET_ROWS, TAU, not_negative, one_number, unwrap
 
-# Poisson means beyond which a noncentral chi-square is its mean, to six digits.
+# Above this Poisson mean a noncentral chi-square variable equals its mean to six digits.
 _FAR = 1e6
 
 
@@ -27,31 +27,28 @@ def james_stein_error(
     *,
     shrinkage: float | None = None,
 ) -> float | NDArray:
-    """Expected KL error of the fit on one source whose discrepancy is estimated from the fits.
+    """Compute the expected KL error of the fit on one source with an estimated discrepancy.
 
-    For a Gaussian mean, exactly; for other families to first order. The source's share of the fit
-    is ``lambda = min(a / (N0 |D|^2), N / (N0 + N))``, ``D`` the fitted contrast measured by the
-    Fisher information. By Stein's lemma
-
-        E KL = 1/2 [ d/N0 + E lambda^2 |D|^2 - (2/N0) E div(lambda D) ],
-
-    ``div(lambda D) = a (d - 2) / (N0 |D|^2)``, or ``lambda d`` where the share is at its bound;
-    ``|D|^2`` over ``1/N0 + 1/N`` is noncentral chi-square, a Poisson mixture of central ones.
+    `asymptotic_error` takes the weights as given. Here the weight of the source depends on the
+    discrepancy estimated from the same rows. The result is exact for a Gaussian mean, and holds to
+    first order for other families.
 
     Parameters
     ----------
     n_target : float
-        Target rows ``N0``, above 0.
+        Number of target rows ``N0``, above 0.
     n_source : float
-        Rows of the source ``N``, above 0.
+        Number of rows of the source ``N``, above 0.
     discrepancy : array-like
         The true ``tau``, at least 0.
     n_parameters : int
         ``d``, at least 1.
     shrinkage : float, default=None
-        ``a``, at least 0. None takes Stein's ``d - 2`` (0 for d <= 2): never worse than the target
-        alone, however far the source. ``d`` is the debiased discrepancy's: better where the source
-        is near, and for d <= 3 worse than the target alone where it is not.
+        ``a``, at least 0. It says how strongly the fit on the target is shrunk towards the source.
+        None takes Stein's ``d - 2`` (0 for d <= 2): the error is never above that of the target
+        alone, even if the source is far away. ``d`` belongs to the debiased discrepancy: the error
+        is smaller if the source is near. For d <= 3 and a source that is not near, it is larger
+        than that of the target alone.
 
     Returns
     -------
@@ -61,7 +58,18 @@ def james_stein_error(
     Raises
     ------
     ValueError
-        If a number is out of its range.
+        If a number is out of range.
+
+    Notes
+    -----
+    The share of the source in the fit is ``lambda = min(a / (N0 |D|^2), N / (N0 + N))``, where
+    ``D`` is the fitted contrast, measured by the Fisher information. By Stein's lemma
+
+        E KL = 1/2 [ d/N0 + E lambda^2 |D|^2 - (2/N0) E div(lambda D) ],
+
+    where ``div(lambda D) = a (d - 2) / (N0 |D|^2)``, or ``lambda d`` if the share is at its bound.
+    ``|D|^2`` divided by ``1/N0 + 1/N`` has a noncentral chi-square distribution, which is a Poisson
+    mixture of central ones.
 
     Examples
     --------
@@ -92,11 +100,11 @@ def james_stein_error(
 
 
 def _error(N0, N, tau, d, a):
-    # With v = 1/N0 + 1/N the bound is 1/(N0 v), so that v itself, which may be beyond all numbers,
-    # need not be formed. In units of v the share is at its bound where x = |D|^2 / v is below a.
+    # With v = 1/N0 + 1/N the bound is 1/(N0 v). So v, which may overflow, need not be computed. In
+    # units of v the share is at its bound if x = |D|^2 / v is below a.
     bound = 1 / (1 + N0 / N)
     rate = d * tau * N0 * bound / 2
-    if rate > _FAR:  # The bound plays no part, and 1/x is one over its mean.
+    if rate > _FAR:  # The bound is never reached, and 1/x is one over its mean.
         return (d + bound * a * (a - 2 * (d - 2)) / (d - 2 + 2 * rate)) / 2 / N0
     j = np.arange(poisson.ppf(1e-15, rate), poisson.isf(1e-15, rate) + 1)
     p = poisson.pmf(j, rate)
@@ -104,7 +112,7 @@ def _error(N0, N, tau, d, a):
     # Chi-square with k degrees of freedom: E[x; x <= a], P(x <= a), E[1/x; x > a].
     first = float(p @ (k * chi2.cdf(a, k + 2)))
     mass = float(p @ chi2.cdf(a, k))
-    # Where half of `a` rounds to 0 the moment may be infinite, and its product with `a` goes to 0.
+    # If half of `a` rounds to 0, the moment may be infinite, but its product with `a` tends to 0.
     inverse = float(p @ _inverse_moment(k, a)) if a / 2 > 0 else 0.0
     return (d + bound * (first - 2 * d * mass + a * (a - 2 * (d - 2)) * inverse)) / 2 / N0
 

@@ -1,7 +1,8 @@
-"""Hold the theory against simulation on a family with known truth.
+"""Compare the theory with simulations of a model family whose true parameters are known.
 
-Every comparison is a z-test: simulated minus claimed number, over its standard error. Points that
-fit the same domains share their rows, and claims about differences are tested on paired ones.
+Each comparison is a z-test: the simulated number minus the claimed one, divided by its standard
+error. Points that fit the same domains use the same simulated rows. So claims about differences are
+tested on paired rows, which is far more precise.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from ._claims import PLANS, Setting
 from ._families import Family
 from ._validation_result import ValidationResult
 
-# Numbers held at a time, about: repeats beyond come in further chunks.
+# About how many numbers are held at a time. More repeats are simulated in further chunks.
 _CHUNK_SIZE = 1_000_000
-# Arguments that belong to some claims only, and what these take without them.
+# Arguments that only some claims take, with their default for each of these claims.
 _OWN_ARGUMENTS = {
     "source_weights": {"error": None},
     "multiples": {
@@ -55,79 +56,81 @@ def validate(
 ) -> ValidationResult:
     """Compare the theory with simulated weighted maximum likelihood fits.
 
-    Interrupted from the keyboard, it returns what the repeats so far have shown, with a warning.
+    If you interrupt it from the keyboard, it warns and returns the result of the repeats done so
+    far.
 
     Parameters
     ----------
     family : Family
-        A model family with known truth.
+        A model family.
     theta_target : array-like of shape (n_parameters,)
         True parameters of the target.
     theta_sources : array-like of shape (n_parameters, n_sources)
-        True parameters of the sources, one column each.
+        True parameters of the sources, one column for each source.
     n_target : float
-        Target rows, above 0; a whole number, but for `GaussianMean`.
+        Number of target rows, above 0. Only `GaussianMean` takes a fraction.
     n_samples : array-like of shape (n_sources,)
-        Rows of each source, above 0; a scalar where there is one source. For the claim "error"
-        also of shape (n_points, n_sources), a grid.
+        Number of rows of each source, above 0. A scalar is one source. The claim "error" also takes
+        a grid of shape (n_points, n_sources).
     claim : str, default="error"
-        On the error of the fit:
+        What is tested. Claims about the error of the fit:
 
-        - "error": `asymptotic_error` is the error, over a grid of weights, of rows, or of both.
-        - "optimal_weight": the error at the optimal weights w* is `minimal_error`, and that of
-          multiples of w*, and of w* with one source's weight changed, exceeds it by what the
-          formula says and never falls below it.
-        - "argmin": the simulated error is least at w*, of one source or several.
-        - "all_rows": with the best weights for the rows used, fewer rows of any source are never
+        - "error": the error is `asymptotic_error`, on a grid of weights, of rows, or of both.
+        - "optimal_weight": the error at the optimal weights w* is `minimal_error`. Multiples of w*,
+          and w* with the weight of one source changed, have larger errors, by as much as the
+          formula says.
+        - "argmin": the simulated error is smallest at w*.
+        - "all_rows": with the best weights for the rows used, fewer rows of a source are never
           better.
-        - "optimal_quantity": with one source whose rows have weight 1, the error at
-          `optimal_quantity` is the formula's, and that of other quantities exceeds it by what the
-          formula says and never falls below it; nor does it fall below that of all rows at
-          `optimal_weight`.
-        - "normality": the fit at w* is normal: its coordinates' means and variances, quantiles of
-          the first, and the coverage of ellipsoids.
+        - "optimal_quantity": for one source with rows of weight 1. The error at `optimal_quantity`
+          is as the formula says. Other numbers of rows have larger errors, by as much as the
+          formula says. All rows with `optimal_weight` have no larger error.
+        - "normality": the fit at w* is normally distributed. Tested are the means and variances of
+          its coordinates, quantiles of the first coordinate, and the coverage of ellipsoids.
 
-        On the estimated discrepancy:
+        Claims about the estimated discrepancy:
 
-        - "plugin_bias": the plug-in is ``G + 11'/N0 + diag(1/N)`` on average.
-        - "reml": the squared error of REML's own discrepancies is what the theory of estimating
-          equations says, and so falls to 0 as rows grow. The likelihood is maximised by a road of
-          its own, for many fits at once.
-        - "james_stein": with one source and d >= 3, weighing by the debiased discrepancy is a
-          positive-part James-Stein estimator, with the error of `james_stein_error`, and Stein's
-          ``d - 2`` is nowhere worse than the target alone.
+        - "plugin_bias": the mean of the plug-in estimate is ``G + 11'/N0 + diag(1/N)``.
+        - "reml": the squared errors of REML's own discrepancies are as the theory of estimating
+          equations says, so they tend to 0 as the rows grow. The likelihood is maximised by another
+          algorithm than that of `skuowq.weights`, for many fits at once.
+        - "james_stein": for one source and d >= 3. Weighting by the debiased discrepancy is a
+          positive-part James-Stein estimator, and its error is `james_stein_error`. With Stein's
+          ``d - 2`` it is never worse than the target alone.
 
-        On the limits of the asymptotics:
+        Claims about the limits of the theory:
 
-        - "sandwich": where rows come in groups of equal rows, or from another law than the model's
-          (`GaussianMean` and `LinearRegression` can be told), the error is that of
-          ``N / kappa`` rows, ``kappa = trace(J^-1 V) / d``, and the model's own w* is not the best.
-        - "unequal_noise": a source of ``r`` times the target's noise variance has the error of
-          `equivalent_rows`, and w* that does not know of the noise is not the best
-          (`GaussianMean` and `LinearRegression`).
-        - "sample_size": errors at w*, times the multiple of all rows, while the distances shrink
-          with the root of the rows. The formula is claimed for each; the few rows refute it, and
-          the many do not.
-        - "distance": errors while the distances grow; rows and weights stay, w* for the truth
-          given. The formula is claimed for each; beyond some multiples of ``1/sqrt(N0)`` the
+        - "sandwich": rows come in groups of equal rows, or follow another distribution than the
+          model assumes (set it in `GaussianMean` or `LinearRegression`). Then the error is that of
+          ``N / kappa`` rows, where ``kappa = trace(J^-1 V) / d``, and the w* of the model is not
+          optimal.
+        - "unequal_noise": the noise variance of a source is ``r`` times that of the target
+          (`GaussianMean` and `LinearRegression`). Then its rows count as `equivalent_rows`, and a
+          w* that ignores this is not optimal.
+        - "sample_size": the formula holds at w* for each multiple of the rows, while the distances
+          shrink with the square root of the rows. With few rows the simulation refutes it, with
+          many rows it does not.
+        - "distance": the formula holds while the distances grow and the rows and weights stay the
+          same (the w* of the given parameters). Beyond some multiples of ``1/sqrt(N0)`` the
           simulation refutes it.
     source_weights : array-like of shape (n_points, n_sources), default=None
-        The grid of the claim "error". None takes multiples of the optimal weights, and weights 1;
-        beside a grid of rows the optimal weights for each.
+        The grid of weights for the claim "error". None takes multiples of the optimal weights, and
+        weights 1. With a grid of rows, None takes the optimal weights for each.
     multiples : array-like of shape (n_points,), default=None
-        Of the rows for "sample_size" and "reml", of the distance for "distance". None takes
-        (1, 4, 16, 64, 256, 1024), (1, 4, 16) and (0, 0.5, 1, 2, 4, 8).
+        Multiples of the rows for "sample_size" and "reml", and of the distance for "distance". None
+        takes (1, 4, 16, 64, 256, 1024), (1, 4, 16) and (0, 0.5, 1, 2, 4, 8).
     group_sizes : array-like of shape (1 + n_sources,), default=None
-        For the claim "sandwich": equal rows in a group, of each domain, the target first. None
-        takes 4 for the target's and 1 for the sources'.
+        For the claim "sandwich": how many equal rows form a group in each domain, the target first.
+        None takes 4 for the target and 1 for the sources.
     noise_ratios : array-like of shape (n_sources,), default=None
-        For the claim "unequal_noise": each source's noise variance over the target's. None takes 4.
+        For the claim "unequal_noise": the noise variance of each source divided by that of the
+        target. None takes 4.
     n_repeats : int, default=20000
-        Simulated fits, at least 2. Increasing it makes the test sharper in proportion to its square
-        root, at the cost of time in proportion.
+        Number of simulated fits, at least 2. The standard errors decrease with its square root; the
+        time increases in proportion.
     n_jobs : int, default=None
-        Processes for the simulation; None is 1 unless in a `joblib.parallel_config`, -1 is all
-        cores. The result does not depend on it.
+        Number of processes. None means 1 unless in a `joblib.parallel_config`; -1 means all cores.
+        The result does not depend on it.
     random_state : int, RandomState instance or None, default=None
         Pass an int for a reproducible result.
     verbose : int, default=0
@@ -136,12 +139,13 @@ def validate(
     Returns
     -------
     result : ValidationResult
+        Print it for a table. The claim is refuted if a z score is far from 0, say beyond 4.
 
     Raises
     ------
     ValueError
-        If an argument is out of its range, or does not fit the claim; if a fit does not exist, or
-        its divergence is infinite, in some repeat.
+        If an argument is out of range, or does not fit the claim. Also if in some repeat the fit
+        does not exist or its divergence is infinite.
 
     Examples
     --------
@@ -150,7 +154,7 @@ def validate(
     >>> result.max_abs_z < 4
     True
 
-    With ten rows the formula is not yet true of an exponential rate; with forty thousand it is:
+    For an exponential rate the formula is wrong with ten rows, and right with forty thousand:
 
     >>> result = validate(
     ...     Exponential(), [1.0], [[1.1]], 10, 30, claim="sample_size", multiples=[1, 4000],
@@ -248,7 +252,7 @@ def _check_setting(family, theta_target, theta_sources, n_target, n_samples, cla
 
 
 def _own_arguments(claim, given):
-    """The arguments that this claim takes, defaults filled in, and no others."""
+    """The arguments that this claim takes, with defaults; refuses those of other claims."""
     own = {}
     for name, defaults in _OWN_ARGUMENTS.items():
         value = given[name]
@@ -282,10 +286,10 @@ def _chunk_sizes(n_repeats, width):
 
 
 def _in_rounds(simulate, sizes, seeds, n_jobs):
-    """Moments of every chunk, a few for each process at a time: all backends can do that."""
+    """Moments of all chunks. Each round has a few chunks a process, which all backends can do."""
     chunks = list(zip(sizes, seeds, strict=True))
     with Parallel(n_jobs=n_jobs) as parallel:
-        # An interruption loses a round.
+        # An interruption loses one round.
         n_processes = effective_n_jobs(n_jobs)
         a_round = 4 * n_processes if n_processes > 1 else 1
         for k in range(0, len(chunks), a_round):

@@ -1,4 +1,4 @@
-"""What a validation found."""
+"""The result of a validation."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from ._families import Family
 
-# Differences below this part of the largest number are rounding, not evidence.
+# Differences below this fraction of the largest number are rounding errors.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ValidationResult:
-    """Claimed and simulated numbers, side by side; prints as a table.
+    """Claimed and simulated numbers side by side. It prints as a table.
 
     Attributes
     ----------
@@ -24,21 +24,23 @@ class ValidationResult:
     family : Family
         The model family.
     labels : tuple of str
-        One for each point, as printed.
+        A name for each point, as printed.
     grid : ndarray of shape (n_points, ...)
         What varies over the points: source weights, rows used, multiples of them, or the sources
-        that a number belongs to; the labels say it in words, and rows where both vary.
+        that a number belongs to. The labels say the same in words.
     theory : ndarray of shape (n_points,)
         The numbers claimed.
     simulated : ndarray of shape (n_points,)
-        The simulated numbers, means over the repeats but for the claim "argmin".
+        The simulated numbers. They are means over the repeats, except for the claim "argmin".
     std_error : ndarray of shape (n_points,)
-        Standard errors of these.
+        Standard errors of the simulated numbers.
     n_repeats : int
+        Number of simulated fits.
     quantity : str
         What the numbers are, with their unit.
     scale : ndarray of shape (n_points,)
-        Size of the numbers whose rounding each point inherits: of a difference, that of its parts.
+        Size of the numbers from which each point is computed. For a difference, the size of its two
+        parts. It bounds the rounding error.
     """
 
     claim: str
@@ -60,9 +62,10 @@ class ValidationResult:
 
     @property
     def z(self) -> NDArray:
-        """Simulated minus claimed, in standard errors, ndarray of shape (n_points,).
+        """The z scores: simulated minus claimed, in standard errors, of shape (n_points,).
 
-        A difference at the level of rounding counts as 0; another without any spread is infinite.
+        A difference as small as rounding counts as 0. Any other difference with standard error 0
+        is infinite.
         """
         difference = self.simulated - self.theory
         scale = np.maximum(self.scale, np.abs(self.simulated))
@@ -73,7 +76,7 @@ class ValidationResult:
 
     @property
     def max_abs_z(self) -> float:
-        """The largest absolute z: the theory is refuted where it exceeds 4, say."""
+        """The largest absolute z score. Above 4, say, the claim is refuted."""
         return float(np.abs(self.z).max())
 
     def __repr__(self):

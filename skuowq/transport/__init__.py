@@ -1,4 +1,8 @@
-"""Optimal transport between classes and data sets; the transport itself is POT's."""
+"""Distances between classes and between data sets, by optimal transport.
+
+They serve to compare sources with a target before a fit: see :func:`rank_sources` and
+:func:`select_target_rows`. The transport problems are solved by POT.
+"""
 
 from ._class_distances import class_distances
 from ._dataset_distance import dataset_distance, pairwise_dataset_distances

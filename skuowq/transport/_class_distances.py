@@ -1,4 +1,4 @@
-"""How far the classes of one data set are from those of another."""
+"""Distances between the classes of one data set and those of another."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sklearn.utils.parallel import Parallel, delayed
 from skuowq._data.labels import distinct_labels, plain_labels
 
 METHODS = ("gaussian", "exact", "sinkhorn", "mmd")
-# Bandwidths of the kernels, in median squared distances.
+# Bandwidths of the kernels, as multiples of the median squared distance.
 _BANDWIDTHS = (0.125, 0.25, 0.5, 1.0, 2.0)
-# Rows that the median is taken over.
+# At most so many rows of each data set are used for the median.
 _MEDIAN_ROWS = 1000
 
 
@@ -30,7 +30,7 @@ def class_distances(
     reg: float = 0.05,
     n_jobs: int | None = None,
 ) -> NDArray:
-    """Distances between the classes of a source and those of a target.
+    """Compute the distances between the classes of a source and those of a target.
 
     Parameters
     ----------
@@ -43,34 +43,41 @@ def class_distances(
     y_t : array-like of shape (n_target,)
         Labels of the target. They may be other labels than those of the source.
     method : {"gaussian", "exact", "sinkhorn", "mmd"}, default="gaussian"
-        - "gaussian": 2-Wasserstein distance of Gaussians with the classes' means and covariances
-          (Bures), a lower bound of the exact one;
-        - "exact": 2-Wasserstein distance of the rows;
-        - "sinkhorn": root of the Sinkhorn divergence, the entropic transport cost less half of what
-          each class has to itself;
-        - "mmd": squared maximum mean discrepancy under the mean of five Gaussian kernels, unbiased,
-          so that it may be slightly below 0.
+        The distance between two classes.
+
+        - "gaussian": the 2-Wasserstein distance between Gaussians with the means and covariances of
+          the classes. It is fast, and a lower bound of "exact".
+        - "exact": the 2-Wasserstein distance between the rows.
+        - "sinkhorn": the root of the Sinkhorn divergence. This is the transport cost with entropy,
+          minus half of the cost of each class to itself.
+        - "mmd": the squared maximum mean discrepancy, with the mean of five Gaussian kernels. It is
+          unbiased, so it may be slightly below 0.
     reg : float, default=0.05
-        For "sinkhorn": weight of the entropy, in largest squared distances between the two classes.
+        Weight of the entropy for "sinkhorn", as a fraction of the largest squared distance between
+        the two classes. Increasing it is faster, at the cost of precision.
     n_jobs : int, default=None
-        Workers over pairs of classes.
+        Number of processes over pairs of classes.
 
     Returns
     -------
     distances : ndarray of shape (n_source_classes, n_target_classes)
-        Classes in sorted order.
+        The classes are in sorted order.
 
     Raises
     ------
     ValueError
-        For an unknown method, data that do not fit together, or a class with one row where two are
+        If the method is unknown, the data do not fit together, or a class has one row where two are
         needed ("gaussian", "mmd").
+
+    See Also
+    --------
+    dataset_distance : One distance between two labelled data sets.
 
     Notes
     -----
-    Between Gaussians ``W^2 = |m - m'|^2 + tr(C + C' - 2 (C^1/2 C' C^1/2)^1/2)``. Covariances of few
-    rows in many dimensions are noise, and the
-    distance counts it: compare classes of like sizes.
+    Between Gaussians, ``W^2 = |m - m'|^2 + tr(C + C' - 2 (C^1/2 C' C^1/2)^1/2)``. With few rows in
+    many dimensions the covariances are noisy, and the noise increases the distance. So compare
+    classes of similar sizes.
 
     References
     ----------
@@ -116,7 +123,7 @@ def distances_of_parts(
 
 
 def check_pair(X_s, y_s, X_t, y_t):
-    """Both data sets as arrays with as many columns."""
+    """Check two data sets; returns them as arrays with the same number of columns."""
     parts = []
     for X, y, name in ((X_s, y_s, "the source"), (X_t, y_t, "the target")):
         X, y = check_array(X, dtype=np.float64, input_name=f"X of {name}"), column_or_1d(y)
@@ -198,31 +205,31 @@ def _distance(method, first, second, reg, scale):
 
 
 def squared_distances(first, second):
-    """Squared distances from differences: inner products would lose them in rows far from 0."""
+    """Squared distances from differences; inner products are imprecise for rows far from 0."""
     return cdist(first, second, "sqeuclidean")
 
 
 def _moments(X):
-    """Mean and root of the covariance, which may be of less than full rank."""
+    """Mean, and square root of the covariance, which may be singular."""
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(X.T)))
     return X.mean(axis=0), (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
 def gaussian_distance(first, second):
-    """2-Wasserstein distance of two Gaussians, each a mean and the root of a covariance.
+    """2-Wasserstein distance of two Gaussians, each given by its mean and root covariance.
 
     ``tr (C^1/2 C' C^1/2)^1/2`` is the sum of the singular values of ``C^1/2 C'^1/2``.
     """
     (m, root), (n, other) = first, second
     if np.array_equal(m, n) and np.array_equal(root, other):
-        return 0.0  # Roots of matrices leave 1e-8 of it.
+        return 0.0  # The roots of the matrices would leave about 1e-8.
     overlap = np.linalg.svd(root @ other, compute_uv=False).sum()
     squared = ((m - n) ** 2).sum() + (root**2).sum() + (other**2).sum() - 2 * overlap
     return float(np.sqrt(max(squared, 0.0)))
 
 
 def transport_cost(cost, a=None, b=None):
-    """Least cost of moving one distribution to another; uniform ones by default."""
+    """Least cost of moving one distribution to another. None is a uniform distribution."""
     import ot
 
     largest = cost.max()
@@ -231,15 +238,15 @@ def transport_cost(cost, a=None, b=None):
     n, m = cost.shape
     a = np.full(n, 1 / n) if a is None else a
     b = np.full(m, 1 / m) if b is None else b
-    # Costs of order 1, for its tolerances are absolute.
+    # Costs of order 1, because the tolerances of the solver are absolute.
     cost = np.ascontiguousarray(cost / largest)
     return float(largest * ot.emd2(a, b, cost, numItermax=10_000_000))
 
 
 def sinkhorn_divergence(cost, own_first, own_second, eps):
-    """Entropic cost less half of each one's to itself; 0 for equal ones, and never below."""
+    """Entropic cost minus half of the cost of each part to itself; at least 0."""
     if eps == 0:
-        return 0.0  # All rows are one.
+        return 0.0  # All rows are equal.
     value = _entropic_cost(cost, eps)
     value -= (_entropic_cost(own_first, eps) + _entropic_cost(own_second, eps)) / 2
     return max(value, 0.0)
@@ -248,7 +255,7 @@ def sinkhorn_divergence(cost, own_first, own_second, eps):
 def _entropic_cost(cost, eps):
     import ot
 
-    # In the log domain: exp(-cost / eps) is 0 for most rows of a far class.
+    # In the log domain, because exp(-cost / eps) is 0 for most rows of a far class.
     plan = ot.sinkhorn(
         np.full(len(cost), 1 / len(cost)),
         np.full(cost.shape[1], 1 / cost.shape[1]),
@@ -266,7 +273,7 @@ def _entropic_cost(cost, eps):
 
 
 def _median_squared(first, second):
-    """Median squared distance of different rows, over at most a thousand of each."""
+    """Median squared distance between different rows, of at most a thousand of each part."""
     rng = np.random.RandomState(0)
     rows = np.vstack([part[rng.permutation(len(part))[:_MEDIAN_ROWS]] for part in (first, second)])
     median = np.median(pdist(rows, "sqeuclidean"))

@@ -1,4 +1,4 @@
-"""How far one labelled data set is from another: the optimal transport dataset distance (OTDD)."""
+"""Distance between labelled data sets: the optimal transport dataset distance (OTDD)."""
 
 from __future__ import annotations
 
@@ -34,28 +34,40 @@ def dataset_distance(
     *,
     reg: float = 0.05,
 ) -> float:
-    """Distance of two labelled data sets, labels and all.
+    """Compute the distance between two labelled data sets.
 
-    Rows are moved at the cost of their squared distance plus the squared distance of their classes,
-    as Gaussians; what labels are called does not matter.
+    It is the least cost of moving the rows of one data set to those of the other. Moving a row
+    costs the squared distance of the rows, plus the squared distance of their classes as Gaussians.
+    The names of the classes do not matter.
 
     Parameters
     ----------
     X_s, y_s, X_t, y_t
-        As in :func:`class_distances`; each class needs two rows.
+        As in :func:`class_distances`. Each class needs two rows.
     method : {"gaussian", "exact", "sinkhorn"}, default="gaussian"
-        - "gaussian": whole classes are moved, each to another as Gaussians are; an upper bound of
-          "exact" where the classes are Gaussian, in a time that does not grow with pairs of rows;
-        - "exact": rows are moved;
-        - "sinkhorn": rows are moved with entropy, and half of each set's cost to itself is taken
-          off.
+        What is moved.
+
+        - "gaussian": whole classes, as Gaussians. Its time does not grow with the pairs of rows. If
+          the classes are Gaussian, it is an upper bound of "exact".
+        - "exact": rows.
+        - "sinkhorn": rows, with entropy. Half of the cost of each data set to itself is subtracted.
     reg : float, default=0.05
-        For "sinkhorn": weight of the entropy, in largest costs.
+        Weight of the entropy for "sinkhorn", as a fraction of the largest cost.
 
     Returns
     -------
     distance : float
-        0 for a data set and itself.
+        It is 0 between a data set and itself.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown, the data do not fit together, or a class has one row.
+
+    See Also
+    --------
+    class_distances : The distances between the classes.
+    rank_sources : Sources in the order of this distance.
 
     Notes
     -----
@@ -106,15 +118,16 @@ def pairwise_dataset_distances(
     reg: float = 0.05,
     n_jobs: int | None = None,
 ) -> NDArray:
-    """Distances of many data sets from one another.
+    """Compute the distances between all pairs of several data sets.
 
     Parameters
     ----------
     datasets : list or dict of (X, y)
+        The labelled data sets.
     method, reg
         As in :func:`dataset_distance`.
     n_jobs : int, default=None
-        Workers over pairs.
+        Number of processes over pairs of data sets.
 
     Returns
     -------

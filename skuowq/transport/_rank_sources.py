@@ -16,14 +16,14 @@ from ._dataset_distance import dataset_distance
 
 @dataclass(frozen=True)
 class SourceRanking:
-    """Sources and their distances, the nearest first; prints as a table.
+    """Sources and their distances, the nearest first. It prints as a table.
 
     Attributes
     ----------
     names : tuple of str
     distances : ndarray of shape (n_sources,)
     order : ndarray of int of shape (n_sources,)
-        Number of each source among those given.
+        Position of each source in the given order.
     """
 
     names: tuple[str, ...]
@@ -51,21 +51,23 @@ def rank_sources(
 ) -> SourceRanking:
     """Rank sources by their dataset distance from a target.
 
-    Cheap screening before a fit. It sees where classes lie, not what they are called: a source with
-    all labels exchanged is as near as before, and noise may be near. What a source is worth the
-    weights of ``UOWQClassifier`` say. Standardise the columns first.
+    It is a fast check before a fit. The distance depends on where the classes are and not on their
+    names: a source with all labels exchanged is as near as before, and noise may be near. So it
+    does not say what a source is worth; the weights of ``UOWQClassifier`` do. Standardise the
+    columns first.
 
     Parameters
     ----------
     sources : list of (X, y), dict or Sources
-        Sample weights are not used.
+        The sources. Their sample weights are not used.
     X : array-like of shape (n_samples, n_features)
-        The target.
+        Rows of the target.
     y : array-like of shape (n_samples,)
+        Labels of the target.
     method, reg
         As in :func:`dataset_distance`.
     n_jobs : int, default=None
-        Workers over sources.
+        Number of processes over sources.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which target rows to fine-tune on: of classes far from the source, near it, or both (OT3L)."""
+"""Choose target rows for fine-tuning, from classes far from the source, near it, or both (OT3L)."""
 
 from __future__ import annotations
 
@@ -27,30 +27,41 @@ def select_target_rows(
     n_far: int | None = None,
     random_state: Seed = None,
 ) -> NDArray:
-    """Choose a budget of target rows.
+    """Choose a given number of target rows for fine-tuning.
 
     Parameters
     ----------
     distances : array-like of shape (n_source_classes, n_target_classes)
-        From :func:`class_distances`; target classes in sorted order. Not read by "uniform" and
-        "stratified".
+        From :func:`class_distances`, with the target classes in sorted order. "uniform" and
+        "stratified" do not use it.
     y : array-like of shape (n_target,)
-        Labels of the pool.
+        Labels of the rows to choose from.
     budget : int
-        Rows to choose.
+        Number of rows to choose.
     strategy : {"mixed", "far", "near", "uniform", "stratified"}, default="mixed"
-        "far" takes rows of classes far from the source, "near" of the others, "mixed" a share
-        `alpha` of the first and the rest of the second; "uniform" takes any, "stratified" as many
-        of each class. Within "far" and "near" each class gives as many; a class that runs out is
-        made up for by the others of its kind, then by all.
+        How the rows are chosen.
+
+        - "far": from the classes far from the source.
+        - "near": from the other classes.
+        - "mixed": a share `alpha` from the far classes, and the rest from the near ones.
+        - "uniform": any rows.
+        - "stratified": the same number from each class.
+
+        Among the far classes, and among the near ones, each class gives the same number of rows. If
+        a class has too few, the others of its kind give more, and then all other classes.
     alpha : float in [0, 1], default=0.5
+        For "mixed": the share of the rows from far classes.
     aggregate : {"mean", "min", "ot"}, default="mean"
-        A target class's distance from the source: the mean over source classes (the paper's, nearly
-        the distance from the mean of the whole source), the least, or what transport of the source
-        classes to the target classes, each alike, pays for it.
+        The distance of a target class from the source.
+
+        - "mean": the mean distance from the source classes, as in the paper.
+        - "min": the distance from the nearest source class.
+        - "ot": its part of the cost of moving the source classes to the target classes, where all
+          classes count the same.
     n_far : int, default=None
-        How many classes are far. None is half of them, rounded up.
+        Number of far classes. None takes half of the classes, rounded up.
     random_state : int, RandomState instance or None, default=None
+        Draws the rows within the classes.
 
     Returns
     -------
@@ -60,11 +71,15 @@ def select_target_rows(
     Raises
     ------
     ValueError
-        If the budget is larger than the pool, or an argument is out of bounds.
+        If the budget is larger than the number of rows, or an argument is out of range.
+
+    See Also
+    --------
+    skuowq.OT3LClassifier : Fine-tunes on the rows chosen.
 
     References
     ----------
-    OT3L; "near" is what that paper calls RS, "far" its SD, "mixed" its MS.
+    The OT3L paper. It calls "near" RS, "far" SD and "mixed" MS.
 
     Examples
     --------
@@ -84,7 +99,7 @@ def select_target_rows(
     rng = check_random_state(random_state)
     if strategy == "uniform":
         return np.sort(rng.permutation(len(y))[:budget])
-    # Rows of each class in the order in which they are taken.
+    # The rows of each class, in the order in which they are taken.
     pools = [rng.permutation(np.flatnonzero(labels == k)) for k in range(len(classes))]
     everyone = np.arange(len(classes))
     if strategy == "stratified":
@@ -98,7 +113,7 @@ def select_target_rows(
     sizes = np.array([len(pool) for pool in pools])
     for group, wish in wishes:
         _take(taken, sizes, group, wish, rng)
-    _take(taken, sizes, everyone, budget - taken.sum(), rng)  # What a kind lacked.
+    _take(taken, sizes, everyone, budget - taken.sum(), rng)  # Where a kind has too few.
     return np.sort(np.concatenate([pool[:n] for pool, n in zip(pools, taken, strict=True)]))
 
 
@@ -111,7 +126,7 @@ def class_scores(distances, aggregate):
     import ot
 
     n, m = distances.shape
-    # Costs of order 1, for the solver's tolerances are absolute.
+    # Costs of order 1, because the tolerances of the solver are absolute.
     cost = np.ascontiguousarray(distances / (np.abs(distances).max() or 1.0))
     plan = ot.emd(np.full(n, 1 / n), np.full(m, 1 / m), cost)
     return m * (plan * distances).sum(axis=0)
@@ -138,7 +153,7 @@ def _far_classes(distances, n_classes, aggregate, n_far):
 
 
 def _take(taken, sizes, group, wish, rng):
-    """Take `wish` more rows from the classes of a group, one from each in turn."""
+    """Take `wish` more rows from the classes of a group, as evenly as possible."""
     while wish > 0:
         open_classes = group[taken[group] < sizes[group]]
         if len(open_classes) == 0:

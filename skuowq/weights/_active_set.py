@@ -1,10 +1,12 @@
-"""The weight program by active sets: exact zeros and bounds, a certificate in doubled precision.
+"""The weight program by active sets, with zeros and bounds met exactly.
 
-``min alpha' M alpha`` over the simplex is ``M_AA u = 1`` on the sources A in use, scaled to sum 1.
-When large biases cancel one another, ``M alpha`` is a difference of numbers up to 1e15 times larger
-than itself, and double precision can neither polish the answer nor certify it. There the products
-are summed without rounding (`math.fsum`), ``u`` is kept as an unevaluated sum of two doubles, and
-the discrepancy and the variance ``1 / N`` are never added up. The only scaling is by powers of two.
+At the minimum of ``alpha' M alpha`` over the simplex, ``M_AA u = 1`` for the set A of sources in
+use, and ``alpha`` is ``u`` scaled to sum 1.
+
+If large biases cancel one another, ``M alpha`` is a difference of numbers up to 1e15 times larger
+than itself. Double precision then can neither improve the answer nor certify it. So the products
+are summed without rounding (`math.fsum`), ``u`` is kept as the sum of two doubles, and the
+discrepancy and the variance ``1 / N`` are never added. All scaling is by powers of two.
 """
 
 import math
@@ -18,17 +20,19 @@ _MAX_REFINEMENTS = 40
 
 
 def bounded_pivots(M, n_target, caps, u):
-    """Exact minimum of ``(N0 + u'Mu) / (N0 + 1'u)^2`` over ``0 <= u <= caps``, from near it.
+    """Exact minimum of ``(N0 + u'Mu) / (N0 + 1'u)^2`` over ``0 <= u <= caps``.
 
     At the minimum ``(M u)_i = rho`` for the free sources, ``>= rho`` for those at 0 and ``<= rho``
     for those at their caps, with ``rho = (N0 + u'Mu) / (N0 + 1'u)``. Given which is which, with
     F the free and C the capped ones (at c), ``u_F = rho x - y`` for ``x = M_FF^-1 1``,
     ``y = M_FF^-1 M_FC c``, and ``rho = (N0 + c'(M_CC c - M_CF y)) / (N0 + 1'c - 1'y)``.
 
+    The given `u` must be near the minimum.
+
     Returns
     -------
     u : ndarray of shape (n_sources,) or None
-        None when the sets do not settle.
+        None if the sets do not converge.
     """
     unit = np.sqrt(np.diag(M))
     low = u * unit <= 1e-5 * np.max(u * unit)
@@ -59,7 +63,7 @@ def bounded_pivots(M, n_target, caps, u):
 
 
 def active_set_mixture(discrepancy, variance):
-    """Optimal mixture, its objective and the relative gap, without rounding on the way.
+    """Optimal mixture, its objective and the relative gap, in doubled precision.
 
     Parameters
     ----------
@@ -74,8 +78,9 @@ def active_set_mixture(discrepancy, variance):
     value : float
         ``alpha' M alpha``.
     gap : float
-        ``(value - bound) / value``, with the bound ``2 lambda - z' M z`` of any ``z`` for which
-        ``M z >= lambda``: the Frank-Wolfe bound where ``z = alpha``, but ``z`` is not rounded.
+        ``(value - bound) / value``. The bound is ``2 lambda - z' M z``, for any ``z`` with
+        ``M z >= lambda``. For ``z = alpha`` it is the Frank-Wolfe bound, but here ``z`` is the
+        mixture before rounding.
     """
     M = discrepancy + np.diag(variance)
     scale = 2.0 ** np.round(np.log2(np.sqrt(np.diag(M))))
@@ -159,9 +164,10 @@ def _solve(G, D, rounded, ones, active):
 
 
 def _certify(G, D, ones, u, rest, image):
-    """Rounded mixture, its objective, and its gap by the bound that the unrounded one proves.
+    """The rounded mixture, its objective and its gap.
 
-    Doubled precision has an end, too: `hidden` is what it may be wrong by.
+    The bound comes from the mixture before rounding. `hidden` is the error that doubled precision
+    still leaves.
     """
     total = _dot(ones, u)
     hidden = np.finfo(float).eps ** 2 * (np.abs(G) @ u + D * u)
@@ -177,7 +183,7 @@ def _certify(G, D, ones, u, rest, image):
 
 
 def factor_of(R):
-    """``C`` with ``R = C C'``, for matrices that may be singular to rounding."""
+    """``C`` with ``R = C C'``, also if R is singular up to rounding."""
     try:
         return np.linalg.cholesky(R)
     except np.linalg.LinAlgError:

@@ -1,9 +1,10 @@
-"""How much more likely a source's row is in the target: a ratio of densities, by discrimination.
+"""How much more likely a source row is in the target than in its source.
 
-A classifier that tells target rows from source rows, both taken to be as many, has the odds
-``p_target(x, y) / p_source(x, y)`` (Wang et al., CVPR 2019, equation 8). With few target rows the
-trouble is what it sees: a flexible one separates twenty rows from a thousand by heart, and all odds
-are 0. So all here is cross-fitted: no source row is judged by a model that has seen it.
+The ratio of the two densities comes from a classifier of domains, the discriminator. If both
+domains count as equally large, its odds are ``p_target(x, y) / p_source(x, y)`` (Wang et al., CVPR
+2019, equation 8). With few target rows a flexible discriminator overfits: it separates twenty rows
+from a thousand perfectly, and all odds are 0. So everything here is cross-fitted: the odds of a row
+come from a model that was not fitted to it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from skuowq._data.types import Matrix, Seed
 from skuowq._utils._sklearn import _check_sample_weight, _set_random_states
 
 DISCRIMINATORS = ("plausibility", "interactions", "boosted")
-# A label's probability is never taken to be less: one row cannot be worth less than a thousandth.
+# Lower bound for the probability of a label, so that no label makes the odds 0.
 _LEAST_PROBABILITY = 1e-3
 _LEAST_ODDS = 1e-4
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -50,50 +51,62 @@ def density_ratio(
 ) -> NDArray:
     """Estimate ``p_target(x, y) / p_source(x, y)`` at the rows of a source.
 
+    Used as weights, the ratios make the source rows look like target rows: rows that do not occur
+    in the target, or have wrong labels, get a weight near 0.
+
     Parameters
     ----------
-    X_target : {ndarray, sparse matrix} of shape (n_target, n_features)
-        Columns of like scale: the classifiers inside are penalised.
+    X_target : {array-like, sparse matrix} of shape (n_target, n_features)
+        Rows of the target. Scale the columns first: the classifiers used here have a penalty.
     y_target : array-like of shape (n_target,)
-    X_source : {ndarray, sparse matrix} of shape (n_source, n_features)
+        Labels of the target.
+    X_source : {array-like, sparse matrix} of shape (n_source, n_features)
+        Rows of the source, with the same columns.
     y_source : array-like of shape (n_source,)
+        Labels of the source.
     discriminator : {"plausibility", "interactions", "boosted"} or classifier, \
             default="plausibility"
-        What tells the domains apart.
+        The classifier that tells the domains apart.
 
-        - "plausibility": a logistic regression on two numbers, the logarithms of the probabilities
-          of the label given the features in the target and in the source, each from a softmax
-          regression. It sees wrong labels and changed relations with twenty target rows, and is
-          blind to features that are rarer in the target but carry the same labels, which a fit of
-          labels given features need not weigh down.
-        - "interactions": a logistic regression on x, y and all products of the two, with the
-          penalty of the least cross-validated log loss. The ratio of the joint densities where
-          these are Gaussian classes of one covariance; needs many target rows.
+        - "plausibility": a logistic regression on two features: the log probability of the label
+          given x in the target, and the same in the source. Each comes from a softmax regression.
+          Twenty target rows are enough to find wrong labels and changed relations. It does not see
+          features that are rarer in the target but have the same labels. For a model of the labels
+          given the features such rows do no harm.
+        - "interactions": a logistic regression on x, y and all their products. The penalty is
+          chosen by cross-validation. It is exact if the classes are Gaussian with one covariance
+          matrix, and needs many target rows.
         - "boosted": gradient-boosted trees on x and y.
-        - Any classifier with ``predict_proba`` and ``sample_weight``, on x and the indicators of y.
+        - Any classifier with ``predict_proba`` and ``sample_weight``. It is fitted to x and to
+          indicators of y.
     labels : bool, default=True
-        Whether the discriminator sees the labels. Without them the ratio is that of the features'
-        densities, by the same classifiers on x alone (for "plausibility" a logistic regression).
+        Whether the discriminator uses the labels. If False, the result is the ratio of the
+        densities of the features. "plausibility" is then a logistic regression on x.
     balanced : bool, default=True
-        Whether the odds are those of domains of one size, which is the ratio of densities. False
-        leaves them as they come, smaller by ``n_target / n_source``.
+        Whether both domains count as equally large. Only then the odds are the ratio of the
+        densities. False returns smaller odds, by the factor ``n_target / n_source``.
     clip : float, default=20.0
-        Largest ratio.
+        Upper bound for the ratio. Increasing it lets single rows have more influence.
     target_weight, source_weight : array-like of shapes (n_target,) and (n_source,), default=None
-        Weights of the rows; they count rows, so their scale matters.
+        Weights of the rows. A row of weight 2 counts as two rows, so their scale matters.
     cv : int, default=5
-        Folds of the cross-fitting.
+        Number of folds for cross-fitting.
     random_state : int, RandomState instance or None, default=None
-        Deals the folds.
+        Assigns the rows to the folds.
 
     Returns
     -------
     ratio : ndarray of shape (n_source,)
+        From 1e-4 to `clip`. With ``balanced=False`` it is multiplied by ``n_target / n_source``.
 
     Raises
     ------
     ValueError
-        For an unknown discriminator, or rows that do not fit together.
+        If the discriminator is unknown, or the two domains do not fit together.
+
+    See Also
+    --------
+    skuowq.DiscriminatorGateClassifier : Fits a classifier with these weights.
 
     References
     ----------
@@ -159,7 +172,7 @@ def density_ratio(
 
 
 class SourceGate:
-    """The odds of one source's rows, for one target after another.
+    """The odds of the rows of one source, for one or several targets.
 
     Cross-validation asks for many targets. So what depends on the source alone is computed once.
 
@@ -243,9 +256,9 @@ class SourceGate:
         return np.exp(np.clip(log_odds, np.log(_LEAST_ODDS), np.log(clip)))
 
     def _plausibility(self, X, y, weight, groups):
-        """Log probabilities of the labels, cross-fitted, and the model of all rows."""
+        """Cross-fitted log probabilities of the labels, and the model fitted to all rows."""
         model_of_all = _softmax(X, y, weight)
-        # Of a single group there is nothing to hold out.
+        # With a single group there is nothing to hold out.
         log_p = _log_probability(model_of_all, X, y)
         for fitted, held in folds_of(y, self.n_folds, self.seed, groups):
             model = _softmax(X[fitted], y[fitted], weight[fitted])
@@ -262,7 +275,7 @@ class SourceGate:
         return fitted.decision_function(features[len(y) :])
 
     def _odds_of_rows(self, X, y, weight, groups):
-        """Odds of a discriminator on the rows themselves, in folds of both domains."""
+        """Log odds of a discriminator of the rows themselves, cross-fitted over both domains."""
         kind = self.discriminator
         linear = kind in ("plausibility", "interactions")
         design = self._products if linear else self._indicators
@@ -280,7 +293,7 @@ class SourceGate:
             return min(found, key=itemgetter(0))[1][len(y) :]
         model = kind
         if kind == "boosted":
-            # Few leaves: a tree finds twenty target rows by heart.
+            # Few leaves: larger trees overfit twenty target rows.
             model = HistGradientBoostingClassifier(max_leaf_nodes=8, random_state=self.seed)
             features = features.toarray() if sparse.issparse(features) else features
         _, log_odds = self._held_out(model, features, is_target, balance, folds)
@@ -294,7 +307,7 @@ class SourceGate:
         _set_random_states(model, check_random_state(self.seed))
         for fitted, held in folds:
             if len(np.unique(is_target[fitted])) < 2:
-                continue  # One domain alone tells nothing of the odds: they stay even.
+                continue  # With one domain alone there are no odds to learn: they stay 1.
             fold = clone(model).fit(
                 features[fitted], is_target[fitted], sample_weight=balance[fitted]
             )
@@ -318,10 +331,10 @@ class SourceGate:
 
 
 def _calibrated(log_odds, is_target, balance, counts):
-    """Held-out log odds scaled to be the log odds that they are found to have; never turned round.
+    """Held-out log odds, recalibrated by a logistic regression; 0 if it would reverse them.
 
-    Trees that know the few target rows by heart are sure that no row which they have not seen is
-    the target's, and held-out target rows tell.
+    Trees that overfit the few target rows are too sure that unseen rows are not the target's. The
+    held-out target rows show this.
     """
     fitted, column = _on_few_columns(log_odds[:, None], is_target, balance, counts)
     if fitted.coef_[0, 0] < 0:
@@ -330,9 +343,9 @@ def _calibrated(log_odds, is_target, balance, counts):
 
 
 def _on_few_columns(features, is_target, balance, counts):
-    """A logistic regression of the domain on a few columns, standardised, and these.
+    """A logistic regression of the domain on a few standardised columns, and these columns.
 
-    A row counts as often as its weight in `counts` says.
+    `counts` holds how often each row counts in the standardisation.
     """
     features = features - np.average(features, axis=0, weights=counts)
     spread = np.sqrt(np.average(features**2, axis=0, weights=counts))
@@ -341,14 +354,14 @@ def _on_few_columns(features, is_target, balance, counts):
 
 
 def _softmax(X, y, weight):
-    """A softmax regression; of a single class the class itself."""
+    """A softmax regression; if there is a single class, this class."""
     if len(np.unique(y)) < 2:
         return int(y[0])
     return LogisticRegression(max_iter=200, tol=1e-3).fit(X, y, sample_weight=weight)
 
 
 def _log_probability(model, X, y):
-    """Logarithm of the probability of each row's label, bounded below."""
+    """Log probability of the label of each row, with a lower bound."""
     if isinstance(model, int):
         probability = (y == model).astype(float)
     else:
@@ -360,7 +373,7 @@ def _log_probability(model, X, y):
 
 
 def _domain_labels(target_weight, source_weight):
-    """1 for the target's rows; weights that make the domains alike, as heavy as the target's."""
+    """1 for target rows, and weights that give both domains the total weight of the target."""
     is_target = np.repeat([1, 0], [len(target_weight), len(source_weight)])
     total = target_weight.sum()
     balance = np.concatenate([target_weight, source_weight * (total / source_weight.sum())])

@@ -1,14 +1,16 @@
-"""From fitted contrasts to discrepancies, and on to weights.
+"""From fitted contrasts to discrepancies, and from these to weights.
 
-The contrast Gram matrix is ``S_ij = (thetahat_i - thetahat_0)' J (thetahat_j - thetahat_0) / d``.
-As an estimate of the discrepancy ``G`` it carries noise: ``E[S] = G + 11' / N_0 + diag(1 / N_i)``.
+A contrast is the difference between the parameters fitted on a source and those fitted on the
+target. The Gram matrix of the contrasts is
+``S_ij = (thetahat_i - thetahat_0)' J (thetahat_j - thetahat_0) / d``. It estimates the discrepancy
+``G``, but it contains noise: ``E[S] = G + 11' / N_0 + diag(1 / N_i)``. There are three estimators:
 
-- ``"plugin"``: S itself, as the paper has it (arXiv 2601.10779). With few target rows even
-  identical sources look ``1 / N_0`` away.
-- ``"debiased"``: S less its noise, projected onto the positive semidefinite cone.
-- ``"reml"``: every source's own discrepancy by the likelihood of a random-effects model; then the
-  sources' weighted mean, which knows more about the target than any of them, is judged for a shift
-  that all share, and the answers with and without it are averaged by their evidence.
+- ``"plugin"``: S itself, as in the paper (arXiv 2601.10779). With few target rows, even a source
+  that is identical to the target seems to be ``1 / N_0`` away.
+- ``"debiased"``: S minus its expected noise, projected onto the positive semidefinite matrices.
+- ``"reml"``: the own discrepancy of each source is estimated by restricted maximum likelihood in a
+  random-effects model. Then the weighted mean of the sources is tested for a shift that they all
+  share. The results with and without the shift are averaged by their evidence.
 """
 
 from __future__ import annotations
@@ -41,19 +43,28 @@ def estimate_discrepancy(
 ) -> NDArray:
     """Estimate the discrepancy ``G`` from the Gram matrix of fitted contrasts.
 
+    The discrepancy says how far each source is from the target. The larger it is, the smaller the
+    weight of the source.
+
     Parameters
     ----------
     contrast_gram : array-like of shape (n_sources, n_sources)
-        ``S``: inner products of the contrasts in the metric of the Fisher information of one row,
-        divided by `n_parameters`.
+        ``S``: inner products of the contrasts, measured by the Fisher information of one row and
+        divided by `n_parameters`. A contrast is the difference between the parameters fitted on a
+        source and those fitted on the target.
     n_target : float
-        Rows of the target, ``N0``; need not be a whole number.
+        Number of target rows, ``N0``. It need not be a whole number.
     n_samples : array-like of shape (n_sources,)
-        Rows of each source, ``N_i``.
-    n_parameters : int
-        ``d``, the number of parameters the contrasts span.
+        Number of rows of each source, ``N_i``.
+    n_parameters : float
+        ``d``, the number of parameters in a contrast.
     method : {"reml", "debiased", "plugin"}, default="reml"
         The estimator.
+
+        - "reml": the most reliable one with few target rows.
+        - "debiased": subtracts the expected noise. Simpler, but less precise with several sources.
+        - "plugin": the Gram matrix itself, as in the paper. With few target rows it overestimates
+          the discrepancy of good sources.
 
     Returns
     -------
@@ -63,23 +74,29 @@ def estimate_discrepancy(
     Raises
     ------
     ValueError
-        For an unknown method, sizes that are not above 0, or a matrix of the wrong shape.
+        If the method is unknown, a size is not above 0, or the matrix has the wrong shape.
+
+    See Also
+    --------
+    discrepancy_std_error : How precise the estimate is.
+    optimal_source_weights : The weights that follow from it.
 
     Notes
     -----
-    For one source, ``"reml"`` is ``max(S / b - 1/N0 - 1/N, 0)``: the weighted fit is a
-    positive-part James-Stein estimator that shrinks to the source. A contrast of noise alone has
-    ``S`` near the noise, give or take ``sqrt(2 / d)`` of it, so ``b = 1 + sqrt(2/d)`` takes one
-    standard error for noise; but never more than ``b = 2 (d - 2) / d``, up to which the rule does
-    no harm on average however far the source, and for ``d <= 4`` ``b = 1``. ``"debiased"`` has
-    ``b = 1`` throughout.
+    For one source, "reml" is ``max(S / b - 1/N0 - 1/N, 0)``. The weighted fit is then a
+    positive-part James-Stein estimator that shrinks towards the source. If a contrast is noise
+    alone, ``S`` is about as large as the expected noise, with a relative standard error of
+    ``sqrt(2 / d)``. So ``b = 1 + sqrt(2/d)`` treats one standard error as noise. It is limited to
+    ``2 (d - 2) / d``: up to this value the rule does no harm on average, even if the source is far
+    away. For ``d <= 4``, ``b = 1``. "debiased" always has ``b = 1``.
 
-    For several, with ``u_i = 1 / (1/N_i + tau_i)`` the precision of each source, their mean
-    contrast ``sum_i u_i D_i / U`` has noise ``1/N0 + 1/U``, ``U = sum_i u_i``. Its square ``S_u``
-    gives the shift ``c = max(S_u / b - 1/N0 - 1/U, 0)`` and the evidence for one,
-    ``g = (d/2) (r - 1 - log r)`` with ``r = S_u / (1/N0 + 1/U)`` where ``r > 1``. ``G`` is
-    ``diag(tau) + p c 11'`` with ``p = logistic(g - log 3)``. Part of a large shift is in ``tau``,
-    too: sources beside a target they are all far from may look half again as far as they are.
+    For several sources, ``u_i = 1 / (1/N_i + tau_i)`` is the precision of source i, and ``U`` is
+    the sum of the ``u_i``. The mean contrast ``sum_i u_i D_i / U`` has the noise ``1/N0 + 1/U``;
+    ``S_u`` is its square. The estimated shift is ``c = max(S_u / b - 1/N0 - 1/U, 0)``. With
+    ``r = S_u / (1/N0 + 1/U)``, the evidence for a shift is ``g = (d/2) (r - 1 - log r)`` if
+    ``r > 1``, and 0 otherwise. The result is ``G = diag(tau) + p c 11'`` with
+    ``p = logistic(g - log 3)``. Part of a large shift is also contained in ``tau``. So if all
+    sources are far from the target, they may seem up to half as far again as they are.
 
     Examples
     --------
@@ -103,27 +120,36 @@ def discrepancy_std_error(
     *,
     method: str = "reml",
 ) -> NDArray:
-    """Standard errors of estimated own discrepancies, from sampling noise.
+    """Standard errors of the estimated discrepancies, due to sampling noise.
 
     Parameters
     ----------
     discrepancy : array-like of shape (n_sources, n_sources)
-        The estimate.
+        The estimate, as :func:`estimate_discrepancy` returns it.
     n_target, n_samples, n_parameters, method
         As in :func:`estimate_discrepancy`.
 
     Returns
     -------
     std_error : ndarray of shape (n_sources,)
+        One for each entry of the diagonal of `discrepancy`.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, or `discrepancy` is none that `method` returns.
 
     Notes
     -----
-    For "plugin" and "debiased", and for one source, a squared contrast has a scaled chi-square law:
-    ``sqrt(2/d) E[S_ii]``. For "reml" the contrasts' coordinates are draws with covariance ``Sigma =
-    diag(1/N + tau) + (1/N0 + c) 11'``, ``tau_i + c`` the own discrepancy; the Fisher information of
-    ``tau`` and ``c`` has the entries ``(d/2) (Sigma^-1)_ij^2``, ``(d/2) (Sigma^-1 1)_i^2`` and
-    ``(d/2) (1' Sigma^-1 1)^2``. It knows nothing of the bound at 0: where the estimate is 0, the
-    truth may well be 2 standard errors off, hardly 5.
+    The standard error ignores the bound at 0. If the estimate is 0, the true value may be up to
+    about 2 standard errors.
+
+    For "plugin" and "debiased", and for one source, a squared contrast follows a scaled chi-square
+    distribution, so the standard error is ``sqrt(2/d) E[S_ii]``. For "reml", the coordinates of the
+    contrasts are draws with covariance ``Sigma = diag(1/N + tau) + (1/N0 + c) 11'``, where
+    ``tau_i + c`` is the discrepancy of source i. The entries of the Fisher information of ``tau``
+    and ``c`` are ``(d/2) (Sigma^-1)_ij^2``, ``(d/2) (Sigma^-1 1)_i^2`` and
+    ``(d/2) (1' Sigma^-1 1)^2``.
 
     Examples
     --------
@@ -174,12 +200,12 @@ def std_error_of_checked(
 
 
 class _ReducedInformation:
-    """Squares of ``Sigma^-1``, bordered by those of its row sums and of their sum.
+    """The squared entries of ``Sigma^-1``, with its squared row sums and total as a border.
 
-    ``Sigma^-1 = diag(u) - damping u u'`` with ``damping = 1 / (shared + U)``, ``U = sum u`` and
-    ``1 / shared`` the variance that all sources have in common; its rows sum to
-    ``damping shared u``. In units in which the entries are of one size. Diagonal plus rank one
-    inside the border.
+    ``Sigma^-1 = diag(u) - damping u u'``, with ``damping = 1 / (shared + U)`` and ``U = sum u``;
+    ``1 / shared`` is the variance that all sources have in common. Its rows sum to
+    ``damping shared u``. The units are chosen so that all entries are of similar size. Inside the
+    border the matrix is diagonal plus rank one.
     """
 
     def __init__(self, u, shared):
@@ -191,8 +217,8 @@ class _ReducedInformation:
         self.border = damping * shared * (u / total)
 
     def variances(self):
-        """Of every own part plus the shared one."""
-        # Far from singular, where no source outweighs all others: without a matrix.
+        """Variances of each source's own part plus the shared one."""
+        # If no source outweighs all others, the matrix is far from singular and need not be formed.
         if self.diagonal.min() > _LEAST_DIAGONAL:
             solved = self._solve(self.border)
             left = 1 - self.border @ solved
@@ -230,13 +256,11 @@ def optimal_source_weights(
     max_weight: float | None = None,
     solver: str | None = None,
 ) -> SourceWeights:
-    """Estimate the discrepancy and solve for the weights, model averaging included.
+    """Estimate the discrepancy and compute the best weights of the sources.
 
-    With ``method="reml"`` the weights with and without a shift common to all sources are averaged
-    by the probability of one (see :func:`estimate_discrepancy`): averaging the weights rather than
-    the discrepancies keeps an unlikely but large shift from deciding. The likelihood may have
-    several maxima; the best found from a few starting points is taken, which need not be the
-    highest.
+    With ``method="reml"`` there are two sets of weights, with and without a shift that all sources
+    share. The result is their average, weighted by the probability of a shift. The weights are
+    averaged and not the discrepancies, so that an unlikely but large shift cannot decide alone.
 
     Parameters
     ----------
@@ -248,7 +272,24 @@ def optimal_source_weights(
     Returns
     -------
     result : SourceWeights
-        `gap` is the larger of the averaged programs' gaps.
+        If weights were averaged, `gap` is the larger gap of the two.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    RuntimeError
+        If the weights cannot be computed to the precision that is promised.
+
+    See Also
+    --------
+    estimate_discrepancy : The first step alone.
+    solve_source_weights : The second step alone.
+
+    Notes
+    -----
+    The likelihood may have several maxima. It is maximised from a few starting points and the best
+    result is taken, which need not be the highest maximum.
 
     Examples
     --------
@@ -405,7 +446,7 @@ def _project(S):
 
 
 def _check_shared_shift(G):
-    """Refuse what REML never estimates: sources whose biases have other than one part in common."""
+    """Refuse a matrix that REML never returns: its entries off the diagonal are one number."""
     shared = G[~np.eye(len(G), dtype=bool)]
     rounding = 1e-8 * np.abs(G).max()
     if shared.size and (

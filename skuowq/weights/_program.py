@@ -1,22 +1,27 @@
-"""The convex program that turns discrepancies into source weights.
+"""The convex program that computes source weights from discrepancies.
 
-With ``M = diag(1/N) + G``, the mixture ``alpha`` minimises ``t(alpha) = alpha' M alpha`` over the
-simplex, the effective source size is ``s = 1 / t`` and a row of source i weighs
-``w_i = s alpha_i / N_i`` (arXiv 2601.10779; G is per parameter here, so t carries no factor d).
+The program. With ``M = diag(1/N) + G``, the mixture ``alpha`` minimises
+``t(alpha) = alpha' M alpha`` over the simplex. The effective source size is ``s = 1 / t``, and a
+row of source i has the weight ``w_i = s alpha_i / N_i`` (arXiv 2601.10779; here G is per parameter,
+so t has no factor d).
 
-A bound ``w <= max_weight`` couples the mixture with the total. The weighted fit then is a mixture
-``beta = (N0, w_1 N_1, ...) / (N0 + s)`` over target AND sources, its error is proportional to
-``beta_0^2 / N0 + beta' M beta``, and the bound is linear: ``beta_i <= max_weight N_i / N0 beta_0``.
+With a bound. A bound ``w <= max_weight`` makes the mixture depend on the target's size. The
+weighted fit is then a mixture ``beta = (N0, w_1 N_1, ...) / (N0 + s)`` of the target and the
+sources. Its error is proportional to ``beta_0^2 / N0 + beta' M beta``, and the bound is linear:
+``beta_i <= max_weight N_i / N0 beta_0``.
 
-Four roads, the cheapest first: the stationary point ``M u = 1`` where it is feasible (always for
-one source and for REML's discrepancies), cvxpy with its answer put exactly on the bounds it points
-to, an active set in doubled precision for biases that cancel, and whole numbers for biases that
-cancel beyond that.
+How it is solved. There are four methods, tried in this order:
 
-What is certified. M is positive definite, shown before any road is taken: of a program that is not
-convex no gap proves anything. A road's answer is taken when its objective is above 0 and its gap,
-with all that rounding may hide, is at most 1e-6. What leaves this module has passed
-`weights_record`: weights finite and not negative, the gap between 0 and 1e-6.
+1. the stationary point ``M u = 1``, if it is feasible: always for one source and for REML's
+   discrepancies;
+2. cvxpy, after which the weights are put exactly on the bounds that they are close to;
+3. an active set in doubled precision, for biases that cancel one another;
+4. whole numbers, for biases that cancel beyond doubled precision.
+
+What is certified. First M is shown to be positive definite, as a gap proves nothing if the program
+is not convex. A method's result is accepted if its objective is above 0 and its gap is at most
+1e-6, with the possible effect of rounding included. All results of this module pass
+`weights_record`: the weights are finite and not negative, and the gap is between 0 and 1e-6.
 """
 
 from __future__ import annotations
@@ -38,7 +43,7 @@ from skuowq._utils._checks import check_discrepancy, check_sizes
 from ._active_set import accurate_product, active_set_mixture, bounded_pivots, factor_of
 from ._whole_numbers import MAX_SOURCES, WholeProgram
 
-# A road's answer is taken when its relative Frank-Wolfe gap is below this.
+# A method's result is accepted when its relative Frank-Wolfe gap is at most this.
 _GAP_TOLERANCE = 1e-6
 # Above this many sources the active set is faster than the interior point, and as exact.
 _CVXPY_MAX_SOURCES = 1000
@@ -51,19 +56,21 @@ _TOO_ILL = (
 
 @dataclass(frozen=True)
 class SourceWeights:
-    """Optimal source weights and their certificate.
+    """Optimal source weights, and a proof of how close to the optimum they are.
 
     Attributes
     ----------
     source_weights : ndarray of shape (n_sources,)
-        ``w``: the weight of one row of each source; a target row weighs 1.
+        ``w``: the weight of one row of each source. A target row has weight 1.
     mixture_weights : ndarray of shape (n_sources,)
-        ``alpha``: each source's share, summing to 1 (all zero where no source is used).
+        ``alpha``: the share of each source among the weighted source rows. The shares sum to 1, or
+        all are 0 if no source is used.
     effective_source_size : float
         ``s``: how many target rows the sources are worth.
     gap : float
-        Frank-Wolfe gap relative to the objective: the objective is at most this fraction above
-        its minimum, rounding counted. Of averaged weights, the largest of the programs averaged.
+        The objective is at most this fraction above its minimum, with the possible effect of
+        rounding included (the relative Frank-Wolfe gap). If weights were averaged, it is the
+        largest gap among them.
     """
 
     source_weights: np.ndarray
@@ -80,54 +87,61 @@ def solve_source_weights(
     max_weight: float | None = None,
     solver: str | None = None,
 ) -> SourceWeights:
-    """Optimal weights of the sources, given their discrepancies.
+    """Compute the optimal weights of the sources from their discrepancies.
 
-    Minimises ``alpha' (diag(1/N) + G) alpha`` over the simplex. For one source this is
-    ``w = 1 / (1 + tau N)``.
+    The weights minimise the expected error of the weighted fit. For one source the optimum is
+    ``w = 1 / (1 + tau N)``. In general the mixture minimises ``alpha' (diag(1/N) + G) alpha`` over
+    the simplex.
 
     Parameters
     ----------
     n_samples : array-like of shape (n_sources,)
-        Rows of each source, above 0; need not be whole numbers.
+        Number of rows of each source, above 0. They need not be whole numbers.
     discrepancy : array-like of shape (n_sources, n_sources)
-        ``G``, squared parameter discrepancy per parameter, symmetric and positive semidefinite. A
-        vector of shape (n_sources,) is taken as its diagonal.
+        ``G``, the squared discrepancy of the parameters, divided by their number. It must be
+        symmetric and positive semidefinite. A vector of shape (n_sources,) is its diagonal.
     n_target : float, default=None
-        Rows of the target. The unbounded optimum does not depend on it; required with
-        `max_weight`.
+        Number of target rows. It is needed with `max_weight` only: without a bound the optimum does
+        not depend on it.
     max_weight : float, default=None
-        Upper bound on every source weight. None sets no bound: weights above 1 are rare (sources
-        with opposite biases) and right.
+        Upper bound for each source weight. None sets no bound. Weights above 1 are rare and
+        correct: they occur if sources have opposite biases.
     solver : str, default=None
-        Name of a cvxpy solver. None solves in closed form where that is feasible and with
-        CLARABEL otherwise.
+        Name of a cvxpy solver. None uses the closed form where it is feasible, and CLARABEL
+        otherwise.
 
     Returns
     -------
     result : SourceWeights
-        Weights, mixture, effective source size and the certificate.
+        The weights, the mixture, the effective source size and the gap.
 
     Raises
     ------
     ValueError
-        For sizes, discrepancies or bounds out of range, and unknown solver names.
+        If a size, a discrepancy or a bound is out of range, or the solver is unknown.
     RuntimeError
-        When ``diag(1/N) + G`` is not positive definite, or no road reaches a relative gap of 1e-6.
+        If ``diag(1/N) + G`` is not positive definite, or no method reaches a relative gap of 1e-6.
+
+    See Also
+    --------
+    optimal_source_weights : Estimates the discrepancy as well.
 
     Notes
     -----
-    The numbers are taken as they stand, every digit of them. What is certified is that the program
-    is convex, its objective above 0, the weights finite and at least 0, and the objective at most
-    1e-6 of itself above its minimum. Let ``r = max_i N_i G_ii``, by how much biases can outweigh
-    the noise that is left where they cancel.
+    Each result is certified: the program is convex, its objective is above 0, the weights are
+    finite and at least 0, and the objective is at most 1e-6 of itself above its minimum. The input
+    is taken as exact.
 
-    - Up to ``K r = 1e14`` for K sources, rounding in a semidefinite G cannot make the program
-      unsolvable. Beyond, it is solved where ``diag(1/N) + G`` is positive definite all the same, up
-      to ``r = 1e24`` and 300 sources, and refused where it is not.
-    - Rounding in the entries of G moves the optimum by up to some ``1e-16 K r`` of itself; that is
-      a matter of how G was made, and no certificate sees it.
-    - Of more than 300 sources with a `max_weight`, biases that cancel may be refused above ``r =
-      1e8``.
+    Discrepancies that are very large compared with ``1/N`` can be a problem for double precision.
+    Let ``r = max_i N_i G_ii``, and let K be the number of sources.
+
+    - Up to ``K r = 1e14``, the program can be solved for each semidefinite G in spite of rounding.
+    - Beyond this, up to ``r = 1e24`` and 300 sources, it is solved if ``diag(1/N) + G`` is positive
+      definite, and refused otherwise.
+    - With more than 300 sources and a `max_weight`, sources whose biases cancel may be refused
+      above ``r = 1e8``.
+    - Rounding in the entries of G moves the optimum by up to about ``1e-16 K r`` of itself. This
+      depends on how G was computed, so `gap` does not contain it.
 
     Examples
     --------
@@ -215,7 +229,7 @@ def weights_record(source_weights: NDArray, n_samples: NDArray, gap: float) -> S
 
 
 class _ConvexProgram:
-    """The matrix of a program that is shown to be convex, and its factor in double precision."""
+    """A program whose matrix is shown to be positive definite, and the factor of this matrix."""
 
     def __init__(self, discrepancy, n_samples):
         self.discrepancy, self.n_samples = discrepancy, n_samples
@@ -231,11 +245,11 @@ class _ConvexProgram:
                 raise self._not_convex()
 
     def _rounding(self):
-        """What rounding may hide from Cholesky's factor of the scaled matrix, twice over."""
+        """Twice the error that rounding may cause in the Cholesky factor of the scaled matrix."""
         return 2 * np.finfo(float).eps * len(self.scaled)
 
     def _factor(self):
-        """Cholesky's factor of a matrix below the scaled one, which is convex then, or None."""
+        """Cholesky factor of a matrix slightly below the scaled one; None if there is none."""
         lowered = self.scaled.copy()
         lowered.flat[:: len(lowered) + 1] -= self._rounding()
         try:
@@ -253,7 +267,7 @@ class _ConvexProgram:
         return u / self.unit
 
     def in_whole_numbers(self, near, n_target=None, max_weight=None):
-        """Weights and gap by the last road, from the mixture that another came to."""
+        """Weights and gap by the last method, starting from the mixture that another one found."""
         whole = self.whole
         if whole is None and len(self.matrix) <= MAX_SOURCES:
             whole = WholeProgram(self.discrepancy, self.n_samples)
@@ -282,7 +296,7 @@ class _ConvexProgram:
 
 
 def _free_weights(program, solver):
-    """Weights and gap by the first road whose certificate holds."""
+    """Weights and gap by the first method whose result is certified."""
     roads = [_stationary_point, _interior_point, _active_set]
     if solver is not None:
         roads = [partial(_interior_point, solver=solver)]
@@ -304,7 +318,7 @@ def _free_weights(program, solver):
 
 
 def _judge(u, program):
-    """Mixture of the sources' rows, its objective and gap in double precision."""
+    """The mixture, its objective and its gap, in double precision."""
     if u is None or np.any(u < 0) or not np.any(u > 0):
         return None, np.nan, np.inf
     mixture = u / u.sum()
@@ -312,7 +326,7 @@ def _judge(u, program):
 
 
 def _stationary_point(program):
-    """``M u = 1``, the optimum when no source is left out."""
+    """``M u = 1``: the optimum if each source is used."""
     return _judge(program.stationary_rows(), program)
 
 
@@ -330,7 +344,7 @@ def _active_set(program):
 
 
 def _bounded_weights(program, n_target, max_weight, solver):
-    """Weights under the bound, and the gap of the mixture with the target."""
+    """Weights under the bound, and the gap of the mixture of target and sources."""
     M, n_samples = program.matrix, program.n_samples
     caps = max_weight * n_samples
     # The target joins the mixture as entry 0.
@@ -360,7 +374,7 @@ def _bounded_weights(program, n_target, max_weight, solver):
         if mixture is not None:
             near = np.clip(n_target * mixture[1:] / mixture[0], 0, caps)
             candidates.append(judge(near))
-        # A solver that was asked for and failed is not replaced.
+        # If the user asked for a solver and it failed, no other one replaces it.
         if solver is None or mixture is not None:
             exact = bounded_pivots(M, n_target, caps, near)
             if exact is not None:
@@ -374,7 +388,7 @@ def _bounded_weights(program, n_target, max_weight, solver):
 
 
 def _solve_by_cvxpy(matrix, ratios, solver):
-    """cvxpy in the factor form ``|C' v|^2``, which keeps small curvature visible; may be None."""
+    """The solution of cvxpy, or None. The form ``|C' v|^2`` keeps small curvatures precise."""
     import cvxpy as cp
 
     R, g, unit = _unit_diagonal(matrix)
@@ -394,7 +408,7 @@ def _solve_by_cvxpy(matrix, ratios, solver):
 
 
 def _unit_diagonal(matrix):
-    """Units in which the diagonal is 1: the roads then survive sizes of any scale."""
+    """The matrix in units in which its diagonal is 1, so that sizes of any scale can be solved."""
     unit = np.sqrt(np.diag(matrix))
     g = 1 / unit
     return matrix / unit[:, None] / unit, g / g.max(), unit
@@ -409,8 +423,11 @@ def _not_solved(gap, solver):
 
 
 def frank_wolfe_gap(mixture, matrix, ratios=None):
-    """``2 (f - min over the feasible set of <v, M mixture>) / f``, an upper bound on
-    ``(f - f*) / f`` for ``f = mixture' M mixture``, and what rounding may hide from it."""
+    """Upper bound on ``(f - f*) / f`` for ``f = mixture' M mixture``, rounding included.
+
+    It is ``2 (f - min <v, M mixture>) / f``, the minimum taken over the feasible set, plus the
+    error that rounding may cause in it.
+    """
     # Rounding in a sum of K terms grows like the root of K.
     hidden = np.finfo(float).eps * np.sqrt(len(mixture)) * (np.abs(matrix) @ mixture)
     return _gap(mixture, matrix @ mixture, hidden, ratios)
@@ -425,7 +442,7 @@ def _accurate_gap(mixture, discrepancy, variance, ratios):
 
 
 def _gap(mixture, gradient, hidden, ratios):
-    """Relative gap where every entry of the gradient may be off by `hidden`."""
+    """Relative gap if each entry of the gradient may be wrong by `hidden`."""
     value = mixture @ gradient
     if not value > 0:  # Positive in truth: all digits have cancelled.
         return np.inf
@@ -502,7 +519,7 @@ def _solves_such_programs(solver):
 
 @contextlib.contextmanager
 def _silence(solver):
-    """No greeting from HiGHS, which writes it below `sys.stdout` before it can be told not to."""
+    """Suppress the greeting of HiGHS, which writes to the file below `sys.stdout`."""
     if solver != "HIGHS":
         yield
         return

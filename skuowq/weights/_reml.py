@@ -1,19 +1,20 @@
-"""Empirical-Bayes (REML) estimate of every source's own discrepancy.
+"""Estimate the discrepancy of each source by restricted maximum likelihood (REML).
 
-In coordinates where the Fisher information is the identity, each of the ``d`` coordinates of the
-contrasts ``thetahat_i - thetahat_0`` is an independent draw of a K-vector with covariance
+Take coordinates in which the Fisher information is the identity. Then each of the ``d`` coordinates
+of the contrasts ``thetahat_i - thetahat_0`` is an independent draw of a vector of length K with
+covariance
 
     Sigma = diag(v) + 11' / N_0,    v_i = 1 / N_i + tau_i,
 
-``tau_i >= 0`` the source's own discrepancy. With ``S`` the K x K Gram matrix of the contrasts
-divided by ``d``, the log likelihood is
+where ``tau_i >= 0`` is the own discrepancy of source i. Let ``S`` be the K x K Gram matrix of the
+contrasts, divided by ``d``. The log likelihood is
 
     -(d / 2) [ log det Sigma + trace(Sigma^-1 S) ].
 
-It may have several maxima. EM, with the target's own error as the latent variable, runs from all
-starting points at once; L-BFGS finishes the best. Sigma is diagonal plus rank one, so a step costs
-O(K^2). The unknowns are bounded below by their noise floors ``1 / N_i``: a discrepancy of exactly
-zero sits on the bound.
+It may have several maxima. First EM runs from all starting points at once, with the error of the
+target's fit as the latent variable. Then L-BFGS improves the best result. Sigma is diagonal plus
+rank one, so a step costs O(K^2). Each ``v_i`` has the lower bound ``1 / N_i``; on this bound the
+discrepancy is exactly 0.
 """
 
 import numpy as np
@@ -23,12 +24,23 @@ _EM_STEPS = 15
 
 
 def reml_fit(S, n_target, n_samples):
-    """Own discrepancies ``tau`` (K,) at the best maximum found from a few starting points."""
+    """Own discrepancies at the best maximum found from a few starting points.
+
+    Parameters
+    ----------
+    S : ndarray of shape (n_sources, n_sources)
+    n_target : float
+    n_samples : ndarray of shape (n_sources,)
+
+    Returns
+    -------
+    tau : ndarray of shape (n_sources,)
+    """
     floor = 1 / n_samples
     starts = _expectation_maximisation(S, floor, 1 / n_target, _starts(S, floor, 1 / n_target))
     values = [_negative_log_likelihood(v, S, n_target)[0] for v in starts]
     lower = np.log(floor)
-    # Nothing can be further away than the largest contrast seen.
+    # No source is further away than the largest contrast observed.
     upper = np.log(4 * np.diag(S).max() + 4 * floor)
 
     def objective(log_variances):
@@ -47,7 +59,7 @@ def reml_fit(S, n_target, n_samples):
 
 
 def _expectation_maximisation(S, floor, target_noise, starts):
-    """EM steps from every row of `starts` (B, K) at once.
+    """EM steps from all rows of `starts` (n_starts, n_sources) at once.
 
     Given the target's error ``e ~ N(0, 1 / N_0)``, the contrasts ``D_i = e_i - e`` are
     independent; its posterior has precision ``p = N_0 + sum_i 1 / v_i`` and mean
@@ -65,7 +77,7 @@ def _expectation_maximisation(S, floor, target_noise, starts):
 
 
 def _negative_log_likelihood(variances, S, n_target):
-    """``log det Sigma + trace(Sigma^-1 S)``, short of a constant, and its derivatives in ``v``."""
+    """``log det Sigma + trace(Sigma^-1 S)`` up to a constant, and its derivatives in ``v``."""
     u = 1 / variances
     own = S.diagonal()
     total = u.sum()
@@ -79,7 +91,7 @@ def _negative_log_likelihood(variances, S, n_target):
 
 
 def _starts(S, floor, target_noise):
-    """Moments; all sources identical to the target; two of them in turn as a second target."""
+    """Starts: moments; all sources equal to the target; each of the two nearest as a target."""
     own = S.diagonal()
     anchors = np.argsort(own - floor)[:2]
     distances = own + own[anchors, None] - 2 * S[anchors] - floor[anchors, None]

@@ -1,10 +1,10 @@
-"""The weight program in whole numbers: the road for biases that cancel beyond double precision.
+"""The weight program in whole numbers, for biases that cancel beyond double precision.
 
-The inputs are doubles, hence fractions, and are taken as exact. In units (powers of two) in which
-the diagonal of ``M = diag(1/N) + G`` is near 1, every number is held as a whole number of steps of
-``2**-512``, so that a product is wrong by a step or two at most. Programs whose smallest eigenvalue
-is below ``2**-128`` in these units, or whose units are more than ``2**128`` apart, are refused: for
-all others these steps are nothing.
+The inputs are doubles, which are fractions, and are taken as exact. The units are powers of two in
+which the diagonal of ``M = diag(1/N) + G`` is near 1. In these units each number is a whole number
+of steps of ``2**-512``, so a product is wrong by at most a step or two. Programs are refused if
+their smallest eigenvalue is below ``2**-128`` in these units, or if the units differ by more than
+``2**128``. For all others the error of these steps does not matter.
 """
 
 from fractions import Fraction
@@ -19,7 +19,7 @@ _MOST_APART = 128
 _NOTHING = 1 << (_BITS - 200)
 _MAX_PIVOTS = 1000
 _MAX_ROUNDS = 1000
-# So often all wrong sources change sides at once without getting fewer; then the first alone does.
+# All wrong sources change sides at once. If they get no fewer in so many steps, one alone does.
 _PATIENCE = 10
 _AT_ZERO, _FREE, _AT_CAP = 0, 1, 2
 
@@ -27,8 +27,8 @@ _AT_ZERO, _FREE, _AT_CAP = 0, 1, 2
 class WholeProgram:
     """``min (N0 + u'Mu) / (N0 + 1'u)^2`` over ``0 <= u <= caps``, u the weights times the rows.
 
-    Of use only where `is_convex` holds. Without caps the minimum has ``M u = 1`` for the sources in
-    use, whatever ``N0`` is.
+    Use it only if `is_convex` holds. Without caps, ``M u = 1`` for the sources in use, and the
+    minimum does not depend on ``N0``.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class WholeProgram:
         self.goal = [_whole(Fraction(1), self.least - e) for e in self.exponents]
 
     def is_convex(self):
-        """Whether M is positive definite, and the steps fine enough, whatever they cut off."""
+        """Whether M is positive definite, with the error of the steps taken into account."""
         if max(self.exponents) - self.least > _MOST_APART:
             return False
         # An entry lacks two steps at most, and elimination takes another three for each source.
@@ -61,19 +61,19 @@ class WholeProgram:
         return _eliminate(self.matrix, lowered) is not None
 
     def minimum(self, used, n_target=None, max_weight=None):
-        """Weights, and how far their objective is above its minimum, as a fraction of itself.
+        """Weights, and the fraction by which their objective exceeds its minimum.
 
         Parameters
         ----------
         used : ndarray of shape (n_sources,)
-            Which sources the answer is expected to use.
+            The sources that the result is expected to use.
         n_target, max_weight
-            As in `solve_source_weights`; both None where there is no bound.
+            As in `solve_source_weights`. Both are None if there is no bound.
 
         Returns
         -------
         weights : ndarray of shape (n_sources,) or None
-            None when the sets of sources at their bounds do not settle.
+            None if the sets of sources at their bounds do not converge.
         gap : float
         """
         target, caps = 0, None

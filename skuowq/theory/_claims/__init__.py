@@ -1,4 +1,4 @@
-"""Claims of the theory, each a plan: numbers claimed and how to simulate them."""
+"""The claims of the theory. Each makes a plan: the claimed numbers, and how to simulate them."""
 
 from ._argmin import plan_argmin
 from ._discrepancy import plan_plugin_bias, plan_reml

@@ -1,10 +1,10 @@
-"""Claim: the program's weights are where the simulated error is least.
+"""Claim: the simulated error is smallest at the weights that the program computes.
 
-Written in shares ``lambda_i = w_i n_i / (N0 + s)`` of the weighted mean the error is a quadratic,
-so a few points around the claimed optimum determine the whole simulated surface. Its minimum over
-the sources that are claimed to have weight is the simulated optimum; a source that is claimed to
-have none must make the error rise. Shares, and not weights, are compared: the error is flat in the
-weight of a source that outweighs the target by far.
+The error is a quadratic function of the shares ``lambda_i = w_i n_i / (N0 + s)`` of the weighted
+mean. So a few points around the claimed optimum determine the simulated function everywhere. Its
+minimum over the sources whose claimed weight is above 0 is the simulated optimum. A source whose
+claimed weight is 0 must increase the error. Shares are compared and not weights: if a source
+outweighs the target by far, the error hardly depends on its weight.
 """
 
 from functools import partial
@@ -50,10 +50,10 @@ def plan_argmin(setting):
 
 
 def _points(shares):
-    """Steps (n_sources,), and as many points in them as a quadratic has coefficients."""
+    """Steps (n_sources,), and in units of them as many points as a quadratic has coefficients."""
     n_sources = len(shares)
     target = 1 - shares.sum()
-    # Wide enough to see the curvature beside tiny shares; none may take the whole of the target's.
+    # Large enough to measure the curvature of tiny shares, and too small to use up the target's.
     scale = np.clip(shares / 4, target / n_sources / 8, target / n_sources / 4)
     units = np.eye(n_sources)
     # Shares cannot fall below 0.
@@ -63,9 +63,9 @@ def _points(shares):
 
 
 def _minimum(shares, scale, coefficients):
-    """Shares at the minimum over used sources, slopes of the others; and their derivatives.
+    """Shares of the used sources at the minimum, slopes of the others, and their derivatives.
 
-    With slope ``g`` and curvature ``C`` over the used sources the minimum lies at ``x = -C^-1 g``
+    With slope ``g`` and curvature ``C`` over the used sources, the minimum is ``x = -C^-1 g`` away
     from the claimed point, so ``dx = -C^-1 (dg + dC x)``.
     """
     K = len(shares)

@@ -1,4 +1,4 @@
-"""Claims on the estimates of the discrepancy: the plug-in's bias, REML's consistency."""
+"""Claims about the estimates of the discrepancy: bias of the plug-in, consistency of REML."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ _QUANTITY = "squared discrepancy per parameter"
 
 
 def plan_plugin_bias(setting):
-    """``E[Ghat] = G + 11' / N0 + diag(1 / N)`` for the plug-in, metric and fits alike."""
+    """``E[Ghat] = G + 11' / N0 + diag(1 / N)`` for the plug-in, its metric estimated as well."""
     K = setting.n_sources
     upper = np.triu_indices(K)
     expected = setting.discrepancy + _noise(setting)
@@ -34,12 +34,13 @@ def _plugin(setting, upper, n_repeats, rng):
 
 
 def plan_reml(setting, multiples):
-    """Mean squared errors of REML's own discrepancies, which fall to 0 as the rows grow.
+    """Mean squared errors of REML's own discrepancies, which tend to 0 as the rows grow.
 
-    It is REML's likelihood that is tested, maximised here for many fits at once.
+    The likelihood of REML is tested. It is maximised here for many fits at once.
 
-    The truth is fixed, so a coordinate's contrasts have covariance ``V = diag(1/N) + 11'/N0`` about
-    it. REML solves ``u_i = [Sigma^-1 (S - Sigma) Sigma^-1]_ii = 0``; with ``a_i = Sigma^-1 e_i``,
+    The true parameters are fixed, so the contrasts of a coordinate have the covariance
+    ``V = diag(1/N) + 11'/N0`` about their true values. REML solves
+    ``u_i = [Sigma^-1 (S - Sigma) Sigma^-1]_ii = 0``. With ``a_i = Sigma^-1 e_i``,
 
         cov(u_i, u_j) = (2 (a_i'V a_j)^2 + 4 (a_i'V a_j) (a_i'G a_j)) / d,
 
@@ -49,7 +50,7 @@ def plan_reml(setting, multiples):
     own = np.diag(G)
     settings = [setting.scaled(rows=c) for c in multiples]
     variances = np.array([_reml_variance(scaled) for scaled in settings])
-    # Contrasts that are not orthogonal bias the estimate, by less and less as rows grow.
+    # Contrasts that are not orthogonal bias the estimate, the less the more rows there are.
     expected = [
         own_discrepancies((G + _noise(scaled))[None], scaled.n_target, scaled.n_samples)[0]
         for scaled in settings
@@ -101,7 +102,7 @@ def _reml_errors(settings, own, n_repeats, rng):
 def own_discrepancies(S, n_target, n_samples):
     """REML's own discrepancies for many Gram matrices at once, by Fisher scoring.
 
-    A road of its own beside the estimator of `skuowq.weights`, for discrepancies well above 0.
+    It is another algorithm than that of `skuowq.weights`, for discrepancies well above 0.
 
     Parameters
     ----------

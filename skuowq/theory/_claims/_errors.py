@@ -1,4 +1,4 @@
-"""Claims on the error: the formula, the optimum over weights, and over quantities."""
+"""Claims about the error: the formula, the best weights, and the best numbers of rows."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from skuowq.theory._error import asymptotic_error, minimal_error, optimal_quanti
 
 from ._plan import DIFFERENCE, ERROR, Plan
 
-# An optimal quantity below is too coarse once it is rounded to whole rows.
+# Rounding to whole rows changes a smaller optimal quantity too much.
 _LEAST_QUANTITY = 10
 
 
@@ -34,7 +34,7 @@ def _given_points(setting, n_samples, source_weights):
                 f"source_weights has shape {weights.shape}, and must have shape (n_points, "
                 f"{setting.n_sources}): pass one grid point a row"
             )
-    # Its own check says what does not fit together.
+    # It checks that these fit together.
     asymptotic_error(setting.n_target, n_samples, weights, setting.discrepancy, 1)
     weights, n_samples = np.broadcast_arrays(weights, n_samples)
     labels = ["w = " + _listed(w) for w in weights]
@@ -48,7 +48,7 @@ def plan_optimal_weight(setting):
     multiples = (0.5, 0.8, 0.95, 1.05, 1.25, 2)
     rivals = [multiple * optimum for multiple in multiples]
     labels = [f"{multiple:g} w*" for multiple in multiples]
-    # Multiples of w* test the total alone; the mixture is tested by one source at a time.
+    # Multiples of w* test the total only. Changing one source at a time tests the mixture.
     for i in range(setting.n_sources if setting.n_sources > 1 else 0):
         steps = (0.5, 2) if optimum[i] > 0 else (0.1,)
         for step in steps:
@@ -59,7 +59,7 @@ def plan_optimal_weight(setting):
     weights = np.vstack([optimum, *rivals])
     labels = ("w*", *(f"{label} less w*" for label in labels))
     n_samples = np.broadcast_to(setting.n_samples, weights.shape)
-    # A road of its own to the first number: the optimum of the program, not the formula at w*.
+    # The first number comes from the optimum of the program and not from the formula at w*.
     least = minimal_error(
         setting.n_target, setting.n_samples, setting.discrepancy, setting.n_parameters
     )
@@ -106,7 +106,7 @@ def plan_optimal_quantity(setting):
 
 
 def plan_sample_size(setting, multiples):
-    """Errors times the multiple of all rows, while the distances shrink with their root."""
+    """Errors times the multiple of the rows, while the distances shrink with its square root."""
     settings = [setting.scaled(rows=c, distance=c**-0.5) for c in multiples]
     labels = tuple(f"{c:g} x rows (N0 = {c * setting.n_target:.4g})" for c in multiples)
     plans = [_at_the_optimum(scaled) for scaled in settings]
@@ -122,9 +122,10 @@ def plan_sample_size(setting, multiples):
 
 
 def plan_distance(setting, multiples):
-    """Errors while the sources move away; rows and weights stay, w* for the distances given.
+    """Errors while the sources move away; the rows and the weights stay the same.
 
-    At weights that follow the distance there would be nothing to see: far sources get none.
+    The weights are w* for the given distances. If they followed the distance, far sources would get
+    weight 0 and there would be nothing to test.
     """
     weights = setting.optimal_weights()[None]
     plans = [
@@ -156,11 +157,11 @@ def _plan_points(setting, labels, weights, n_samples):
 def _plan_less_the_first(
     setting, labels, grid, weights, n_samples, least=None, last_is_better=False
 ):
-    """The first error, and the others less the first.
+    """The first error, and the differences of the others from it.
 
-    The first is the least, so a difference below 0 is claimed to be 0: where the formula says
-    otherwise the simulation refutes the claim. With `last_is_better` the last is claimed to be no
-    greater than the first.
+    The claim is that the first error is the smallest. So if the formula gives a difference below 0,
+    0 is claimed, and the simulation refutes it. With `last_is_better` the last error is claimed to
+    be no larger than the first.
     """
     errors = asymptotic_error(
         setting.n_target, n_samples, weights, setting.discrepancy, setting.n_parameters
@@ -183,7 +184,7 @@ def simulate_errors(setting, n_samples, weights, contrasts, n_repeats, rng):
 
 
 def width_of(setting, n_samples):
-    """Sums held for each repeat, over all domains and numbers of rows."""
+    """How many numbers are held for each repeat."""
     n_sums = 2 + sum(len(np.unique(n)) for n in n_samples.T)
     return setting.family._width * n_sums + len(n_samples)
 

@@ -1,4 +1,4 @@
-"""Claims: the weighted fit on one source is a James-Stein estimator; Stein's rule dominates."""
+"""Claims: the weighted fit on one source is a James-Stein estimator, and Stein's never harms."""
 
 from functools import partial
 
@@ -36,7 +36,7 @@ def plan_james_stein(setting):
     return Plan(
         labels=labels,
         grid=np.full((len(labels), 1), tau),
-        # Dominance: a difference above 0 is claimed to be 0, so that a simulation would refute it.
+        # It never harms: a difference above 0 is claimed to be 0, and a simulation refutes it.
         theory=np.array([alone, stein, debiased, min(stein - alone, 0), 0]),
         quantity=DIFFERENCE,
         simulate=partial(_simulate, setting),
@@ -60,11 +60,11 @@ def _simulate(setting, n_repeats, rng):
         return setting.divergence(fit(mean))
 
     def by_share(shrinkage):
-        """Stein's road: the share of the target's own fit."""
+        """Errors with Stein's share for the fit on the target."""
         share = np.maximum(1 - shrinkage / (N0 * squared), N0 / (N0 + N))
         return error(N0 * (1 / share - 1) / N)
 
-    # The weights' road: debiased discrepancy, then 1 / (1 + tau N).
+    # The same by weights: the debiased discrepancy, then 1 / (1 + tau N).
     debiased = error(optimal_weight(N, np.maximum(squared / d - 1 / N0 - 1 / N, 0)))
     alone, stein = setting.divergence(own), by_share(d - 2)
     return np.array([alone, stein, debiased, stein - alone, debiased - by_share(d)])

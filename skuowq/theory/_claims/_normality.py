@@ -1,6 +1,6 @@
-"""Claim: the weighted fit is normal, at the weighted mean of the truths.
+"""Claim: the weighted fit is normally distributed around the weighted mean of the true parameters.
 
-With shares ``lambda_i = w_i n_i / (N0 + s)`` the fit's limit law is
+With the shares ``lambda_i = w_i n_i / (N0 + s)``, its limit distribution is
 
     N( theta_0 + sum_i lambda_i (theta_i - theta_0),  J^-1 [N0 + sum_i w_i^2 n_i] / (N0 + s)^2 ).
 """
@@ -34,7 +34,7 @@ def plan_normality(setting):
         *(f"inside the {level:g} ellipsoid" for level in _LEVELS),
     )
     theory = np.concatenate([np.zeros(d), np.ones(d), _LEVELS, _LEVELS])
-    # Of a share the claim knows the variance, also where all repeats fall on one side.
+    # The claim gives the variance of a frequency, also if all repeats are on one side.
     of_shares = np.tile(_LEVELS * (1 - _LEVELS), 2)
     return Plan(
         labels=labels,

@@ -1,4 +1,4 @@
-"""What a claim hands to the validator."""
+"""What a claim gives to `validate`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ DIFFERENCE = "expected KL error, or difference of two (nats)"
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The numbers claimed, and how to simulate them.
+    """The claimed numbers, and how to simulate them.
 
     Attributes
     ----------
     labels : tuple of str
-        One for each number claimed.
+        A name for each claimed number.
     grid : ndarray of shape (n_points, ...)
         What varies over the points.
     theory : ndarray of shape (n_points,)
@@ -25,13 +25,13 @@ class Plan:
     simulate : callable
         ``simulate(n_repeats, rng)`` returns outcomes (n_outcomes, n_repeats).
     width : int
-        Numbers held for each repeat, for the size of the chunks.
+        How many numbers are held for each repeat. It decides the size of the chunks.
     scale : ndarray of shape (n_points,), default=None
-        Size of the numbers whose rounding each point inherits; None is that of the claim itself.
+        Size of the numbers from which each point is computed. None takes the claimed numbers.
     variance : ndarray of shape (n_outcomes,), default=None
-        Variances that the claim itself gives to outcomes; NaN, and None, for those to estimate.
+        Variances of the outcomes that follow from the claim. NaN or None: estimate them.
     summarise : callable, default=None
-        From the outcomes' means to the points, and their derivatives; None where the outcomes'
+        Computes the points and their derivatives from the means of the outcomes. None if the
         means are the points.
     """
 

@@ -1,13 +1,15 @@
-"""Claim: where rows are not what the model believes, the sandwich says what they count for.
+"""Claim: if the model is wrong about the rows, the sandwich covariance says what they count for.
 
-If the scores of domain i's rows have covariance ``V_i`` in place of ``J``, an estimate from n of
-them has covariance ``J^-1 V_i J^-1 / n``, and with ``kappa_i = trace(J^-1 V_i) / d``
+Suppose that the scores of the rows of domain i have the covariance ``V_i`` and not ``J``. An
+estimate from n rows then has the covariance ``J^-1 V_i J^-1 / n``. With
+``kappa_i = trace(J^-1 V_i) / d``,
 
-    E KL = (d / 2) [kappa_0 N0 + sum_i kappa_i w_i^2 n_i + (w n)' G (w n)] / (N0 + s)^2:
+    E KL = (d / 2) [kappa_0 N0 + sum_i kappa_i w_i^2 n_i + (w n)' G (w n)] / (N0 + s)^2,
 
-the error of ``N_i / kappa_i`` rows, of weight ``kappa_i w_i / kappa_0``. Two ways to be wrong: a
-family may draw rows from another law than it fits (`Family.score_covariance`), and rows may come in
-groups of equal rows, a group counting as one, ``V_i`` being so many times as large.
+which is the error of ``N_i / kappa_i`` rows with the weights ``kappa_i w_i / kappa_0``. The model
+can be wrong in two ways. A family may draw rows from another distribution than it fits
+(`Family.score_covariance`). Or rows may come in groups of equal rows. Then a group counts as one
+row, and ``V_i`` is larger by the size of the groups.
 """
 
 from dataclasses import replace
@@ -45,7 +47,7 @@ def plan_sandwich(setting, group_sizes):
 
 
 def plan_of_kappa(setting, kappa, name):
-    """Errors at the weights that know `kappa`, one for each domain, and at those that do not."""
+    """Errors at the weights that use `kappa` (one for each domain), and at those that ignore it."""
     relative = kappa[1:] / kappa[0]
     independent = replace(
         setting,

@@ -1,4 +1,4 @@
-"""Truth and sizes of the domains, and fits simulated from them."""
+"""True parameters and sizes of the domains, and fits simulated from them."""
 
 from dataclasses import dataclass, replace
 
@@ -11,11 +11,11 @@ from skuowq.weights import solve_source_weights
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """A family, true parameters and numbers of rows, all checked at the door.
+    """A family, true parameters and numbers of rows, all of them checked.
 
     `theta_sources` has a column for each source. `group_sizes` has an entry for each domain, the
-    target first: rows come in groups of so many equal rows. `row_families` has the laws that their
-    rows are drawn from, where these are not the family's own.
+    target first: the rows come in groups of so many equal rows. `row_families` has the families
+    from which the rows of each domain are drawn, if these differ from `family`.
     """
 
     family: Family
@@ -64,9 +64,9 @@ class Setting:
         return solve_source_weights(n_samples, self.discrepancy).source_weights
 
     def draw_statistics(self, domain, n_rows, n_repeats, rng):
-        """Sums of sufficient statistics over the first rows of a domain, the target being 0.
+        """Draw sums of the sufficient statistics over the first rows of a domain (0 is the target).
 
-        `n_rows` is a sequence; fewer rows are the first of more rows, so that sums share their
+        `n_rows` is a sequence. Fewer rows are the first of more rows, so that the sums share their
         noise. Returns a dict from the number of rows to an array (n_repeats, n_statistics).
         """
         theta = self.theta_target if domain == 0 else self.theta_sources[:, domain - 1]
@@ -82,8 +82,8 @@ class Setting:
     def fits(self, n_samples, source_weights, n_repeats, rng):
         """Weighted fits at the points of a grid, one array (n_repeats, n_parameters) at a time.
 
-        All points see the same rows, so that differences between points are far more precise than
-        the points.
+        All points use the same rows, so that the differences between points are far more precise
+        than the points themselves.
 
         Parameters
         ----------
@@ -121,5 +121,5 @@ class Setting:
 
 
 def _plain(n):
-    """A whole number of rows as an int: some laws take no other."""
+    """A whole number of rows as an int, which some distributions require."""
     return int(n) if n == int(n) else float(n)

@@ -1,8 +1,9 @@
-"""Claim: a source with r times the target's noise variance counts for one row in r.
+"""Claim: r rows of a source with r times the noise variance of the target count as one row.
 
-Its rows' scores, under the model that the target follows, have covariance ``r J``, and its estimate
-from n rows is as uncertain as one from ``n / r``: the sandwich's ``kappa_i`` is ``r_i``. In the fit
-a row of it weighs ``w_i / r_i``, ``w_i`` being the best weight for ``n_i / r_i`` rows.
+Under the model of the target, the scores of such rows have the covariance ``r J``. So an estimate
+from n of them is as uncertain as one from ``n / r`` target rows: ``kappa_i`` of the sandwich
+covariance is ``r_i``. In the fit such a row has the weight ``w_i / r_i``, where ``w_i`` is the best
+weight for ``n_i / r_i`` rows.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Model families with known truth, one a file: what the theory is held against."""
+"""Model families for simulations, one in each file."""
 
 from ._bernoulli import Bernoulli
 from ._categorical import Categorical

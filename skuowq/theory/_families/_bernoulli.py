@@ -1,4 +1,4 @@
-"""Rows of independent yes-or-no features."""
+"""Rows of independent binary features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Bernoulli(Family):
     Parameters
     ----------
     n_parameters : int, default=1
-        Features, at least 1.
+        Number of features, at least 1.
 
     Raises
     ------

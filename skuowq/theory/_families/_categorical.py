@@ -16,12 +16,12 @@ from ._family import Family, check_count, check_positive, diagonal
 class Categorical(Family):
     """One of several categories, with unknown probabilities.
 
-    The parameters are the probabilities of all categories but the last.
+    The parameters are the probabilities of all categories except the last.
 
     Parameters
     ----------
     n_categories : int, default=3
-        At least 2; there is one parameter less.
+        Number of categories, at least 2. There is one parameter fewer.
 
     Raises
     ------

@@ -15,13 +15,13 @@ from ._family import Family, check_count, check_positive, diagonal
 class Exponential(Family):
     """Independent exponential waiting times with unknown rates, the parameters.
 
-    The fitted rate is one over a mean, so it is biased upward with few rows: a family on which one
-    sees the error formula become true.
+    The fitted rate is one over a mean, so with few rows it is too large on average. The family
+    shows how the error formula becomes true as the rows grow.
 
     Parameters
     ----------
     n_parameters : int, default=1
-        Waiting times in a row, at least 1.
+        Number of waiting times in a row, at least 1.
 
     Raises
     ------

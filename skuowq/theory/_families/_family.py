@@ -1,8 +1,8 @@
-"""What a model family must offer, so that every claim can be put to the test on it.
+"""What a model family must provide, so that each claim can be tested with it.
 
-Every family here has a fixed number of sufficient statistics: sums over rows that say all about the
-parameters. The weighted fit is a function of their weighted mean, so a simulation draws the sums
-from their own law, and a thousand fits on a million rows each cost no more than on ten.
+Each family has a fixed number of sufficient statistics, which are sums over the rows. The weighted
+fit is a function of their weighted mean. So a simulation draws the sums from their own
+distribution, and never draws rows: a thousand fits on a million rows take no longer than on ten.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from skuowq._data.types import Seed
 
 
 class Family(ABC):
-    """A parametric family: truth, sampling, weighted fit, Fisher information and divergence.
+    """Base class of the parametric families that `validate` simulates.
+
+    A family draws rows, fits them with weights, and knows its Fisher information and its
+    divergence.
 
     Attributes
     ----------
     n_parameters : int
-        Free parameters ``d``.
+        Number of free parameters ``d``.
     """
 
     if TYPE_CHECKING:
@@ -32,17 +35,17 @@ class Family(ABC):
         @property
         def n_parameters(self) -> int: ...
 
-    # Whether the law of a sum over a fractional number of rows makes sense.
+    # Whether a sum over a fractional number of rows has a distribution.
     fractional_rows = False
 
     @property
     def _width(self):
-        """Numbers that a simulated fit takes at most, for the size of what is held at a time."""
+        """How many numbers a simulated fit holds at most; it decides the size of a chunk."""
         return self.n_parameters
 
     @abstractmethod
     def fisher_information(self, theta: ArrayLike) -> NDArray:
-        """Fisher information ``J`` of ONE row.
+        """Compute the Fisher information ``J`` of ONE row.
 
         Parameters
         ----------
@@ -54,7 +57,9 @@ class Family(ABC):
         """
 
     def score_covariance(self, theta: ArrayLike) -> NDArray:
-        """Covariance ``V`` of one row's score; ``J`` unless rows are drawn from another law.
+        """Compute the covariance ``V`` of the score of one row.
+
+        It is ``J``, unless the rows are drawn from another distribution than the model assumes.
 
         Parameters
         ----------
@@ -68,17 +73,17 @@ class Family(ABC):
 
     @abstractmethod
     def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
-        """Kullback-Leibler divergence of one row's law from that at `theta_0` to that at `theta`.
+        """Compute the Kullback-Leibler divergence of one row from `theta_0` to `theta`.
 
         Parameters
         ----------
         theta_0, theta : array-like of shape (..., n_parameters)
-            They broadcast against each other.
+            The true and the fitted parameters. They broadcast against each other.
 
         Returns
         -------
         divergence : ndarray of shape (...)
-            In nats; infinite where `theta` rules out what happens at `theta_0`.
+            In nats. It is infinite if `theta` excludes rows that are possible at `theta_0`.
         """
 
     def sample(self, theta: ArrayLike, n_samples: int, random_state: Seed = None) -> NDArray:
@@ -93,12 +98,12 @@ class Family(ABC):
         Returns
         -------
         rows : ndarray of shape (n_samples, n_columns)
-            Of a regression, the features and then y.
+            For a regression, the features and then y.
 
         Raises
         ------
         ValueError
-            If `theta` has another shape than the family's, or is out of its range.
+            If `theta` has the wrong shape or is out of range.
         """
         theta = np.asarray(theta, dtype=float)
         self._check_range("theta", theta)
@@ -107,19 +112,19 @@ class Family(ABC):
 
     @abstractmethod
     def _sample(self, theta, n_samples, rng):
-        """Rows at parameters that are the family's."""
+        """Draw rows at parameters that have been checked."""
 
     def maximum_likelihood(
         self, rows: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> NDArray:
-        """The weighted maximum likelihood fit.
+        """Compute the weighted maximum likelihood fit.
 
         Parameters
         ----------
         rows : array-like of shape (n_samples, n_columns)
-            As `sample` returns them.
+            Rows as `sample` returns them.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, at least 0; None weighs them alike.
+            Weights of the rows, at least 0. None gives all rows the same weight.
 
         Returns
         -------
@@ -128,7 +133,7 @@ class Family(ABC):
         Raises
         ------
         ValueError
-            If the fit does not exist, for instance as rows of one kind are missing.
+            If the fit does not exist, for instance because there are too few rows.
         """
         rows = np.asarray(rows, dtype=float)
         if rows.ndim != 2 or rows.shape[1] != self._n_columns or not len(rows):
@@ -155,7 +160,7 @@ class Family(ABC):
         return fit[0]
 
     def discrepancy(self, theta_target: ArrayLike, theta_sources: ArrayLike) -> NDArray:
-        """The true discrepancy ``G = Theta' J Theta / d``, ``J`` at the target's truth.
+        """Compute the true discrepancy ``G = Theta' J Theta / d``, with ``J`` of the target.
 
         Parameters
         ----------
@@ -170,7 +175,7 @@ class Family(ABC):
         Raises
         ------
         ValueError
-            If a shape does not fit `n_parameters`, or a parameter is out of its range.
+            If a shape does not fit `n_parameters`, or a parameter is out of range.
         """
         theta_target, theta_sources = self._check_truth(theta_target, theta_sources)
         contrasts = theta_sources - theta_target[:, None]
@@ -178,7 +183,7 @@ class Family(ABC):
         return contrasts.T @ J @ contrasts / self.n_parameters
 
     def _check_truth(self, theta_target, theta_sources):
-        """The true parameters as float arrays, or a clear error."""
+        """Check the true parameters; returns them as float arrays."""
         theta_target = np.asarray(theta_target, dtype=float)
         theta_sources = np.asarray(theta_sources, dtype=float)
         d = self.n_parameters
@@ -193,14 +198,14 @@ class Family(ABC):
         return theta_target, theta_sources
 
     def _with_noise(self, ratio):
-        """The law of rows with `ratio` times the noise variance, for families that have one."""
+        """The family with `ratio` times the noise variance, if it has one."""
         raise ValueError(
             f"{type(self).__name__} has no noise beside its parameters: take GaussianMean or "
             "LinearRegression for the claim 'unequal_noise'"
         )
 
     def _check_range(self, name, theta):
-        """Refuse parameters that are not the family's."""
+        """Refuse parameters that the family cannot have."""
         if theta.shape != (self.n_parameters,):
             raise ValueError(
                 f"{name} has shape {theta.shape}, and must have shape ({self.n_parameters},): pass "
@@ -216,7 +221,7 @@ class Family(ABC):
         return self.n_parameters
 
     def _check_rows(self, rows):
-        """Refuse finite rows that the family cannot have drawn; nothing to refuse by default."""
+        """Refuse finite rows that the family cannot draw. By default there are none."""
         return
 
     @abstractmethod
@@ -233,9 +238,9 @@ class Family(ABC):
 
 
 class QuadraticFamily(Family):
-    """A family with the same Fisher information, `_information`, at all parameters.
+    """A family whose Fisher information, `_information`, is the same at all parameters.
 
-    Its divergence is half a squared length, exactly.
+    Its divergence is exactly half a squared distance.
     """
 
     _information: NDArray

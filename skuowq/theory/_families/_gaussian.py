@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._family import Family, check_count, check_positive, diagonal
 
-# Means beyond leave too few digits to a variance found from squares.
+# A larger mean would leave too few digits for a variance computed from squares.
 _MAX_RATIO = 1e4
 
 
@@ -17,14 +17,14 @@ _MAX_RATIO = 1e4
 class Gaussian(Family):
     """Independent Gaussian features, each with its own unknown mean and variance.
 
-    The parameters are the means, then the variances. The fitted variance is skewed with few rows,
-    so the error formula holds for many rows only; with fewer than four rows the expected error is
-    infinite.
+    The parameters are the means, then the variances. With few rows the fitted variance has a skewed
+    distribution, so the error formula holds for many rows only. With fewer than four rows the
+    expected error is infinite.
 
     Parameters
     ----------
     n_features : int, default=1
-        At least 1; there are twice as many parameters.
+        Number of features, at least 1. There are twice as many parameters.
 
     Raises
     ------
@@ -93,7 +93,7 @@ class Gaussian(Family):
         mean, variance = self._split(theta)
         shape = (n_repeats, self.n_features)
         total = n_rows * mean + np.sqrt(n_rows * variance) * rng.standard_normal(shape)
-        # Around the mean: chi-square with a degree of freedom less than rows, of one row 0.
+        # Around the mean: chi-square with n_rows - 1 degrees of freedom.
         around = 2 * variance * rng.standard_gamma((n_rows - 1) / 2, shape)
         return np.hstack([total, around + total**2 / n_rows])
 

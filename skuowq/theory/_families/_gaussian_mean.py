@@ -1,4 +1,4 @@
-"""Gaussian rows with unknown mean: the family on which the theory holds exactly."""
+"""Gaussian rows with unknown mean. For this family the theory is exact."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ._family import QuadraticFamily, check_count
 class GaussianMean(QuadraticFamily):
     """Gaussian rows with unknown mean and known covariance.
 
-    The one family for which the error formula holds exactly at every sample size, so that a
-    simulation refutes a wrong factor and is not confused by higher orders.
+    It is the only family for which the error formula is exact for all numbers of rows. So a
+    simulation can refute a wrong factor, as there are no higher-order terms.
 
     Parameters
     ----------
     n_parameters : int
         Length ``d`` of the mean, at least 1.
     covariance : float or array-like of shape (n_parameters, n_parameters), default=None
-        Covariance of one row, symmetric and positive definite; a number stands for that multiple of
-        the identity, None for the identity.
+        Covariance of one row, symmetric and positive definite. A number is that multiple of the
+        identity; None is the identity.
     row_covariance : float or array-like of shape (n_parameters, n_parameters), default=None
-        What rows really have, where the model is wrong about it: for the claim "sandwich". None
-        is `covariance`.
+        The true covariance of the rows, if the model is wrong about it. It is for the claim
+        "sandwich". None takes `covariance`.
 
     Raises
     ------
     ValueError
-        If `n_parameters` is not a positive integer, or `covariance` not positive definite.
+        If `n_parameters` is not a positive integer, or a covariance is not positive definite.
 
     Examples
     --------
@@ -52,7 +52,7 @@ class GaussianMean(QuadraticFamily):
 
     def __post_init__(self):
         check_count("n_parameters", self.n_parameters, 1, "the length of the mean")
-        # A wrong covariance fails here, and not at the first use.
+        # A wrong covariance must fail here and not at the first use.
         _ = self._cholesky, self._row_cholesky
 
     @cached_property

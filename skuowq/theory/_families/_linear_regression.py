@@ -17,22 +17,23 @@ from ._population import check_population, row_products
 
 @dataclass(frozen=True, eq=False)
 class LinearRegression(QuadraticFamily):
-    """Linear regression with Gaussian noise; the features are drawn from a given population.
+    """Linear regression with Gaussian noise and features drawn from a given population.
 
-    The law of the features is the same in all domains and not a parameter, so the divergence is a
-    mean over the population, exactly. The coefficients are the parameters; for an intercept give
-    the population a column of ones. A finite sample's features differ from the population's, so
-    the error formula is a limit here, though the divergence is a quadratic.
+    The distribution of the features is the same in all domains and is not a parameter. So the
+    divergence is exactly a mean over the population. The parameters are the
+    coefficients. For an intercept, add a column of ones to the population. The error formula is a
+    limit here, although the divergence is quadratic: the features of a sample differ from the
+    population.
 
     Parameters
     ----------
     population : array-like of shape (n_rows, n_parameters)
-        Feature vectors, all equally likely; their columns linearly independent.
+        Feature vectors, all equally likely. The columns must be linearly independent.
     noise_variance : float, default=1.0
         Known variance of y given the features, above 0.
     row_noise_variance : array-like of shape (n_rows,), default=None
-        What y really has at each row of the population, where the model is wrong about it: for the
-        claim "sandwich". None is `noise_variance` at all.
+        The true variance of y at each row of the population, if the model is wrong about it. It is
+        for the claim "sandwich". None takes `noise_variance` for all rows.
 
     Raises
     ------

@@ -19,7 +19,7 @@ class Poisson(Family):
     Parameters
     ----------
     n_parameters : int, default=1
-        Counts in a row, at least 1.
+        Number of counts in a row, at least 1.
 
     Raises
     ------

@@ -13,29 +13,29 @@ from scipy.special import log_softmax
 from ._family import Family, check_count
 from ._population import check_population, row_products
 
-# Quadratic convergence takes some ten; a sample whose classes can be separated has no end.
+# About ten steps are enough. If the classes can be separated, there is no fit to converge to.
 _NEWTON_STEPS = 30
-# Squared length of the last Newton step, in nats: far below any error that is simulated.
+# Squared length of the last Newton step, in nats, far below all simulated errors.
 _TOLERANCE = 1e-18
 
 
 @dataclass(frozen=True, eq=False)
 class SoftmaxRegression(Family):
-    """Softmax regression; the features are drawn from a given population.
+    """Softmax regression with features drawn from a given population.
 
-    The law of the features is the same in all domains and not a parameter, so the divergence is a
-    mean over the population, exactly. The parameters are the coefficients of all classes but the
-    last, class by class; those of the last are 0. For intercepts give the population a column of
-    ones.
+    The distribution of the features is the same in all domains and is not a parameter. So the
+    divergence is exactly a mean over the population. The parameters are the
+    coefficients of all classes except the last, class by class; those of the last are 0. For
+    intercepts, add a column of ones to the population.
 
     Parameters
     ----------
     population : array-like of shape (n_rows, n_features)
-        Feature vectors, all equally likely; their columns linearly independent. A simulation draws
-        counts of classes at each of them, so its cost grows with their number and not with that
-        of the rows: some twenty serve well.
+        Feature vectors, all equally likely. The columns must be linearly independent. A simulation
+        draws the counts of the classes at each vector, so its cost grows with the number of vectors
+        and not of rows. About twenty are enough.
     n_classes : int, default=2
-        At least 2.
+        Number of classes, at least 2.
 
     Raises
     ------

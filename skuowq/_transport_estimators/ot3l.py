@@ -23,13 +23,12 @@ from skuowq._data.task import check_separate_domains, take_rows
 from skuowq._utils._base_estimator import NETWORK_CHECKS, AnyClassifierMixin, is_network
 from skuowq._utils._logistic import is_logistic, is_plain
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
-from skuowq.transport import class_distances, select_target_rows
-from skuowq.transport._class_distances import METHODS, by_class, check_two_rows
+from skuowq.transport._class_distances import METHODS
 from skuowq.transport._select_rows import AGGREGATES, STRATEGIES
 
-from .pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels
-
-_WITHOUT_DISTANCES = ("uniform", "stratified")
+from .choose_rows import ChoiceOptions, choose_rows, measure_distances
+from .joint_training import JointTask
+from .pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels, TuningOptions
 
 
 def _has_network(self):
@@ -209,78 +208,60 @@ class OT3LClassifier(
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         base = self._base_estimator()
-        network = is_network(base)
-        if not network and not is_logistic(base):
-            raise ValueError(
-                f"estimator is a {type(base).__name__}, which has no layers to tune: pass a skorch "
-                "NeuralNetClassifier or a LogisticRegression"
-            )
-        if not network and not is_plain(base):
-            raise ValueError(
-                f"estimator is {base!r}, and what is tuned is log loss with a ridge: pass a "
-                "LogisticRegression without class_weight and with the default penalty"
-            )
+        _check_base(base, self.checkpoint)
         self._check_checkpoint()
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        checked = copy(self)
+        checked, choice = copy(self), self._choice_options()
         target, domains, classes = check_separate_domains(
             checked, X, y, sample_weight, sources, check=self._row_checks()
         )
-        if not network and len(classes[0]) < 2:
-            raise ValueError(
-                f"y has one class, {classes[0].tolist()[0]!r}, and a logistic regression tells two "
-                "or more apart: pass rows of another class, too"
-            )
         left = leave_out_far_rows(target, domains, sources)
-        domains, n_sources = left.domains, len(domains)
-        classes = [classes[0], *compress(classes[1:], left.kept)]
-        budget = len(target.y) if self.budget is None else self.budget
-        random = check_random_state(self.random_state)
-        seed = random.randint(2**31 - 1)
-        names = [] if sources is None else list(sources.names)
-        labels = SourceLabels(classes, list(compress(names, left.kept)))
-        kind = PretrainedNetwork if network else PretrainedLogistic
-        model = kind(self, base, domains, labels, seed)
-        distances = self._distances(model, target, domains, labels)
-        rows = select_target_rows(
-            distances,
-            target.y,
-            budget,
-            strategy=self.strategy if domains else "stratified",
+        task = JointTask(target, left, classes, [] if sources is None else list(sources.names))
+        model, random = self._pretrain(base, task)
+        distances = measure_distances(choice, model, target, left.domains, model.labels)
+        rows = choose_rows(choice, distances, target.y, random, any_source=bool(left.domains))
+        tuned = model.tune(take_rows(target, rows))
+        chosen = _rows_given(rows, sample_weight, _num_samples(X))
+        return self._publish(checked, task, model, distances, tuned, chosen)
+
+    def _choice_options(self):
+        return ChoiceOptions(
+            strategy=self.strategy,
+            budget=self.budget,
             alpha=self.alpha,
             aggregate=self.aggregate,
             n_far=self.n_far,
-            random_state=random,
+            distance=self.distance,
+            n_jobs=self.n_jobs,
         )
-        tuned = model.tune(take_rows(target, rows))
+
+    def _pretrain(self, base, task):
+        """The model that has learnt from the sources, and the generator that draws rows."""
+        labels = SourceLabels(task.used_classes, list(compress(task.names, task.left.kept)))
+        random = check_random_state(self.random_state)
+        seed = random.randint(2**31 - 1)
+        if not is_network(base):
+            return PretrainedLogistic(base, task.domains, labels), random
+        options = TuningOptions(self.n_tuned_layers, self.checkpoint, seed, self.verbose)
+        return PretrainedNetwork(options, base, task.domains, labels), random
+
+    def _publish(self, checked, task, model, distances, tuned, chosen):
+        """Set every fitted attribute, once the fit has gone well."""
         self._take_columns(checked)
-        self.classes_, self.source_classes_ = labels.target, labels.sources
         for name in ("net_", "estimator_"):
             self.__dict__.pop(name, None)
-        setattr(self, "net_" if network else "estimator_", tuned)
+        setattr(self, "net_" if is_network(tuned) else "estimator_", tuned)
         self.pretrained_, self.class_distances_ = model.pretrained, distances
-        weight = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        self.selected_indices_ = np.flatnonzero(np.ones(_num_samples(X)) * weight)[rows]
-        self.selected_counts_ = np.bincount(target.y[rows], minlength=len(self.classes_))
-        self.source_names_, self.n_sources_ = names, n_sources
+        self.classes_, self.source_classes_ = model.labels.target, model.labels.sources
+        self.selected_indices_, rows = chosen
+        self.selected_counts_ = np.bincount(task.target.y[rows], minlength=len(self.classes_))
+        self.source_names_, self.n_sources_ = task.names, len(task.names)
         return self
 
     def _row_checks(self):
         if _has_network(self):
             return NETWORK_CHECKS
         return {"accept_sparse": False, "ensure_all_finite": True, "dtype": np.float64}
-
-    def _distances(self, model, target, domains, labels):
-        if not domains or self.strategy in _WITHOUT_DISTANCES:
-            return None
-        X = np.concatenate([domain.X for domain in domains])
-        Z_s, Z_t = model.features([X, target.X])
-        y = labels.indices([domain.y for domain in domains])
-        if self.distance in ("gaussian", "mmd"):
-            remedy = "add a row of it, or pass distance='exact' or strategy='stratified'"
-            check_two_rows(by_class(Z_s, y)[0], labels.sources, "the sources", remedy)
-            check_two_rows(by_class(Z_t, target.y)[0], labels.target, "the target", remedy)
-        return class_distances(Z_s, y, Z_t, target.y, self.distance, n_jobs=self.n_jobs)
 
     def predict(self, X):
         """Predict class labels of the target.
@@ -313,8 +294,8 @@ class OT3LClassifier(
             return self.estimator_.predict_proba(X)
         from skuowq.networks import predict_proba
 
-        found = predict_proba(self.net_, X)[:, : len(self.classes_)]
-        return found / found.sum(axis=1, keepdims=True)
+        found = predict_proba(self.net_, X, len(self.classes_))
+        return found / found.sum(axis=1, keepdims=True)  # Of a net in single precision, too.
 
     @available_if(_has_network)
     def transform(self, X):
@@ -350,3 +331,31 @@ class OT3LClassifier(
 for _name in ("transform", "fit_transform"):
     _method = getattr(OT3LClassifier, _name)
     setattr(OT3LClassifier, _name, available_if(_has_network)(_method))
+
+
+def _check_base(base, checkpoint):
+    """Refuse what cannot be tuned."""
+    if is_network(base):
+        return
+    name = type(base).__name__
+    if not is_logistic(base):
+        raise ValueError(
+            f"estimator is a {name}, which has no layers to tune: pass a skorch "
+            "NeuralNetClassifier or a LogisticRegression"
+        )
+    if not is_plain(base):
+        raise ValueError(
+            f"estimator is {base!r}, and what is tuned is log loss with a ridge: pass a "
+            "LogisticRegression without class_weight and with the default penalty"
+        )
+    if checkpoint is not None:
+        raise ValueError(
+            f"checkpoint={str(checkpoint)!r} keeps the epochs of a network, and estimator is a "
+            f"{name}: leave it out, or pass a skorch NeuralNetClassifier"
+        )
+
+
+def _rows_given(rows, sample_weight, n_rows):
+    """Numbers of the chosen rows among those of ``fit``, and among those of positive weight."""
+    weight = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    return np.flatnonzero(np.ones(n_rows) * weight)[rows], rows

@@ -4,7 +4,6 @@ from copy import copy
 from numbers import Real
 from pathlib import Path
 
-import numpy as np
 from sklearn.base import (
     BaseEstimator,
     ClassifierMixin,
@@ -271,7 +270,7 @@ class JTLNClassifier(
 
     @property
     def _n_features_out(self):
-        return self.transform(np.zeros((1, self.n_features_in_))).shape[1]
+        return self.net_.objective_.n_features
 
 
 def network_of(estimator):

@@ -309,7 +309,9 @@ class OT3LClassifier(
         -------
         features : ndarray of shape (n_samples, n_hidden)
         """
-        X = self._check_rows(X)
+        return self._features(self._check_rows(X))
+
+    def _features(self, X):
         from skuowq.networks import as_inputs, head_inputs
 
         return head_inputs(self.net_, [as_inputs(self.net_, X)])[0]
@@ -324,7 +326,7 @@ class OT3LClassifier(
 
     @property
     def _n_features_out(self):
-        return self.transform(np.zeros((1, self.n_features_in_))).shape[1]
+        return self._features(np.zeros((1, self.n_features_in_))).shape[1]
 
 
 # Only where there is a network. After the class: the mixin replaces what it finds there.

@@ -6,7 +6,7 @@ from skorch.utils import to_device, to_tensor
 
 from skuowq._utils._failed_fit import FailedFit
 
-from ._shapes import too_few_outputs
+from ._shapes import first_output, too_few_outputs
 
 _BATCH = 1024
 # Logits below all others: probabilities under 1e-8.
@@ -165,15 +165,11 @@ def find_head(module, X):
         for name, layer in module.named_modules()
         if isinstance(layer, torch.nn.Linear)
     ]
-    was_training = module.training
-    module.eval()
     try:
-        with torch.no_grad():
-            output = module(X)
+        output = first_output("estimator", module, module, X)
     finally:
         for handle in handles:
             handle.remove()
-        module.train(was_training)
     first = output[0] if isinstance(output, tuple) else output
     if order:
         name, logits = order[-1]

@@ -56,10 +56,9 @@ class JointLoss(nn.Module):
     def __init__(self, objective, classifier, X):
         super().__init__()
         features = first_output("estimator", classifier.module, classifier.features, X)
-        n_features = features.shape[1]
-        self.objective = objective
+        self.objective, self.n_features = objective, features.shape[1]
         self.source_heads = nn.ModuleList(
-            nn.Linear(n_features, n) for n in objective.n_source_classes
+            nn.Linear(self.n_features, n) for n in objective.n_source_classes
         )
         for k, cost in enumerate(objective.costs or []):
             self.register_buffer(f"cost_{k}", torch.tensor(cost, dtype=torch.float32))

@@ -1,6 +1,7 @@
 """Probabilities in double precision."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -90,15 +91,14 @@ def module_features(module, X):
     features : ndarray of shape (n_rows, n_features)
     """
     module = deepcopy(module).cpu().eval()
+    classifier = split_classifier(module, module_inputs(module, X[:2]))
     try:
-        return _in_batches(deepcopy(module).double(), X)
+        return _in_batches(replace(classifier, module=deepcopy(module).double()), X)
     except RuntimeError:  # A module that makes tensors of its own precision takes no other.
-        return _in_batches(module, X)
+        return _in_batches(classifier, X)
 
 
-def _in_batches(module, X):
-    inputs = module_inputs(module, X)
-    classifier = split_classifier(module, inputs[:2])
+def _in_batches(classifier, X):
+    inputs = module_inputs(classifier.module, X)
     with torch.no_grad():
-        parts = [classifier.features(rows) for rows in inputs.split(1024)]
-    return torch.cat(parts).numpy()
+        return torch.cat([classifier.features(rows) for rows in inputs.split(1024)]).numpy()

@@ -46,14 +46,15 @@ class OT3LClassifier(
     """Classifier pretrained on the sources and tuned on a budget of chosen target rows (OT3L).
 
     A network or a logistic regression learns from the sources. Optimal transport then tells which
-    classes of the target are far from the sources' and which are near; a budget of target rows is
+    classes of the target are far from the sources' and which are near. A budget of target rows is
     drawn from both, and the network's last layers are tuned on them.
 
     Parameters
     ----------
     estimator : NeuralNetClassifier or LogisticRegression, default=None
-        A skorch net whose module ends in a linear layer, with an output for each class of target
-        and sources together; or a logistic regression, on features. None is
+        A network that ends in a linear layer, with an output for each class of target and sources
+        together; or a logistic regression. Learning rate, optimizer, batch size, epochs, callbacks,
+        split and device of a network are those of the net. None is
         :class:`~sklearn.linear_model.LogisticRegression`.
     strategy : {"mixed", "far", "near", "uniform", "stratified"}, default="mixed"
         Which target rows are tuned on; see :func:`skuowq.transport.select_target_rows`.
@@ -70,7 +71,7 @@ class OT3LClassifier(
     n_tuned_layers : int, default=2
         Layers of a network that are tuned, the last ones. None tunes all.
     checkpoint : str or Path, default=None
-        For networks: folder in which every epoch is saved. A fit that was interrupted goes on there
+        For networks: folder in which every epoch is saved. A fit that was interrupted continues
         when it is called again with the same data and an integer `random_state`.
     n_jobs : int, default=None
         Workers over pairs of classes.
@@ -109,20 +110,12 @@ class OT3LClassifier(
 
     Notes
     -----
-    Distances are between classes of the sources, taken together, and of the target, on the features
-    that the pretrained network's last layer sees, or on X. Standardise the columns for a logistic
-    regression. It is tuned by ``min sum w l(x, y) + |theta - theta_source|^2 / 2C``, with `C` its
-    own; classes that the sources lack start at 0.
+    Distances between classes are measured on the features that the pretrained network's last layer
+    sees, or on X: standardise the columns for a logistic regression.
 
-    Whether choosing by transport helps: it did not, where we measured (digits of three origins,
-    budgets from 20 to 1,000, ten draws; ``benchmarks/transport``). The order of the OT3L paper is
-    there, "mixed" over "far" over "near" (.72, .45 and .41 with twenty rows), and covering all
-    classes is the whole of it: with the default `alpha` and as many far classes as near ones
-    "mixed" takes as many rows of each class, and is "stratified" row for row. Other mixes were
-    level with "stratified" at best, and up to .05 of accuracy below.
-
-    All labels of the pool must be known to draw from its classes, so the budget saves training, not
-    labelling. Without sources rows are drawn as "stratified" does.
+    On the digits that we measured, choosing by transport did not help: with the default `alpha` and
+    as many far classes as near ones, "mixed" is "stratified" row for row. The user guide,
+    ``docs/transport.md``, gives the figures and explains the tuning.
 
     Examples
     --------

@@ -31,6 +31,7 @@ ARGUMENTS = {
     for method in (kind, kind.fit)
     for name in inspect.signature(method).parameters
 } - {"self"}
+# Parameters of nets and alignments.
 ARGUMENTS |= {"batch_size", "lr", "weight", "labels"}
 
 small = problems(most_rows=12, containers=("array", "array", "list", "frame", "float32"))
@@ -140,7 +141,7 @@ def test_gated_networks(
 ):
     """25 examples in ``make test``, 5,000 in ``make test-fuzz``: a tenth of a second each."""
     net = perceptron(**options) if net is None else fits(net, problem)
-    if weight is not None and alignment in networks.ALIGNMENTS:
+    if weight is not None and alignment in list(networks.ALIGNMENTS):
         kind = networks.ALIGNMENTS[alignment]
         adversarial = issubclass(kind, networks.DANN)
         alignment = kind(weight, **({"labels": labels} if adversarial else {}))

@@ -23,8 +23,8 @@ class DAN(DistanceAlignment):
     Examples
     --------
     >>> from skuowq.networks import DAN
-    >>> DAN(weight=1.0)
-    DAN(weight=1.0)
+    >>> DAN(weight=1)
+    DAN(weight=1)
     """
 
     def distance(self, first, second):

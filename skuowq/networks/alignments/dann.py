@@ -38,8 +38,8 @@ class DANN(Alignment):
     >>> from skuowq import DiscriminatorGateClassifier
     >>> from skuowq.networks import DANN
     >>> clf = DiscriminatorGateClassifier(alignment=DANN(weight=0.1))
-    >>> clf.set_params(alignment__weight=1.0).alignment
-    DANN(weight=1.0)
+    >>> clf.set_params(alignment__weight=1).alignment
+    DANN(weight=1)
     """
 
     plays = True

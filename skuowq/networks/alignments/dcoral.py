@@ -21,8 +21,8 @@ class DCORAL(DistanceAlignment):
     Examples
     --------
     >>> from skuowq.networks import DCORAL
-    >>> DCORAL(weight=1.0)
-    DCORAL(weight=1.0)
+    >>> DCORAL(weight=1)
+    DCORAL(weight=1)
     """
 
     def distance(self, first, second):

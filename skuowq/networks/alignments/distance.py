@@ -20,8 +20,8 @@ class DistanceAlignment(Alignment):
     >>> class Means(DistanceAlignment):
     ...     def distance(self, first, second):
     ...         return ((first.mean(dim=0) - second.mean(dim=0)) ** 2).sum()
-    >>> Means(weight=0.5)
-    Means(weight=0.5)
+    >>> Means(weight=2)
+    Means(weight=2)
     """
 
     def build(self, sizes, classifier):

@@ -34,8 +34,8 @@ class GTA(Alignment):
     Examples
     --------
     >>> from skuowq.networks import GTA
-    >>> GTA(weight=1.0)
-    GTA(weight=1.0)
+    >>> GTA(weight=1)
+    GTA(weight=1)
     """
 
     def build(self, sizes, classifier):

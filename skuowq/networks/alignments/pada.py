@@ -21,8 +21,8 @@ class PADA(DANN):
     Examples
     --------
     >>> from skuowq.networks import PADA
-    >>> PADA(weight=1.0)
-    PADA(weight=1.0)
+    >>> PADA(weight=1)
+    PADA(weight=1)
     """
 
     def build(self, sizes, classifier):

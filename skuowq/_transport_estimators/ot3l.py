@@ -200,9 +200,7 @@ class OT3LClassifier(
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
-        base = self._base_estimator()
-        _check_base(base, self.checkpoint)
-        self._check_checkpoint()
+        base = self._checked_base()
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
         checked, choice = copy(self), self._choice_options()
         target, domains, classes = check_separate_domains(
@@ -216,6 +214,13 @@ class OT3LClassifier(
         tuned = model.tune(take_rows(target, rows))
         chosen = _rows_given(rows, sample_weight, _num_samples(X))
         return self._publish(checked, task, model, distances, tuned, chosen)
+
+    def _checked_base(self):
+        """The estimator that is tuned; what cannot be honoured is refused."""
+        base = self._base_estimator()
+        _check_base(base, self.checkpoint)
+        self._check_checkpoint()
+        return base
 
     def _choice_options(self):
         return ChoiceOptions(

@@ -312,14 +312,14 @@ class _AlignedMixin(OwnRowsMixin):
         # Callbacks may fit the module's shape to the data as training begins, which comes here
         # again; what is not right by then is an error.
         with contextlib.suppress(*CALL_ERRORS):
-            self.build_objective()
+            self.objective_ = self.build_objective()
 
     def build_objective(self):
-        """Make what is trained beside the module."""
+        """What is trained beside the module."""
         objective, sample = self.beside_.objective, self.beside_.sample
         device = _device_of(self.module_)
         inputs = module_inputs(self.module_, sample, "the target").to(device)
-        self.objective_ = objective.build(split_classifier(self.module_, inputs), inputs)
+        return objective.build(split_classifier(self.module_, inputs), inputs)
 
     def check_objective(self):
         """Refuse a module that is no classifier on features, and keep it in parts."""
@@ -328,7 +328,11 @@ class _AlignedMixin(OwnRowsMixin):
         sample = self.rows.X[:2].to(_device_of(self.module_))
         self.classifier = split_classifier(self.module_, sample)
         if not hasattr(self, "objective_"):
-            self.build_objective()
+            self.build_objective()  # Says what is wrong.
+            raise ValueError(
+                f"estimator: {type(self.module_).__name__} did not fit the data before a callback "
+                "changed it: change it by net.set_params(module__...) in on_train_begin"
+            )
 
     def get_iterator(self, dataset, training=False):
         if not training:

@@ -324,7 +324,7 @@ def _feasible_split(split, labels):
     """The net's own split, in as many parts as there are rows, and stratified where it can be."""
     if not isinstance(split, ValidSplit) or not isinstance(split.cv, int):
         return split
-    n_rows, fewest = len(labels), min(Counter(labels.tolist()).values())
+    n_rows, fewest = len(labels), min(Counter(labels.flatten().tolist()).values())
     if split.stratified and fewest > 1:
         return ValidSplit(min(split.cv, fewest), stratified=True)
     return ValidSplit(min(split.cv, n_rows)) if n_rows > 1 else None

@@ -775,6 +775,17 @@ def test_callbacks_may_fit_the_shape_to_the_data(tasks):
     assert clf.score(tasks.X_test, tasks.y_test) > 0.6
 
 
+class ChangesTheModule(Callback):
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        net.module_.body = nn.Linear(X.shape[1], 4)
+
+
+def test_a_module_that_a_callback_changes_behind_the_nets_back_is_refused(tasks):
+    changed = own_net(Small, module__n_features=9, callbacks=[ChangesTheModule()])
+    with pytest.raises(ValueError, match=r"Small did not fit the data before .* set_params"):
+        fit(network(estimator=changed), tasks)
+
+
 def test_more_outputs_than_classes(tasks):
     clf = fit(network(estimator=own_net(Small, module__n_classes=4), trust="cv"), tasks)
     p = clf.predict_proba(tasks.X_test)

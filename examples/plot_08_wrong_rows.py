@@ -43,16 +43,14 @@ for name, (X_i, y_i) in digits.sources.items():
 # %%
 # The light gate: no network, any classifier.
 logistic = LogisticRegression(max_iter=1000)
-gate = DiscriminatorGateClassifier(method=None, estimator=logistic, random_state=0)
+gate = DiscriminatorGateClassifier(logistic, random_state=0)
 models = {
-    "target only": DiscriminatorGateClassifier(method=None, estimator=logistic, trust=0.0),
-    "sources as they are": DiscriminatorGateClassifier(
-        method=None, estimator=logistic, gate=False, trust=1.0
-    ),
+    "target only": DiscriminatorGateClassifier(logistic, trust=0.0),
+    "sources as they are": DiscriminatorGateClassifier(logistic, gate=False, trust=1.0),
     "weights of sources": UOWQClassifier(logistic),
     "gate": gate,
     "gate and weights of sources": DiscriminatorGateClassifier(
-        method=None, estimator=UOWQClassifier(logistic), random_state=0
+        UOWQClassifier(logistic), random_state=0
     ),
 }
 print(f"{'':28s}{'log loss':>9s}{'accuracy':>10s}{'seconds':>9s}")

@@ -195,8 +195,8 @@ def test_a_target_of_one_class():
         (UOWQRegressor(Ridge), "estimator"),
         (MultiTaskUOWQClassifier(LogisticRegression), "estimator"),
         (OT3LClassifier(LogisticRegression), "estimator"),
-        (DiscriminatorGateClassifier(None, estimator=LogisticRegression), "estimator"),
-        (DiscriminatorGateClassifier(None, gate=LogisticRegression), "gate"),
+        (DiscriminatorGateClassifier(LogisticRegression), "estimator"),
+        (DiscriminatorGateClassifier(LogisticRegression(), gate=LogisticRegression), "gate"),
     ],
 )
 def test_a_class_in_place_of_an_instance(estimator, name):

@@ -22,6 +22,7 @@ from skuowq import (
     UOWQRegressor,
     make_transfer_pipeline,
 )
+from skuowq.networks import make_perceptron
 from skuowq.rules import PlugIn
 
 CONSTRUCTIONS = [
@@ -32,11 +33,13 @@ CONSTRUCTIONS = [
     UOWQClassifier(HistGradientBoostingClassifier(max_iter=5)),
     UOWQClassifier(make_net(max_epochs=40), random_state=0),
     UOWQClassifier(make_net(max_epochs=40), discrepancy=PlugIn(parameters="all"), random_state=0),
-    DiscriminatorGateClassifier(max_epochs=15, random_state=0),
-    DiscriminatorGateClassifier("gta", gate="online", max_epochs=15, trust=1.0, random_state=0),
-    DiscriminatorGateClassifier(method=None),
-    DiscriminatorGateClassifier(method=None, estimator=UOWQClassifier(DecisionTreeClassifier())),
-    JTLNClassifier(max_epochs=30, random_state=0),
+    DiscriminatorGateClassifier(make_perceptron(max_epochs=15), random_state=0),
+    DiscriminatorGateClassifier(
+        make_perceptron(max_epochs=15), alignment="gta", gate="online", trust=1.0, random_state=0
+    ),
+    DiscriminatorGateClassifier(LogisticRegression()),
+    DiscriminatorGateClassifier(UOWQClassifier(DecisionTreeClassifier())),
+    JTLNClassifier(make_perceptron(max_epochs=30), random_state=0),
     OT3LClassifier(random_state=0),
     OT3LClassifier(make_net(max_epochs=40), random_state=0),
     UOWQRegressor(),

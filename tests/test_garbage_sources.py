@@ -63,7 +63,7 @@ def without_garbage(name, seed):
 ESTIMATORS = {
     "logistic": UOWQClassifier,
     "ridge": UOWQRegressor,
-    "gate": lambda: DiscriminatorGateClassifier(method=None, random_state=0),
+    "gate": lambda: DiscriminatorGateClassifier(LogisticRegression(), random_state=0),
 }
 
 scales = st.floats(-6, 6).map(lambda power: 10**power)
@@ -148,9 +148,9 @@ def test_every_estimator_tells_which_sources_it_left_out():
         UOWQClassifier(),
         UOWQClassifier(RandomForestClassifier(5, random_state=0)),
         UOWQClassifier(discrepancy=np.diag([0.1, 0.2, 0.3])),
-        DiscriminatorGateClassifier(method=None),
-        DiscriminatorGateClassifier(method=None, trust=[1.0, 2.0, 3.0]),
-        DiscriminatorGateClassifier(method=None, estimator=UOWQClassifier()),
+        DiscriminatorGateClassifier(LogisticRegression()),
+        DiscriminatorGateClassifier(LogisticRegression(), trust=[1.0, 2.0, 3.0]),
+        DiscriminatorGateClassifier(UOWQClassifier()),
     ):
         with pytest.warns(UserWarning, match="source 1 is left out"):
             estimator.fit(X, y, sources=sources)

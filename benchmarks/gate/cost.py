@@ -15,8 +15,9 @@ import torch.nn.functional as F
 
 from skuowq import DiscriminatorGateClassifier
 from skuowq.datasets import make_classification_tasks
-from skuowq.networks._alignments._alignment import reverse
-from skuowq.networks._transfer_network import Discriminator
+from skuowq.networks import DANN, make_perceptron
+from skuowq.networks._gated_loss import Discriminator
+from skuowq.networks.alignments.alignment import reverse
 
 N_FEATURES, N_CLASSES, MAX_EPOCHS, BATCH = 50, 5, 10, 64
 N_TARGET, N_UNLABELED, REPEATS = 200, 500, 5
@@ -63,9 +64,8 @@ def bare_loop(tasks, source, seed):
 
 
 def fitted(tasks, source, seed, **options):
-    clf = DiscriminatorGateClassifier(
-        trust=1.0, max_epochs=MAX_EPOCHS, batch_size=BATCH, random_state=seed, **options
-    )
+    net = make_perceptron(max_epochs=MAX_EPOCHS, batch_size=BATCH)
+    clf = DiscriminatorGateClassifier(net, trust=1.0, random_state=seed, **options)
     clf.fit(
         tasks.X_target,
         tasks.y_target,
@@ -96,7 +96,7 @@ def main():
             [
                 [
                     seconds(bare_loop, tasks, source, seed),
-                    seconds(fitted, tasks, source, seed, gate="online", alignment_weight=1.0),
+                    seconds(fitted, tasks, source, seed, gate="online", alignment=DANN(1.0)),
                     seconds(fitted, tasks, source, seed),
                 ]
                 for seed in range(REPEATS)

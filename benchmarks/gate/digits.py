@@ -8,7 +8,7 @@ transfer, as the paper prints it. "Target only" is the same network, trained as 
 source, its features aligned with the unlabelled rows.
 
 "paper": the gate is the network's own discriminator and the features learn from it in full
-(`gate="online"`, `alignment_weight=1`). "ours": the defaults of `DiscriminatorGateClassifier`, the
+(`gate="online"`, `DANN(weight=1.0)`). "ours": the defaults of `DiscriminatorGateClassifier`, the
 gate cross-fitted before the training and a tenth of that alignment. Trust is 1 in both. "default":
 nothing is set, so that trust is chosen on held-out rows and predictions are pooled with those of a
 network of the target alone; its ablations take out gate or labels, the pool stays.
@@ -30,27 +30,28 @@ from sklearn.metrics import log_loss
 
 from skuowq import DiscriminatorGateClassifier
 from skuowq.datasets import load_digit_domains, perturbed_splits
+from skuowq.networks import ALIGNMENTS, DANN
 
 RESULTS = Path(__file__).parents[1] / "results" / "gate_digits.json"
 METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
 
 ABLATIONS = {
-    "ungated": {"gate": False, "label_conditioning": "marginal"},
-    "gate only": {"gate_labels": False, "label_conditioning": "marginal"},
-    "label only": {"gate": False, "label_conditioning": "both"},
-    "joint": {"label_conditioning": "joint"},
-    "marginal": {"label_conditioning": "marginal"},
-    "none": {"label_conditioning": None},
+    "ungated": {"gate": False, "labels": "marginal"},
+    "gate only": {"gate_labels": False, "labels": "marginal"},
+    "label only": {"gate": False, "labels": "both"},
+    "joint": {"labels": "joint"},
+    "marginal": {"labels": "marginal"},
+    "none": {"labels": None},
     "full": {},
 }
 FAMILIES = {
-    "paper": {"gate": "online", "alignment_weight": 1.0, "trust": 1.0},
+    "paper": {"gate": "online", "weight": 1.0, "trust": 1.0},
     "ours": {"trust": 1.0},
 }
 TARGET_ONLY = {"target only": {"trust": 0.0}}
 POOLED = ("ungated", "gate only", "label only", "full")
 CV = {f"default, {name}": ABLATIONS[name] for name in POOLED}
-ORACLE = {"oracle": {"gate": False, "label_conditioning": "marginal", "trust": 1.0}}
+ORACLE = {"oracle": {"gate": False, "labels": "marginal", "trust": 1.0}}
 
 
 def ablations():
@@ -77,7 +78,7 @@ def cells():
     for method in METHODS:
         each[f"{method}, target only"] = {"method": method, "trust": 0.0}
         each[f"{method}, ungated"] = {"method": method, "trust": 1.0, "gate": False}
-        each[f"{method}, ungated"]["label_conditioning"] = "marginal"
+        each[f"{method}, ungated"]["labels"] = "marginal"
         each[f"{method}, gated"] = {"method": method, "trust": 1.0}
         each[f"{method}, default"] = {"method": method}
     yield "2", 0.7, 0.1, 3, each
@@ -101,6 +102,14 @@ def draw(eps, labelled, cap, seed):
     return next(splits)
 
 
+def gated_network(seed, method="dann", weight=0.1, labels="both", **options):
+    """The perceptron, aligned by a method; labels=None aligns nothing."""
+    kind = ALIGNMENTS[method]
+    alignment = kind(weight, labels=labels) if issubclass(kind, DANN) else kind(weight)
+    alignment = None if labels is None else alignment
+    return DiscriminatorGateClassifier(alignment=alignment, random_state=seed, **options)
+
+
 def measure(split, name, options, seed):
     torch.set_num_threads(1)
     sources = split.sources
@@ -108,7 +117,7 @@ def measure(split, name, options, seed):
         clean = ~(split.perturbed_x | split.perturbed_y)
         X, y = sources["perturbed"]
         sources = {"clean": (X[clean], y[clean])}
-    clf = DiscriminatorGateClassifier(random_state=seed, **options)
+    clf = gated_network(seed, **options)
     clf.fit(split.X_target, split.y_target, sources=sources, X_unlabeled=split.X_unlabeled)
     p = clf.predict_proba(split.X_test)
     accuracy = np.mean(clf.classes_[p.argmax(axis=1)] == split.y_test)

@@ -49,7 +49,7 @@ def ours(**options):
 
 
 def _free(options, split):
-    return None if options.get("method", "dann") is None else split.X_unlabeled
+    return None if "estimator" in options else split.X_unlabeled
 
 
 def labelled_rows(split):
@@ -147,11 +147,11 @@ def skada_dann(split, seed):
 
 
 METHODS = {
-    "target only (logistic)": ours(method=None, estimator=logistic(), trust=0.0),
-    "two means (logistic)": ours(method=None, estimator=logistic(), gate=False, trust=1.0),
-    "gate, trust 1 (logistic)": ours(method=None, estimator=logistic(), trust=1.0),
-    "gate (logistic)": ours(method=None, estimator=logistic()),
-    "gate + UOWQ (logistic)": ours(method=None, estimator=UOWQClassifier(logistic())),
+    "target only (logistic)": ours(estimator=logistic(), trust=0.0),
+    "two means (logistic)": ours(estimator=logistic(), gate=False, trust=1.0),
+    "gate, trust 1 (logistic)": ours(estimator=logistic(), trust=1.0),
+    "gate (logistic)": ours(estimator=logistic()),
+    "gate + UOWQ (logistic)": ours(estimator=UOWQClassifier(logistic())),
     "ADAPT IWC": adapt_weights("IWC"),
     "ADAPT RULSIF": adapt_weights("RULSIF"),
     "SKADA KMM": skada_kmm,

@@ -39,9 +39,7 @@ def logistic():
 def gate(estimator=None, **options):
     def make(seed):
         inner = logistic() if estimator is None else estimator()
-        return DiscriminatorGateClassifier(
-            method=None, estimator=inner, random_state=seed, **options
-        )
+        return DiscriminatorGateClassifier(inner, random_state=seed, **options)
 
     return make
 

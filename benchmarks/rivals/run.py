@@ -257,13 +257,9 @@ METHODS = {
         )
     ),
     "UOWQ, network": ours(uowq_network),
-    "gate": ours(
-        lambda task: DiscriminatorGateClassifier(None, estimator=logistic(), random_state=0)
-    ),
+    "gate": ours(lambda task: DiscriminatorGateClassifier(logistic(), random_state=0)),
     "gate and UOWQ": ours(
-        lambda task: DiscriminatorGateClassifier(
-            None, estimator=UOWQClassifier(logistic()), random_state=0
-        )
+        lambda task: DiscriminatorGateClassifier(UOWQClassifier(logistic()), random_state=0)
     ),
     # Trust by cross-validation trains three networks more for every source.
     "gated network, trust 1": ours(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from skuowq import JTLNClassifier
+from skuowq.networks import make_perceptron
 from skuowq.transport import class_distances, dataset_distance
 
 REPEATS = 5
@@ -52,8 +53,10 @@ def main():
     X, y = draw(10, 20, 64, 2)
     source = draw(10, 200, 64, 3)
 
+    net = make_perceptron(max_epochs=10)
+
     def train(**options):
-        JTLNClassifier(max_epochs=10, random_state=0, **options).fit(X, y, sources=[source])
+        JTLNClassifier(net, random_state=0, **options).fit(X, y, sources=[source])
 
     ratios = {"predictions": [], "labels": []}
     train()

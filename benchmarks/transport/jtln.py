@@ -67,18 +67,19 @@ NETWORKS = {"perceptron": perceptron, "convolutional": convolutional}
 
 
 class Headed(nn.Module):
-    def __init__(self, features):
+    def __init__(self, features, n_classes=10):
         super().__init__()
-        self.features, self.classifier = features(), nn.Linear(64, 10)
+        self.features, self.classifier = features(), nn.Linear(64, n_classes)
 
     def forward(self, X):
         return self.classifier(self.features(X))
 
 
-def consecutive(network, X, y, source, seed):
-    net = NeuralNetClassifier(
+def make_net(network, n_classes=10):
+    return NeuralNetClassifier(
         Headed,
         module__features=NETWORKS[network],
+        module__n_classes=n_classes,
         criterion=nn.CrossEntropyLoss,
         optimizer=torch.optim.Adam,
         lr=1e-3,
@@ -87,6 +88,10 @@ def consecutive(network, X, y, source, seed):
         train_split=None,
         verbose=0,
     )
+
+
+def consecutive(network, X, y, source, seed):
+    net = make_net(network)
     start = None
     if source is not None:
         first = train_weighted(net, _domain(*source), [], [], seed=seed)
@@ -110,9 +115,8 @@ def _domain(X, y):
 
 def joint(**options):
     def fit(network, X, y, source, seed):
-        clf = JTLNClassifier(
-            NETWORKS[network], max_epochs=EPOCHS, batch_size=BATCH, random_state=seed, **options
-        )
+        net = make_net(network, len(np.unique(y)))
+        clf = JTLNClassifier(net, random_state=seed, **options)
         return clf.fit(X, y, sources=[source]).predict_proba
 
     return fit

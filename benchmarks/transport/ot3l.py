@@ -83,9 +83,8 @@ def run_cell(done, data, kind, problem, seed):
     with tempfile.TemporaryDirectory() as folder:  # The training on the source is done once.
 
         def fit(**options):
-            clf = OT3LClassifier(
-                make_estimator(kind), checkpoint=folder, random_state=seed, **options
-            )
+            kept = {"checkpoint": folder} if kind != "logistic" else {}
+            clf = OT3LClassifier(make_estimator(kind), random_state=seed, **kept, **options)
             return clf.fit(X, y, sources=sources)
 
         for name in missing:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state
 
 from skuowq import (
@@ -172,7 +173,7 @@ ESTIMATORS = {
     "UOWQClassifier, records": records,
     "MultiTaskUOWQClassifier": multi_task,
     "DiscriminatorGateClassifier, logistic": classifier(
-        lambda: DiscriminatorGateClassifier(method=None, random_state=0)
+        lambda: DiscriminatorGateClassifier(LogisticRegression(), random_state=0)
     ),
     "UOWQRegressor": regressor(UOWQRegressor),
     "UOWQRegressor, forest": regressor(

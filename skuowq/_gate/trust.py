@@ -1,27 +1,33 @@
 """How far sources are trusted: a factor for each, by what the target's own held-out rows say.
 
-Sixty rows cannot tell the best of a few candidates for sure, and to pick one is to be far off now
-and then. So candidates are averaged by their evidence: the row weights that are trained with are
-the mean of theirs. Only half of the evidence is believed, as the same few rows are all of it.
+With few rows, picking the best candidate is unstable, so the candidates are averaged by their
+evidence: the row weights that are trained with are the mean of theirs. Only half of the evidence is
+believed, as the same few rows are all of it.
 
 Predictions can be averaged instead, in the same proportion for all rows: a model with the sources
 is then pooled with one of the target alone.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.parallel import delayed
+from sklearn.utils.parallel import Parallel, delayed
 
+from skuowq._data.design_columns import make_design
 from skuowq._data.folds import folds_of
 from skuowq._data.held_together import groups_with_label
+from skuowq._data.task import take_rows
 from skuowq._held_out.evidence import BELIEVED, LEAST_PROBABILITY
+from skuowq._held_out.independent_rows import share_of_independent
 from skuowq._held_out.pool import as_opinions, pool_exponents
 from skuowq._utils._failed_fit import FailedFit
+from skuowq._utils._sklearn import _safe_indexing
+
+from .gates import flat_rows
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,108 @@ class Trust:
     gate_share: float
     losses: dict
     exponents: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class TrustOptions:
+    """How the sources' factors are found.
+
+    Attributes
+    ----------
+    trust : "cv", float or array-like of shape (n_sources,)
+    n_jobs : int or None
+    seed : int
+    verbose : int
+    """
+
+    trust: object
+    n_jobs: int | None
+    seed: int
+    verbose: int
+
+    @property
+    def is_given(self):
+        """Whether the user gives the factors."""
+        return not isinstance(self.trust, str)
+
+
+def find_trust(options, learner, gate, task):
+    """The sources' factors: as they are given, or by the target's held-out rows.
+
+    Parameters
+    ----------
+    options : TrustOptions
+    learner : RowsLearner, SourcesLearner or NetworkLearner
+    gate : CrossFittedGate
+    task : GateTask
+
+    Returns
+    -------
+    trust : Trust
+    """
+    n_sources = len(task.domains)
+    if learner.weighs_sources and options.is_given:
+        raise ValueError(
+            f"{type(learner.estimator).__name__} weighs the sources itself: leave trust='cv'"
+        )
+    if n_sources == 0 or (learner.weighs_sources and not gate.used):
+        return Trust(np.ones(n_sources), float(gate.used), {})
+    if options.is_given:
+        return Trust(_given_factors(options.trust, task.left), float(gate.used), {})
+    learner.check_comparable()
+
+    def fit(rows, factors, gate_share):
+        target, weights = take_rows(task.target, rows), gate.row_weights(rows, gate_share)
+        model = learner.train(task, target, weights, factors, gate_share, quiet=True)
+        return lambda held: learner.probabilities(
+            model, _safe_indexing(task.target.X, held), task.classes
+        )
+
+    found = choose_trust(
+        fit,
+        task.target,
+        n_sources,
+        learner.factors(task),
+        gate=gate.used,
+        pool=learner.pools,
+        n_folds=learner.n_folds,
+        parallel=Parallel(options.n_jobs, prefer=learner.prefer),
+        seed=options.seed,
+        independent_share=_independent_share(task),
+    )
+    if options.verbose:
+        _print_trust(found)
+    return found
+
+
+def _given_factors(trust, left):
+    given, n_given = np.asarray(trust, dtype=float), len(left.kept)
+    factors = np.full(n_given, given) if given.ndim == 0 else given
+    if factors.shape != (n_given,):
+        raise ValueError(
+            f"trust has shape {factors.shape}, and there are {n_given} sources: pass a number, or "
+            "one of at least 0 for each source"
+        )
+    if not np.all(np.isfinite(factors) & (factors >= 0)):
+        raise ValueError(f"trust is {factors.tolist()}: pass numbers of at least 0, finite ones")
+    return factors[left.kept]
+
+
+def _independent_share(task):
+    target = task.target
+    flat = replace(target, X=flat_rows(target.X))
+    matrix, penalty, _, _ = make_design([flat], ridge=1.0, standardise=True)
+    return share_of_independent(
+        matrix, target.y, len(task.classes), target.sample_weight, penalty, target.groups
+    )
+
+
+def _print_trust(found):
+    text = np.array2string(found.factors, precision=3, threshold=8)
+    text = f"[gate] trust {text}, {found.gate_share:.0%} of it by the gate"
+    if found.exponents is not None:
+        text += f", exponents of the pool {found.exponents.round(2)}"
+    print(text, flush=True)
 
 
 def choose_trust(
@@ -156,7 +264,7 @@ def choose_trust(
         warnings.warn(
             f"no network can be trained with the sources, so they are not used. {failures[0]}",
             UserWarning,
-            stacklevel=5,  # choose_trust, GatedFit, fit and its wrapper are in between
+            stacklevel=5,  # this, find_trust, fit and its wrapper stand before the user
         )
         return Trust(np.zeros(n_sources), 0.0, means)
     if not pool or tried[0.0, gate] is None:

@@ -23,12 +23,11 @@ from skuowq._data.task import check_separate_domains, take_rows
 from skuowq._utils._base_estimator import NETWORK_CHECKS, AnyClassifierMixin, is_network
 from skuowq._utils._logistic import is_logistic, is_plain
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
-from skuowq.transport import class_distances, select_target_rows
-from skuowq.transport.checked import AGGREGATES, METHODS, STRATEGIES, by_class, check_two_rows
+from skuowq.transport.checked import AGGREGATES, METHODS, STRATEGIES
 
-from .pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels
-
-_WITHOUT_DISTANCES = ("uniform", "stratified")
+from .choose_rows import ChoiceOptions, choose_rows, measure_distances
+from .joint_training import JointTask
+from .pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels, TuningOptions
 
 
 def _has_network(self):
@@ -46,14 +45,15 @@ class OT3LClassifier(
     """Classifier pretrained on the sources and tuned on a budget of chosen target rows (OT3L).
 
     A network or a logistic regression learns from the sources. Optimal transport then tells which
-    classes of the target are far from the sources' and which are near; a budget of target rows is
+    classes of the target are far from the sources' and which are near. A budget of target rows is
     drawn from both, and the network's last layers are tuned on them.
 
     Parameters
     ----------
     estimator : NeuralNetClassifier or LogisticRegression, default=None
-        A skorch net whose module ends in a linear layer, with an output for each class of target
-        and sources together; or a logistic regression, on features. None is
+        A network that ends in a linear layer, with an output for each class of target and sources
+        together; or a logistic regression. Learning rate, optimizer, batch size, epochs, callbacks,
+        split and device of a network are those of the net. None is
         :class:`~sklearn.linear_model.LogisticRegression`.
     strategy : {"mixed", "far", "near", "uniform", "stratified"}, default="mixed"
         Which target rows are tuned on; see :func:`skuowq.transport.select_target_rows`.
@@ -70,7 +70,7 @@ class OT3LClassifier(
     n_tuned_layers : int, default=2
         Layers of a network that are tuned, the last ones. None tunes all.
     checkpoint : str or Path, default=None
-        For networks: folder in which every epoch is saved. A fit that was interrupted goes on there
+        For networks: folder in which every epoch is saved. A fit that was interrupted continues
         when it is called again with the same data and an integer `random_state`.
     n_jobs : int, default=None
         Workers over pairs of classes.
@@ -109,20 +109,12 @@ class OT3LClassifier(
 
     Notes
     -----
-    Distances are between classes of the sources, taken together, and of the target, on the features
-    that the pretrained network's last layer sees, or on X. Standardise the columns for a logistic
-    regression. It is tuned by ``min sum w l(x, y) + |theta - theta_source|^2 / 2C``, with `C` its
-    own; classes that the sources lack start at 0.
+    Distances between classes are measured on the features that the pretrained network's last layer
+    sees, or on X: standardise the columns for a logistic regression.
 
-    Whether choosing by transport helps: it did not, where we measured (digits of three origins,
-    budgets from 20 to 1,000, ten draws; ``benchmarks/transport``). The order of the OT3L paper is
-    there, "mixed" over "far" over "near" (.72, .45 and .41 with twenty rows), and covering all
-    classes is the whole of it: with the default `alpha` and as many far classes as near ones
-    "mixed" takes as many rows of each class, and is "stratified" row for row. Other mixes were
-    level with "stratified" at best, and up to .05 of accuracy below.
-
-    All labels of the pool must be known to draw from its classes, so the budget saves training, not
-    labelling. Without sources rows are drawn as "stratified" does.
+    On the digits that we measured, choosing by transport did not help: with the default `alpha` and
+    as many far classes as near ones, "mixed" is "stratified" row for row. The user guide,
+    ``docs/transport.md``, gives the figures and explains the tuning.
 
     Examples
     --------
@@ -207,79 +199,66 @@ class OT3LClassifier(
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
-        base = self._base_estimator()
-        network = is_network(base)
-        if not network and not is_logistic(base):
-            raise ValueError(
-                f"estimator is a {type(base).__name__}, which has no layers to tune: pass a skorch "
-                "NeuralNetClassifier or a LogisticRegression"
-            )
-        if not network and not is_plain(base):
-            raise ValueError(
-                f"estimator is {base!r}, and what is tuned is log loss with a ridge: pass a "
-                "LogisticRegression without class_weight and with the default penalty"
-            )
-        self._check_checkpoint()
+        base = self._checked_base()
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        checked = copy(self)
+        checked, choice = copy(self), self._choice_options()
         target, domains, classes = check_separate_domains(
             checked, X, y, sample_weight, sources, check=self._row_checks()
         )
-        if not network and len(classes[0]) < 2:
-            raise ValueError(
-                f"y has one class, {classes[0].tolist()[0]!r}, and a logistic regression tells two "
-                "or more apart: pass rows of another class, too"
-            )
         left = leave_out_far_rows(target, domains, sources)
-        domains, n_sources = left.domains, len(domains)
-        classes = [classes[0], *compress(classes[1:], left.kept)]
-        budget = len(target.y) if self.budget is None else self.budget
-        random = check_random_state(self.random_state)
-        seed = random.randint(2**31 - 1)
-        names = [] if sources is None else list(sources.names)
-        labels = SourceLabels(classes, list(compress(names, left.kept)))
-        kind = PretrainedNetwork if network else PretrainedLogistic
-        model = kind(self, base, domains, labels, seed)
-        distances = self._distances(model, target, domains, labels)
-        rows = select_target_rows(
-            distances,
-            target.y,
-            budget,
-            strategy=self.strategy if domains else "stratified",
+        task = JointTask(target, left, classes, [] if sources is None else list(sources.names))
+        model, random = self._pretrain(base, task)
+        distances = measure_distances(choice, model, target, left.domains, model.labels)
+        rows = choose_rows(choice, distances, target.y, random, any_source=bool(left.domains))
+        tuned = model.tune(take_rows(target, rows))
+        chosen = _rows_given(rows, sample_weight, _num_samples(X))
+        return self._publish(checked, task, model, distances, tuned, chosen)
+
+    def _checked_base(self):
+        """The estimator that is tuned; what cannot be honoured is refused."""
+        base = self._base_estimator()
+        _check_base(base, self.checkpoint)
+        self._check_checkpoint()
+        return base
+
+    def _choice_options(self):
+        return ChoiceOptions(
+            strategy=self.strategy,
+            budget=self.budget,
             alpha=self.alpha,
             aggregate=self.aggregate,
             n_far=self.n_far,
-            random_state=random,
+            distance=self.distance,
+            n_jobs=self.n_jobs,
         )
-        tuned = model.tune(take_rows(target, rows))
+
+    def _pretrain(self, base, task):
+        """The model that has learnt from the sources, and the generator that draws rows."""
+        labels = SourceLabels(task.used_classes, list(compress(task.names, task.left.kept)))
+        random = check_random_state(self.random_state)
+        seed = random.randint(2**31 - 1)
+        if not is_network(base):
+            return PretrainedLogistic(base, task.domains, labels), random
+        options = TuningOptions(self.n_tuned_layers, self.checkpoint, seed, self.verbose)
+        return PretrainedNetwork(options, base, task.domains, labels), random
+
+    def _publish(self, checked, task, model, distances, tuned, chosen):
+        """Set every fitted attribute, once the fit has gone well."""
         self._take_columns(checked)
-        self.classes_, self.source_classes_ = labels.target, labels.sources
         for name in ("net_", "estimator_"):
             self.__dict__.pop(name, None)
-        setattr(self, "net_" if network else "estimator_", tuned)
+        setattr(self, "net_" if is_network(tuned) else "estimator_", tuned)
         self.pretrained_, self.class_distances_ = model.pretrained, distances
-        weight = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
-        self.selected_indices_ = np.flatnonzero(np.ones(_num_samples(X)) * weight)[rows]
-        self.selected_counts_ = np.bincount(target.y[rows], minlength=len(self.classes_))
-        self.source_names_, self.n_sources_ = names, n_sources
+        self.classes_, self.source_classes_ = model.labels.target, model.labels.sources
+        self.selected_indices_, rows = chosen
+        self.selected_counts_ = np.bincount(task.target.y[rows], minlength=len(self.classes_))
+        self.source_names_, self.n_sources_ = task.names, len(task.names)
         return self
 
     def _row_checks(self):
         if _has_network(self):
             return NETWORK_CHECKS
         return {"accept_sparse": False, "ensure_all_finite": True, "dtype": np.float64}
-
-    def _distances(self, model, target, domains, labels):
-        if not domains or self.strategy in _WITHOUT_DISTANCES:
-            return None
-        X = np.concatenate([domain.X for domain in domains])
-        Z_s, Z_t = model.features([X, target.X])
-        y = labels.indices([domain.y for domain in domains])
-        if self.distance in ("gaussian", "mmd"):
-            remedy = "add a row of it, or pass distance='exact' or strategy='stratified'"
-            check_two_rows(by_class(Z_s, y)[0], labels.sources, "the sources", remedy)
-            check_two_rows(by_class(Z_t, target.y)[0], labels.target, "the target", remedy)
-        return class_distances(Z_s, y, Z_t, target.y, self.distance, n_jobs=self.n_jobs)
 
     def predict(self, X):
         """Predict class labels of the target.
@@ -312,8 +291,8 @@ class OT3LClassifier(
             return self.estimator_.predict_proba(X)
         from skuowq.networks import predict_proba
 
-        found = predict_proba(self.net_, X)[:, : len(self.classes_)]
-        return found / found.sum(axis=1, keepdims=True)
+        found = predict_proba(self.net_, X, len(self.classes_))
+        return found / found.sum(axis=1, keepdims=True)  # Of a net in single precision, too.
 
     @available_if(_has_network)
     def transform(self, X):
@@ -327,7 +306,9 @@ class OT3LClassifier(
         -------
         features : ndarray of shape (n_samples, n_hidden)
         """
-        X = self._check_rows(X)
+        return self._features(self._check_rows(X))
+
+    def _features(self, X):
         from skuowq.networks import as_inputs, head_inputs
 
         return head_inputs(self.net_, [as_inputs(self.net_, X)])[0]
@@ -342,10 +323,38 @@ class OT3LClassifier(
 
     @property
     def _n_features_out(self):
-        return self.transform(np.zeros((1, self.n_features_in_))).shape[1]
+        return self._features(np.zeros((1, self.n_features_in_))).shape[1]
 
 
 # Only where there is a network. After the class: the mixin replaces what it finds there.
 for _name in ("transform", "fit_transform"):
     _method = getattr(OT3LClassifier, _name)
     setattr(OT3LClassifier, _name, available_if(_has_network)(_method))
+
+
+def _check_base(base, checkpoint):
+    """Refuse what cannot be tuned."""
+    if is_network(base):
+        return
+    name = type(base).__name__
+    if not is_logistic(base):
+        raise ValueError(
+            f"estimator is a {name}, which has no layers to tune: pass a skorch "
+            "NeuralNetClassifier or a LogisticRegression"
+        )
+    if not is_plain(base):
+        raise ValueError(
+            f"estimator is {base!r}, and what is tuned is log loss with a ridge: pass a "
+            "LogisticRegression without class_weight and with the default penalty"
+        )
+    if checkpoint is not None:
+        raise ValueError(
+            f"checkpoint={str(checkpoint)!r} keeps the epochs of a network, and estimator is a "
+            f"{name}: leave it out, or pass a skorch NeuralNetClassifier"
+        )
+
+
+def _rows_given(rows, sample_weight, n_rows):
+    """Numbers of the chosen rows among those of ``fit``, and among those of positive weight."""
+    weight = 1.0 if sample_weight is None else np.asarray(sample_weight, dtype=float)
+    return np.flatnonzero(np.ones(n_rows) * weight)[rows], rows

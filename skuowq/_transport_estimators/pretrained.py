@@ -1,5 +1,6 @@
 """Models that learn from the sources first, and then a little from the target."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -60,29 +61,43 @@ class SourceLabels:
         return np.setdiff1d(np.arange(len(self.target)), self.codes)
 
 
+@dataclass(frozen=True)
+class TuningOptions:
+    """How a network is trained and tuned.
+
+    Attributes
+    ----------
+    n_tuned_layers : int or None
+    checkpoint : str, Path or None
+    seed, verbose : int
+    """
+
+    n_tuned_layers: int | None
+    checkpoint: object
+    seed: int
+    verbose: int
+
+
 class PretrainedNetwork:
     """A network, trained on the sources and tuned in its last layers.
 
     Parameters
     ----------
-    clf : OT3LClassifier
-        For its parameters.
+    options : TuningOptions
     base : NeuralNetClassifier
     domains : list of Domain
         The sources.
     labels : SourceLabels
-    seed : int
 
     Attributes
     ----------
     pretrained : NeuralNetClassifier or None
     """
 
-    def __init__(self, clf, base, domains, labels, seed):
+    def __init__(self, options, base, domains, labels):
         from skuowq.networks import train_weighted
 
-        self.clf, self.labels = clf, labels
-        self.options = {"seed": seed, "verbose": clf.verbose}
+        self.options, self.labels = options, labels
         self.base, self.pretrained = base, None
         if domains:
             pooled = Domain(
@@ -100,11 +115,12 @@ class PretrainedNetwork:
                 final=False,
                 n_classes=labels.n_codes,
                 with_head=True,
-                **self.options,
+                seed=options.seed,
+                verbose=options.verbose,
             )
 
     def _folder(self, name):
-        folder = self.clf.checkpoint
+        folder = self.options.checkpoint
         return None if folder is None else Path(folder) / name
 
     def features(self, parts):
@@ -124,7 +140,8 @@ class PretrainedNetwork:
             unknown, n_classes = self.labels.unknown, len(self.labels.target)
             start = state_with_outputs(net, sample, unknown, n_classes)
             layers = layers_in_order(net, sample)
-            frozen = [] if self.clf.n_tuned_layers is None else layers[: -self.clf.n_tuned_layers]
+            n_tuned = self.options.n_tuned_layers
+            frozen = [] if n_tuned is None else layers[:-n_tuned]
         return train_weighted(
             net,
             target,
@@ -134,17 +151,24 @@ class PretrainedNetwork:
             epoch_rows=_FEWEST_BATCHES * net.batch_size,
             frozen=frozen,
             checkpoint=self._folder("target"),
-            **self.options,
+            n_classes=self.labels.n_codes,
+            seed=self.options.seed,
+            verbose=self.options.verbose,
         )
 
 
 class PretrainedLogistic:
     """A logistic regression, fitted to the sources and tuned with a price on every step.
 
-    Parameters and attributes as those of `PretrainedNetwork`.
+    Parameters and attributes as those of `PretrainedNetwork`, but for its options.
     """
 
-    def __init__(self, clf, base, domains, labels, seed):
+    def __init__(self, base, domains, labels):
+        if len(labels.target) < 2:
+            raise ValueError(
+                f"y has one class, {labels.target.tolist()[0]!r}, and a logistic regression tells "
+                "two or more apart: pass rows of another class, too"
+            )
         self.base, self.labels, self.pretrained = base, labels, None
         if domains:
             X = np.concatenate([domain.X for domain in domains])

@@ -1,25 +1,47 @@
 """Torch networks: training skorch nets on a target and weighted sources."""
 
 from ._aligned_training import online_odds, train_aligned
-from ._features import make_features
+from ._gated_loss import GatedObjective
 from ._head import head_inputs, state_with_head, state_with_outputs
 from ._inputs import as_inputs
-from ._joint_network import JointNetwork
+from ._joint_loss import JointObjective
 from ._layers import layers_in_order
-from ._make_net import make_net
+from ._perceptron import make_perceptron
 from ._predict import module_features, predict_features, predict_proba
-from ._transfer_network import TransferNetwork
 from ._transport_loss import transport_loss
 from ._weighted_training import train_weighted
+from .alignments import (
+    ADDA,
+    ALIGNMENTS,
+    DAN,
+    DANN,
+    DCORAL,
+    GTA,
+    PADA,
+    Alignment,
+    AlignmentPart,
+    DistanceAlignment,
+    alignment_of,
+)
 
 __all__ = [
-    "JointNetwork",
-    "TransferNetwork",
+    "ADDA",
+    "ALIGNMENTS",
+    "DAN",
+    "DANN",
+    "DCORAL",
+    "GTA",
+    "PADA",
+    "Alignment",
+    "AlignmentPart",
+    "DistanceAlignment",
+    "GatedObjective",
+    "JointObjective",
+    "alignment_of",
     "as_inputs",
     "head_inputs",
     "layers_in_order",
-    "make_features",
-    "make_net",
+    "make_perceptron",
     "module_features",
     "online_odds",
     "predict_features",

@@ -1,18 +1,24 @@
 """Training on a target and sources whose rows are weighed one by one, and whose features meet.
 
 The objective is ``mean_target l + sum_k trust_k (N_k / N_S) mean_k [w l]``, two means rather than
-one sum over all rows, and a method's alignment beside it. One loop for all methods.
+one sum over all rows, and an alignment beside it. One loop for all objectives.
+
+The user's net is trained as it is. What an objective needs beside the network (a discriminator, the
+heads of the sources) is a second module of the same net, so that its optimizer trains both.
 """
 
+import contextlib
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from skorch import NeuralNetClassifier
 
 from ._divergence import domains_in_words
 from ._domain_batches import WeightedRows, cycle
-from ._inputs import as_inputs
-from ._shapes import check_lone_row
+from ._inputs import as_inputs, module_inputs
+from ._shapes import CALL_ERRORS, check_lone_row, check_outputs
+from ._split import split_classifier
 from ._training import OwnRowsMixin, merge_duplicates, train
 
 # Of an epoch: twenty target rows alone would be done with a single step.
@@ -27,17 +33,18 @@ def train_aligned(
     trust,
     X_unlabeled=None,
     *,
+    objective,
     seed,
     verbose=0,
     checkpoint=None,
     final=True,
 ):
-    """Train a copy of a net whose module has a `loss` on batches of target and sources.
+    """Train a copy of a net on batches of target and sources.
 
     Parameters
     ----------
     net : NeuralNetClassifier
-        Not changed.
+        Its module is a classifier that ends in a linear layer. Not changed.
     target : Domain
         Labels are class indices.
     sources : list of Domain
@@ -49,18 +56,24 @@ def train_aligned(
         A factor for each source; 0 leaves it out.
     X_unlabeled : ndarray, default=None
         Target rows without labels.
+    objective : GatedObjective or JointObjective
+        What is minimised.
     seed, verbose, checkpoint, final
         As in `train_weighted`.
 
     Returns
     -------
     net : NeuralNetClassifier
+        Fitted; ``objective_`` holds what was trained beside the module.
 
     Raises
     ------
     FailedFit
         If the training diverged.
+    ValueError
+        For nets that the training cannot honour.
     """
+    _check_net(net)
 
     def make_rows(initialised):
         return _aligned_rows(initialised, target, sources, row_weights, trust, X_unlabeled, seed)
@@ -76,18 +89,70 @@ def train_aligned(
         verbose=verbose,
         checkpoint=checkpoint,
         final=final,
+        check=_AlignedMixin.check_objective,
+        sizes=(target.X[0].size, objective.n_classes),
+        beside=Beside(objective, target.X[:2]),
     )
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What is trained beside a network.
+
+    Attributes
+    ----------
+    objective : GatedObjective or JointObjective
+    sample : ndarray
+        Some inputs, by which features are counted.
+    """
+
+    objective: object
+    sample: np.ndarray
+
+
+def _check_net(net):
+    if not isinstance(net, NeuralNetClassifier):
+        raise ValueError(
+            f"estimator is a {type(net).__name__}, and features of a classifier with an output for "
+            "each class are trained: pass a skorch NeuralNetClassifier"
+        )
+    if getattr(net, "accelerator", None) is not None:
+        raise ValueError(
+            f"estimator is a {type(net).__name__} with an accelerator, and the features of target "
+            "and sources are compared within one process: pass a net without it"
+        )
+    if net.compile:
+        raise ValueError(
+            "estimator has compile=True, and the features before its last layer are read during "
+            "the training, which a compiled module does not show: leave it out"
+        )
+
+
 def online_odds(net, X, y, source):
-    """Odds that a fitted net's discriminator gives to rows of source number `source`."""
-    module = net.module_
-    device = next(module.parameters()).device
-    module.eval()
+    """Odds that a fitted net's discriminator gives to rows of source number `source`.
+
+    Parameters
+    ----------
+    net : NeuralNetClassifier
+        Trained with the objective of an online gate.
+    X : ndarray of shape (n_rows, ...)
+    y : ndarray of int of shape (n_rows,)
+        Class indices.
+    source : int
+
+    Returns
+    -------
+    odds : ndarray of shape (n_rows,)
+    """
+    device = _device_of(net.module_)
+    net.module_.eval()
+    net.objective_.eval()
     rows = as_inputs(net, X).to(device)
     labels = torch.as_tensor(y, device=device)
+    classifier = split_classifier(net.module_, rows[:2])
     parts = zip(rows.split(1024), labels.split(1024), strict=True)
-    return torch.cat([module.odds(*part, source) for part in parts]).cpu().double().numpy()
+    found = [net.objective_.odds(classifier, *part, source) for part in parts]
+    return torch.cat(found).cpu().double().numpy()
 
 
 @dataclass(frozen=True)
@@ -240,12 +305,42 @@ def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, seed):
 
 
 class _AlignedMixin(OwnRowsMixin):
+    replaced = (*OwnRowsMixin.replaced, "infer", "train_step_single")
+
+    def initialize_module(self):
+        super().initialize_module()
+        # Callbacks may fit the module's shape to the data as training begins, which comes here
+        # again; what is not right by then is an error.
+        with contextlib.suppress(*CALL_ERRORS):
+            self.objective_ = self.build_objective()
+
+    def build_objective(self):
+        """What is trained beside the module."""
+        objective, sample = self.beside_.objective, self.beside_.sample
+        device = _device_of(self.module_)
+        inputs = module_inputs(self.module_, sample, "the target").to(device)
+        return objective.build(split_classifier(self.module_, inputs), inputs)
+
+    def check_objective(self):
+        """Refuse a module that is no classifier on features, and keep it in parts."""
+        n_classes = self.beside_.objective.n_classes
+        check_outputs(self, self.rows, n_classes)
+        sample = self.rows.X[:2].to(_device_of(self.module_))
+        self.classifier = split_classifier(self.module_, sample)
+        if not hasattr(self, "objective_"):
+            self.build_objective()  # Says what is wrong.
+            raise ValueError(
+                f"estimator: {type(self.module_).__name__} did not fit the data before a callback "
+                "changed it: change it by net.set_params(module__...) in on_train_begin"
+            )
+
     def get_iterator(self, dataset, training=False):
         if not training:
             return super().get_iterator(dataset, training=training)
-        batches = AlignedBatches(dataset, self.batch_size)
-        if batches.fewest_together(self.module_.encodes_apart) == 1:
-            check_lone_row(self, self.module_.features, dataset.X)
+        size = self.get_params_for("iterator_train").get("batch_size", self.batch_size)
+        batches = AlignedBatches(dataset, len(dataset) if size == -1 else size)
+        if batches.fewest_together(self.objective_.encodes_apart) == 1:
+            check_lone_row(self, self.module_, dataset.X)
         return batches
 
     def notify(self, method_name, **kwargs):
@@ -254,9 +349,9 @@ class _AlignedMixin(OwnRowsMixin):
             done = len(self.history) / self.max_epochs
             rows.progress, rows.epoch_share = done, 1 / self.max_epochs
             free = rows.X[: rows.n_target] if rows.unlabeled is None else rows.unlabeled
-            device = next(self.module_.parameters()).device
+            device = _device_of(self.module_)
             try:
-                self.module_.begin_epoch(free.to(device), done)
+                self.objective_.begin_epoch(self.classifier, free.to(device), done)
             except KeyboardInterrupt:
                 self.interrupted = True
                 raise
@@ -270,10 +365,20 @@ class _AlignedMixin(OwnRowsMixin):
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
         X, y = batch
-        device = next(self.module_.parameters()).device
-        loss, logits = self.module_.loss(X.to(device), y.to(device), _on(y.parts, device))
+        device = _device_of(self.module_)
+
+        def row_losses(outputs, labels):
+            return self.row_losses(self.get_loss, len(labels), outputs, labels, training=True)
+
+        loss, outputs = self.objective_.loss(
+            self.classifier, X.to(device), y.to(device), _on(y.parts, device), row_losses
+        )
         loss.backward()
-        return {"loss": loss, "y_pred": logits}
+        return {"loss": loss, "y_pred": outputs}
+
+
+def _device_of(module):
+    return next((value.device for value in module.parameters()), torch.device("cpu"))
 
 
 def _on(parts, device):

@@ -9,6 +9,7 @@ random generators.
 
 import os
 import pickle
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import joblib
@@ -41,7 +42,7 @@ class Checkpoint:
             raise ValueError(f"checkpoint={str(folder)!r} is a file: pass a folder, new or old")
         folder.mkdir(parents=True, exist_ok=True)
         parameters = {
-            name: _by_content(value)
+            name: by_content(value)
             for name, value in clone(net).get_params(deep=False).items()
             if name not in _NO_MATTER
         }
@@ -105,11 +106,27 @@ class Checkpoint:
             torch.cuda.set_rng_state(saved["random_cuda"])
 
 
-def _by_content(value):
-    if not isinstance(value, torch.nn.Module):
-        return value
-    kind = type(value)
-    return [f"{kind.__module__}.{kind.__qualname__}", repr(value), _numbers(value)]
+def by_content(value):
+    """A value by which two trainings are told apart: torch modules and objects by what they hold.
+
+    Parameters
+    ----------
+    value : object
+        Dicts, dataclasses and objects that have `get_params` are looked into.
+    """
+    if isinstance(value, torch.nn.Module):
+        return [*_kind(value), repr(value), _numbers(value)]
+    if isinstance(value, dict):
+        return {name: by_content(part) for name, part in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return [*_kind(value), by_content(vars(value))]
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return [*_kind(value), by_content(value.get_params(deep=False))]
+    return value
+
+
+def _kind(value):
+    return [type(value).__module__, type(value).__qualname__]
 
 
 def _numbers(module):

@@ -10,14 +10,19 @@ from skuowq._utils._failed_fit import FailedFit
 _MOST_ROWS = 1000
 
 
-def finite_numbers(module):
-    """Names of the parameters and buffers that are finite; a mask may hold infinity on purpose."""
-    return {name for name, value in _numbers(module) if torch.isfinite(value).all()}
+def finite_numbers(modules):
+    """Names of the parameters and buffers that are finite; a mask may hold infinity on purpose.
+
+    Parameters
+    ----------
+    modules : dict of str to Module
+    """
+    return {name for name, value in _numbers(modules) if torch.isfinite(value).all()}
 
 
-def all_finite(module, names):
-    """Whether these parameters and buffers of a module are finite."""
-    return all(torch.isfinite(value).all() for name, value in _numbers(module) if name in names)
+def all_finite(modules, names):
+    """Whether these parameters and buffers of some modules are finite."""
+    return all(torch.isfinite(value).all() for name, value in _numbers(modules) if name in names)
 
 
 def predicts_finite(net, X):
@@ -54,6 +59,10 @@ def domains_in_words(target, sources):
     return f"the target and {others}"
 
 
-def _numbers(module):
-    named = [*module.named_parameters(), *module.named_buffers()]
-    return [(name, value) for name, value in named if not is_lazy(value)]
+def _numbers(modules):
+    return [
+        (f"{part}.{name}", value)
+        for part, module in modules.items()
+        for name, value in [*module.named_parameters(), *module.named_buffers()]
+        if not is_lazy(value)
+    ]

@@ -6,7 +6,7 @@ from skorch.utils import to_device, to_tensor
 
 from skuowq._utils._failed_fit import FailedFit
 
-from ._shapes import too_few_outputs
+from ._shapes import first_output, too_few_outputs
 
 _BATCH = 1024
 # Logits below all others: probabilities under 1e-8.
@@ -133,26 +133,48 @@ def state_with_outputs(net, X, unknown, n_outputs):
 
 def head_name(net, X):
     """Name of the linear layer run last; its output must be the network's, but for a softmax."""
-    module, order = net.module_, []
+    inputs = to_device(to_tensor(X, device=net.device), net.device)
+    return find_head(net.module_, inputs)[0]
+
+
+def find_head(module, X):
+    """The linear layer that runs last.
+
+    Parameters
+    ----------
+    module : Module
+    X : Tensor
+        Some inputs, on the module's device.
+
+    Returns
+    -------
+    name : str
+    logits : Tensor
+        Its output, which must be as large as the network's.
+    output : Tensor or tuple
+        The network's.
+
+    Raises
+    ------
+    ValueError
+        If the network does not end in a linear layer.
+    """
+    order = []
     handles = [
         layer.register_forward_hook(lambda _, __, output, name=name: order.append((name, output)))
         for name, layer in module.named_modules()
         if isinstance(layer, torch.nn.Linear)
     ]
-    was_training = module.training
-    module.eval()
     try:
-        with torch.no_grad():
-            output = module(to_device(to_tensor(X, device=net.device), net.device))
+        output = first_output("estimator", module, module, X)
     finally:
         for handle in handles:
             handle.remove()
-        module.train(was_training)
-    output = output[0] if isinstance(output, tuple) else output
+    first = output[0] if isinstance(output, tuple) else output
     if order:
         name, logits = order[-1]
-        if logits.ndim == 2 and logits.numel() == output.numel():
-            return name
+        if logits.ndim == 2 and logits.numel() == first.numel():
+            return name, logits, output
     raise ValueError(
         f"estimator: {type(module).__name__} does not end in a linear layer, whose inputs would be "
         "the features that sources are compared on: end it in torch.nn.Linear (UOWQClassifier also "

@@ -25,9 +25,8 @@ def as_inputs(net, X, label="X"):
 
 def module_inputs(module, X, label="X"):
     """As `as_inputs`, for a module."""
-    reader = getattr(module, "reads_inputs", module)
     tables = (torch.nn.Embedding, torch.nn.EmbeddingBag)
-    looks_up = any(isinstance(layer, tables) for layer in reader.modules())
+    looks_up = any(isinstance(layer, tables) for layer in module.modules())
     if looks_up and np.issubdtype(X.dtype, np.integer):
         return torch.tensor(X, dtype=torch.long)
     floating = [p.dtype for p in module.parameters() if p.dtype.is_floating_point]

@@ -1,6 +1,7 @@
 """Probabilities in double precision."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,9 +9,10 @@ import torch
 from skuowq._utils._failed_fit import FailedFit
 
 from ._inputs import as_inputs, module_inputs
+from ._split import split_classifier
 
 
-def predict_proba(net, X):
+def predict_proba(net, X, n_classes=None):
     """Class probabilities of a fitted net.
 
     In double precision on the CPU: in single precision they depend, in the seventh digit, on which
@@ -20,6 +22,8 @@ def predict_proba(net, X):
     ----------
     net : NeuralNetClassifier
     X : ndarray of shape (n_rows, ...)
+    n_classes : int, default=None
+        Outputs beyond so many are left out, and the others sum to 1; None keeps all.
 
     Returns
     -------
@@ -39,7 +43,10 @@ def predict_proba(net, X):
             f"the row's numbers go up to {np.abs(X[row]).max():.2g}. Scale the columns, for "
             "instance with make_transfer_pipeline(StandardScaler(), ...)"
         )
-    return found
+    if n_classes is None or found.shape[1] == n_classes:
+        return found
+    found = found[:, :n_classes]
+    return found / found.sum(axis=1, keepdims=True)
 
 
 def _probabilities(net, X):
@@ -56,7 +63,7 @@ def _probabilities(net, X):
 
 
 def predict_features(net, X):
-    """Features of a fitted net whose module has a part ``features``, in double precision.
+    """What the last layer of a fitted net sees, in double precision.
 
     Parameters
     ----------
@@ -67,16 +74,16 @@ def predict_features(net, X):
     -------
     features : ndarray of shape (n_rows, n_features)
     """
-    return module_features(net.module_.features, X)
+    return module_features(net.module_, X)
 
 
 def module_features(module, X):
-    """What a module makes of inputs, in double precision on the CPU.
+    """What the last layer of a module sees of inputs, in double precision on the CPU.
 
     Parameters
     ----------
     module : Module
-        Not changed.
+        Ends in a linear layer; not changed.
     X : ndarray of shape (n_rows, ...)
 
     Returns
@@ -84,13 +91,14 @@ def module_features(module, X):
     features : ndarray of shape (n_rows, n_features)
     """
     module = deepcopy(module).cpu().eval()
+    classifier = split_classifier(module, module_inputs(module, X[:2]))
     try:
-        return _in_batches(deepcopy(module).double(), X)
+        return _in_batches(replace(classifier, module=deepcopy(module).double()), X)
     except RuntimeError:  # A module that makes tensors of its own precision takes no other.
-        return _in_batches(module, X)
+        return _in_batches(classifier, X)
 
 
-def _in_batches(module, X):
+def _in_batches(classifier, X):
+    inputs = module_inputs(classifier.module, X)
     with torch.no_grad():
-        parts = [module(rows) for rows in module_inputs(module, X).split(1024)]
-    return torch.cat(parts).numpy()
+        return torch.cat([classifier.features(rows) for rows in inputs.split(1024)]).numpy()

@@ -3,9 +3,12 @@
 from copy import deepcopy
 
 import torch
-from skorch.classifier import NeuralNetBinaryClassifier
+from skorch import NeuralNetBinaryClassifier, NeuralNetRegressor
 
 from skuowq._utils._failed_fit import FailedFit
+
+# What modules raise that are called with inputs of a shape they are not made for.
+CALL_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, AttributeError)
 
 
 def first_output(argument, module, run, *inputs):
@@ -25,7 +28,7 @@ def first_output(argument, module, run, *inputs):
     try:
         with torch.no_grad():
             output = run(*inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except CALL_ERRORS as error:
         shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
         raise ValueError(
             f"{argument}: {type(module).__name__} cannot be called with inputs of shape {shapes}: "
@@ -62,6 +65,14 @@ def check_outputs(net, rows, n_classes=None):
     sample = rows.X[:2]
     output = first_output("estimator", net.module_, net.infer, sample)
     output = output[0] if isinstance(output, tuple) else output
+    if isinstance(net, NeuralNetRegressor):
+        if getattr(output, "shape", ()) != (len(sample), 1):
+            raise ValueError(
+                f"estimator: {type(net.module_).__name__} turns {len(sample)} rows into "
+                f"{described(output)}: return a number for each input, in one of shape "
+                f"{(len(sample), 1)}"
+            )
+        return
     n_classes = n_classes or int(rows.y.max()) + 1
     # A logit of the second of two classes is an axis less.
     binary = isinstance(net, NeuralNetBinaryClassifier)

@@ -15,8 +15,9 @@ import torch
 from sklearn.base import clone
 from skorch.dataset import Dataset, ValidSplit
 
-from ._checkpoint import Checkpoint
+from ._checkpoint import Checkpoint, by_content
 from ._divergence import all_finite, diverged, finite_numbers, predicts_finite
+from ._honoured import check_honoured
 
 # Numbers in the features of a target whose rows are put in order.
 _MAX_SORTED = 1_000_000
@@ -36,6 +37,8 @@ def train(
     final=True,
     frozen=(),
     check=None,
+    sizes=None,
+    beside=None,
 ):
     """Train a copy of a net.
 
@@ -46,13 +49,17 @@ def train(
     make_rows : callable
         Rows to train on, a `WeightedRows`, for the initialised net.
     methods : type
-        Subclass of `OwnRowsMixin`: what the net does in the training that it does not do else.
+        Subclass of `OwnRowsMixin`: methods that replace the net's own during the training.
     on : str
         The domains in a message's words.
     seed, verbose, start, rule, checkpoint, final, frozen
         As in `train_weighted`.
     check : callable, default=None
         Called with the net before the training: refuses what it cannot use.
+    sizes : tuple of int, default=None
+        Numbers in a row and classes, for nets that take their sizes from the data.
+    beside : Beside, default=None
+        What is trained beside the module.
 
     Returns
     -------
@@ -64,24 +71,30 @@ def train(
     FailedFit
         If its parameters or its outputs for the target are not finite in the end.
     """
-    device = _device(net)
+    check_honoured(net, methods.replaced)
+    device = best_device() if net.device == "auto" else net.device
     with _own_randomness(seed, device):
         trained = clone(net).set_params(device=device, verbose=verbose)
         own_class = type(trained)
         weighted_class = type(own_class.__name__, (methods, own_class), {})
         trained.__class__, trained.own_class = weighted_class, own_class
+        trained.beside_ = beside
+        if hasattr(trained, "take_sizes"):
+            trained.take_sizes(*sizes)
         try:
             trained.initialize()
             rows = make_rows(trained)
             file = None
             if checkpoint is not None:
                 numbers = start and {name: value.cpu().numpy() for name, value in start.items()}
-                origin = (numbers, rows.epoch_rows, getattr(rule, "key", None), tuple(frozen))
+                kept = by_content(beside)
+                origin = (numbers, rows.epoch_rows, getattr(rule, "key", None), tuple(frozen), kept)
                 file = Checkpoint(checkpoint, trained, rows, seed, origin)
             saved = None if file is None else file.load()
             if saved is not None:
                 trained = saved["net"]
                 trained.__class__, trained.own_class = weighted_class, own_class
+                trained.beside_ = beside
                 if rule is not None:
                     rule.progress = saved["rule"]
                 rows.set_source_weights(saved["source_weights"])
@@ -157,7 +170,11 @@ class OwnRowsMixin:
         "trains",
         "check",
         "finite_at_first",
+        "beside_",
+        "classifier",
     )
+    # Methods of a net that are not called while it is trained, so that it must not have its own.
+    replaced = ("get_dataset", "get_split_datasets", "get_iterator")
     frozen = finite_at_first = ()
 
     def prepare(self, rows, begin_at, rule, file, frozen, check):
@@ -190,12 +207,16 @@ class OwnRowsMixin:
         self.let_learn(False)
         if self.check is not None:
             self.check(self)
-        self.finite_at_first = finite_numbers(self.module_)
+        self.finite_at_first = finite_numbers(self.torch_modules())
         return super().fit_loop(X, y, epochs=epochs, **fit_params)
+
+    def torch_modules(self):
+        """The net's modules by their names: the user's, and what is trained beside it."""
+        return {name: getattr(self, f"{name}_") for name in self._modules}
 
     def is_finite(self):
         """Whether what was finite before the training still is."""
-        return all_finite(self.module_, self.finite_at_first)
+        return all_finite(self.torch_modules(), self.finite_at_first)
 
     def not_finite(self):
         """What is not finite, the parameters or the outputs for the target, or None."""
@@ -252,6 +273,33 @@ class OwnRowsMixin:
         # As the user's net: nobody else knows this class.
         return _blank, (self.own_class,), self.__getstate__()
 
+    def row_losses(self, get_loss, n_rows, *args, **kwargs):
+        """Losses of rows by the net's criterion, one for each row.
+
+        Parameters
+        ----------
+        get_loss : callable
+            The net's own.
+        n_rows : int
+        *args, **kwargs
+            Of `get_loss`.
+        """
+        reduction = self.criterion_.reduction
+        self.criterion_.reduction = "none"
+        try:
+            losses = get_loss(*args, **kwargs)
+        finally:
+            self.criterion_.reduction = reduction
+        if losses.shape == (n_rows, 1):  # Of a regression on one number.
+            losses = losses[:, 0]
+        if losses.shape != (n_rows,):
+            raise ValueError(
+                f"the loss has shape {tuple(losses.shape)}, and rows can be weighed only in one of "
+                f"shape {(n_rows,)}: use a criterion of torch's that has a loss for each row with "
+                "reduction='none'"
+            )
+        return losses
+
     def get_split_datasets(self, X, y=None, **fit_params):
         rows = self.rows
         n = rows.n_target
@@ -276,15 +324,14 @@ def _feasible_split(split, labels):
     """The net's own split, in as many parts as there are rows, and stratified where it can be."""
     if not isinstance(split, ValidSplit) or not isinstance(split.cv, int):
         return split
-    n_rows, fewest = len(labels), min(Counter(labels.tolist()).values())
+    n_rows, fewest = len(labels), min(Counter(labels.flatten().tolist()).values())
     if split.stratified and fewest > 1:
         return ValidSplit(min(split.cv, fewest), stratified=True)
     return ValidSplit(min(split.cv, n_rows)) if n_rows > 1 else None
 
 
-def _device(net):
-    if net.device != "auto":
-        return net.device
+def best_device():
+    """A GPU where there is one."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

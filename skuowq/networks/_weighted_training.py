@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from skorch.classifier import NeuralNetBinaryClassifier
+from skorch import NeuralNetBinaryClassifier, NeuralNetRegressor
 
 from ._divergence import domains_in_words
 from ._domain_batches import DomainBatches, WeightedRows
@@ -33,10 +33,10 @@ def train_weighted(
 
     Parameters
     ----------
-    net : NeuralNetClassifier
-        Not changed.
+    net : NeuralNetClassifier or NeuralNetRegressor
+        Not changed. A regressor learns numbers, by a criterion such as ``torch.nn.MSELoss``.
     target : Domain
-        Labels are class indices.
+        Labels are class indices, or numbers.
     sources : list of Domain
     source_weights : array-like of shape (n_sources,)
         A target row has weight 1.
@@ -65,7 +65,7 @@ def train_weighted(
 
     Returns
     -------
-    net : NeuralNetClassifier
+    net : NeuralNetClassifier or NeuralNetRegressor
         Fitted; of the class of `net`.
 
     Raises
@@ -95,7 +95,12 @@ def train_weighted(
         final=final,
         frozen=frozen,
         check=check,
+        sizes=(target.X[0].size, n_classes or _count_classes([target, *sources])),
     )
+
+
+def _count_classes(domains):
+    return int(max(domain.y.max() for domain in domains)) + 1
 
 
 def stacked_rows(net, target, sources, source_weights, seed, epoch_rows):
@@ -103,8 +108,11 @@ def stacked_rows(net, target, sources, source_weights, seed, epoch_rows):
     domains = [merge_duplicates(target, seed), *sources]
     X = torch.cat([as_inputs(net, domain.X, domain.label) for domain in domains])
     y = torch.tensor(np.concatenate([domain.y for domain in domains]))
-    # Two classes by one logit take labels as numbers.
-    y = y.float() if isinstance(net, NeuralNetBinaryClassifier) else y.long()
+    if isinstance(net, NeuralNetRegressor):
+        y = y.to(X.dtype)[:, None]  # skorch wants a column.
+    else:
+        # Two classes by one logit take labels as numbers.
+        y = y.float() if isinstance(net, NeuralNetBinaryClassifier) else y.long()
     own_weight = np.concatenate([domain.sample_weight for domain in domains])
     sizes = [len(domain.y) for domain in domains]
     domain = torch.repeat_interleave(torch.tensor(sizes))
@@ -146,16 +154,5 @@ class _WeightedRowsMixin(OwnRowsMixin):
             )
         if weight is None:
             return super().get_loss(y_pred, y_true, *args, **kwargs)
-        reduction = self.criterion_.reduction
-        self.criterion_.reduction = "none"
-        try:
-            losses = super().get_loss(y_pred, y_true, *args, **kwargs)
-        finally:
-            self.criterion_.reduction = reduction
-        if losses.shape != weight.shape:
-            raise ValueError(
-                f"the loss has shape {tuple(losses.shape)}, and rows can be weighed only in one of "
-                f"shape {tuple(weight.shape)}: use a criterion of torch's that has a loss for each "
-                "row with reduction='none'"
-            )
+        losses = self.row_losses(super().get_loss, len(weight), y_pred, y_true, *args, **kwargs)
         return losses @ weight.to(losses)

@@ -383,7 +383,7 @@ def test_gate_without_a_network(problem, base, gate, trust, labels, balanced, cl
     examples=8,
     deep=1_000,
     problem=problems(most_rows=12, min_sources=1, containers=("array",)),
-    base=st.sampled_from([None, GaussianNB(), UOWQClassifier(discrepancy=Reml(1))]),
+    base=st.sampled_from([LogisticRegression(), GaussianNB(), UOWQClassifier(discrepancy=Reml(1))]),
     gate=st.sampled_from([True, False]),
 )
 def test_gate_by_cross_validation(problem, base, gate):
@@ -392,7 +392,7 @@ def test_gate_by_cross_validation(problem, base, gate):
 
 
 def check_gate(problem, base, **options):
-    clf = DiscriminatorGateClassifier(None, estimator=base, random_state=0, **options)
+    clf = DiscriminatorGateClassifier(base, random_state=0, **options)
 
     def fit():
         fitted = clf.fit(
@@ -406,7 +406,7 @@ def check_gate(problem, base, **options):
         ARGUMENTS,
         valid=problem.fault is None and problem.n_sources > 0,
         hard=hard_for(problem, base),
-        refuses=lambda: clone(base or LogisticRegression()).fit(problem.X, problem.y),
+        refuses=lambda: clone(base).fit(problem.X, problem.y),
     )
     if fitted is not None:
         assert np.isfinite(fitted.trust_).all()

@@ -5,7 +5,6 @@ as well where one example is several trainings.
 """
 
 import inspect
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -33,7 +32,8 @@ ARGUMENTS = {
     for method in (kind, kind.fit)
     for name in inspect.signature(method).parameters
 } - {"self"}
-ARGUMENTS |= {"module", "batch_size", "lr"}
+# Parameters of nets and alignments.
+ARGUMENTS |= {"batch_size", "lr", "weight", "labels"}
 
 small = problems(most_rows=12, containers=("array", "array", "list", "frame", "float32"))
 
@@ -118,40 +118,43 @@ def test_uowq_networks(problem, net, rule, parameters, cap, updates):
         check_weighed(fitted, problem)
 
 
-TINY = {"hidden_layer_sizes": (3,), "random_state": 0, "device": "cpu"}
 training = {
-    "max_epochs": with_bad(st.integers(1, 2)),
-    "batch_size": with_bad(st.sampled_from([1, 4, 64])),
-    "lr": with_bad(st.sampled_from([1e-3, 0.1, 10.0])),
-    "optimizer": st.sampled_from([None, torch.optim.SGD]),
+    "max_epochs": st.integers(1, 2),
+    "batch_size": st.sampled_from([1, 4, 64, -1]),
+    "lr": st.sampled_from([1e-3, 0.1, 10.0]),
+    "optimizer": st.sampled_from([torch.optim.Adam, torch.optim.SGD]),
 }
+
+
+def perceptron(sizes=(3,), **options):
+    return networks.make_perceptron(sizes, device="cpu", **options)
 
 
 @fuzz(
     examples=25,
     deep=5_000,
     problem=small,
-    method=with_bad(st.sampled_from(["dann", "dan", "dcoral", "adda", "pada", "gta"])),
+    alignment=with_bad(st.sampled_from(["auto", *networks.ALIGNMENTS])),
+    weight=st.sampled_from([None, 0.0, 1.0, 1e3]),
+    labels=with_bad(st.sampled_from(["both", "joint", "marginal"])),
     gate=st.sampled_from([True, False, "online"]),
     trust=st.sampled_from([0.0, 1.0, 10.0]),
-    conditioning=st.sampled_from(["both", "joint", "marginal", None]),
     clip=with_bad(st.sampled_from([1e-3, 20.0])),
     unlabeled=st.booleans(),
     options=st.fixed_dictionaries(training),
+    net=st.one_of(st.none(), nets),
 )
-def test_gated_networks(problem, method, gate, trust, conditioning, clip, unlabeled, options):
+def test_gated_networks(
+    problem, alignment, weight, labels, gate, trust, clip, unlabeled, options, net
+):
     """25 examples in ``make test``, 5,000 in ``make test-fuzz``: a tenth of a second each."""
-    if method is None:
-        return
+    net = perceptron(**options) if net is None else fits(net, problem)
+    if weight is not None and alignment in list(networks.ALIGNMENTS):
+        kind = networks.ALIGNMENTS[alignment]
+        adversarial = issubclass(kind, networks.DANN)
+        alignment = kind(weight, **({"labels": labels} if adversarial else {}))
     clf = DiscriminatorGateClassifier(
-        method,
-        gate=gate,
-        trust=trust,
-        label_conditioning=conditioning,
-        clip=clip,
-        discriminator_size=2,
-        **TINY,
-        **options,
+        net, alignment=alignment, gate=gate, trust=trust, clip=clip, random_state=0
     )
 
     def fit():
@@ -174,7 +177,7 @@ def test_gated_networks(problem, method, gate, trust, conditioning, clip, unlabe
 @fuzz(examples=4, deep=500, problem=problems(most_rows=10, min_sources=1, containers=("array",)))
 def test_gated_networks_by_cross_validation(problem):
     """4 examples in ``make test``, 500 in ``make test-fuzz``: eleven trainings each, and more."""
-    clf = DiscriminatorGateClassifier(max_epochs=1, discriminator_size=2, **TINY)
+    clf = DiscriminatorGateClassifier(perceptron(max_epochs=1), random_state=0)
     fitted = fitted_or_refused(clf, problem)
     if fitted is not None:
         assert np.isfinite(fitted.trust_).all()
@@ -195,13 +198,13 @@ def test_gated_networks_by_cross_validation(problem):
 def test_joint_networks(problem, loss_weight, transport_weight, cost, reg, to, options):
     """40 examples in ``make test``, 5,000 in ``make test-fuzz``."""
     clf = JTLNClassifier(
+        perceptron(**options),
         source_loss_weight=loss_weight,
         transport_weight=transport_weight,
         cost=cost,
         reg=reg,
         transport_to=to,
-        **TINY,
-        **options,
+        random_state=0,
     )
     fitted = fitted_or_refused(clf, problem)
     if fitted is not None and fitted.transport_cost_ is not None:
@@ -246,6 +249,13 @@ def domains(draw):
         return Domain(X, y, 10.0 ** rng.uniform(-1, 1, size=n))
 
     return domain(), [domain() for _ in range(draw(st.integers(0, 2)))], c
+
+
+class Nearest(networks.DistanceAlignment):
+    """Features that are near to the nearest of the others."""
+
+    def distance(self, first, second):
+        return torch.cdist(first, second).min(dim=1).values.mean()
 
 
 def module_of(name, p, c):
@@ -318,68 +328,54 @@ def test_training(drawn, name, weights, batch_size, epoch_rows, seed):
     "networks.train_aligned",
     "networks.online_odds",
     "networks.predict_features",
-    "networks.TransferNetwork",
-    "networks.JointNetwork",
-    "networks.make_net",
+    "networks.GatedObjective",
+    "networks.JointObjective",
+    "networks.alignment_of",
+    "networks.ALIGNMENTS",
+    "networks.Alignment",
+    "networks.AlignmentPart",
+    "networks.DistanceAlignment",
+    "networks.DANN",
+    "networks.DAN",
+    "networks.DCORAL",
+    "networks.ADDA",
+    "networks.PADA",
+    "networks.GTA",
     examples=30,
     deep=5_000,
     drawn=domains(),
-    method=st.sampled_from(["dann", "dan", "dcoral", "adda", "pada", "gta"]),
+    alignment=st.sampled_from(
+        [None, *networks.ALIGNMENTS, networks.Alignment(), Nearest(2.0), networks.DANN(1.0)]
+    ),
     trust=st.lists(st.sampled_from([0.0, 1.0, 5.0]), min_size=2, max_size=2),
     joint=st.booleans(),
+    online=st.sampled_from([0.0, 0.5, 1.0]),
     unlabeled=st.booleans(),
     to=st.sampled_from(["predictions", "labels"]),
 )
-def test_aligned_training(drawn, method, trust, joint, unlabeled, to):
+def test_aligned_training(drawn, alignment, trust, joint, online, unlabeled, to):
     """30 examples in ``make test``, 5,000 in ``make test-fuzz``: ten batches each."""
     target, sources, c = drawn
     k = len(sources)
-    sample = target.X[:2].astype(np.float32)
-    shared = {"features": None, "sample": sample, "n_classes": c, "hidden_layer_sizes": (3,)}
     if joint:
-        module = networks.JointNetwork
-        options = shared | {
-            "n_source_classes": (c,) * k,
-            "costs": [np.ones((c, c)) - np.eye(c)] * k,
-            "source_loss_weight": 1.0,
-            "transport_weight": 1.0,
-            "reg": 0.1,
-            "transport_to": to,
-        }
+        costs = [np.ones((c, c)) - np.eye(c)] * k
+        objective = networks.JointObjective(c, (c,) * k, costs, transport_to=to)
     else:
-        module = networks.TransferNetwork
-        options = shared | {
-            "method": method,
-            "discriminator": None,
-            "n_sources": max(k, 1),
-            "discriminator_size": 2,
-            "label_conditioning": "both",
-            "gate_labels": True,
-            "online": method == "dann",
-            "balanced": True,
-            "clip": 20.0,
-            "alignment_weight": 0.1,
-        }
-    clf = SimpleNamespace(
-        optimizer=None,
-        lr=0.01,
-        max_epochs=1,
-        batch_size=4,
-        train_split=None,
-        callbacks=[],
-        device="cpu",
-    )
-    base = networks.make_net(clf, module, options)
+        alignment = networks.alignment_of(alignment)
+        objective = networks.GatedObjective(alignment, c, max(k, 1), online=online)
+    base = perceptron(lr=0.01, max_epochs=1, batch_size=4)
     rows = target.X[:3] if unlabeled and not joint else None
     gated = [np.ones(len(s.y)) for s in sources]
 
     def train():
-        return networks.train_aligned(base, target, sources, gated, trust[:k], rows, seed=0)
+        return networks.train_aligned(
+            base, target, sources, gated, trust[:k], rows, objective=objective, seed=0
+        )
 
     trained = outcome(train, [], valid=True)
     assert_probabilities(networks.predict_proba(trained, target.X), len(target.y), c)
     assert networks.predict_features(trained, target.X).shape == (len(target.y), 3)
-    if not joint and options["online"] and k:
+    if not joint and online and k:
         odds = networks.online_odds(trained, sources[0].X, sources[0].y, 0)
         assert odds.shape == (len(sources[0].y),)
         assert np.isfinite(odds).all()
@@ -387,32 +383,25 @@ def test_aligned_training(drawn, method, trust, joint, unlabeled, to):
 
 
 @fuzz(
-    "networks.make_features",
-    n=st.integers(1, 4),
-    shape=st.lists(st.integers(1, 3), min_size=1, max_size=2),
-    given=st.sampled_from(["none", "linear", "flat", "class", "number", "text", "tuple"]),
-    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=2),
+    "networks.make_perceptron",
+    drawn=domains(),
+    sizes=st.lists(st.integers(-1, 5), max_size=2),
+    lr=st.sampled_from([1e-3, 0.1]),
 )
-def test_features(n, shape, given, sizes):
-    modules = {
-        "none": None,
-        "linear": torch.nn.Linear(3, 2),  # Fits the last axis of some samples alone.
-        "flat": torch.nn.Flatten(),
-        "class": torch.nn.Flatten,
-        "number": 3,
-        "text": "flat",
-        "tuple": torch.nn.GRU(shape[-1], 2),
-    }
-    made = outcome(
-        lambda: networks.make_features(modules[given], np.zeros((n, *shape)), tuple(sizes)),
-        ["module"],
-        valid=given in ("none", "flat", "class"),
-    )
-    if made is not None:
-        features, n_features = made
-        wanted = {"none": sizes[-1], "linear": 2}.get(given, np.prod(shape))
-        assert n_features == wanted
-        assert features(torch.zeros(n, *shape)).shape == (n, n_features)
+def test_perceptron(drawn, sizes, lr):
+    target, _, c = drawn
+    good = len(sizes) > 0 and min(sizes, default=0) > 0
+
+    def fit():
+        net = perceptron(tuple(sizes), max_epochs=1, lr=lr, verbose=0)
+        return net.fit(target.X.astype(np.float32), target.y)
+
+    net = outcome(fit, ["hidden_layer_sizes"], valid=good)
+    if net is not None:
+        P = net.predict_proba(target.X.astype(np.float32))
+        assert_probabilities(P, len(target.y), c)
+        layers = [layer for layer in net.module_.features if isinstance(layer, torch.nn.Linear)]
+        assert [layer.out_features for layer in layers] == sizes
 
 
 @fuzz(

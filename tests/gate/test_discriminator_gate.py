@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from nets import Stop
+from nets import FitShapes, Stop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import StandardScaler
-from skorch.callbacks import EarlyStopping
+from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.dataset import ValidSplit
 from torch import nn
 
@@ -26,17 +27,37 @@ from skuowq import (
     make_transfer_pipeline,
 )
 from skuowq.datasets import make_classification_tasks, perturb_source
+from skuowq.networks import ALIGNMENTS, DAN, DANN, DistanceAlignment, make_perceptron
 
 METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
 
 
-def light(**options):
-    return DiscriminatorGateClassifier(method=None, random_state=0, **options)
+def light(estimator=None, **options):
+    estimator = LogisticRegression() if estimator is None else estimator
+    return DiscriminatorGateClassifier(estimator, random_state=0, **options)
 
 
-def network(method="dann", **options):
-    options = {"max_epochs": 8, "hidden_layer_sizes": (16, 8), "lr": 0.01, "trust": 1.0} | options
-    return DiscriminatorGateClassifier(method, random_state=0, **options)
+def perceptron(**options):
+    return make_perceptron((16, 8), **({"max_epochs": 8, "lr": 0.01} | options))
+
+
+def network(alignment="dann", estimator=None, *, max_epochs=8, **options):
+    estimator = perceptron(max_epochs=max_epochs) if estimator is None else estimator
+    options = {"trust": 1.0} | options
+    return DiscriminatorGateClassifier(estimator, alignment=alignment, random_state=0, **options)
+
+
+def own_net(module, **options):
+    """A net of a module of one's own, trained as the perceptron is."""
+    options = {
+        "criterion": nn.CrossEntropyLoss,
+        "optimizer": torch.optim.Adam,
+        "max_epochs": 8,
+        "lr": 0.01,
+        "batch_size": 64,
+        "train_split": None,
+    } | options
+    return NeuralNetClassifier(module, **options)
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +142,14 @@ def test_random_labels_everywhere_are_not_used_much(tasks):
 
 
 def test_uowq_weighs_gated_sources(tasks):
-    clf = fit(light(estimator=UOWQClassifier()), tasks)
+    clf = fit(light(UOWQClassifier()), tasks)
     assert_array_equal(clf.trust_, clf.estimator_.source_weights_)
     # Each source is as large as its effective sample size.
     assert_allclose(clf.estimator_.source_n_samples_, clf.effective_sample_size_)
     assert clf.estimator_.source_names_ == ["half wrong", "far"]
     assert loss(clf, tasks) < loss(fit(UOWQClassifier(), tasks), tasks) + 0.01
     with pytest.raises(ValueError, match="weighs the sources itself"):
-        fit(light(estimator=UOWQClassifier(), trust=1.0), tasks)
+        fit(light(UOWQClassifier(), trust=1.0), tasks)
 
 
 @pytest.mark.parametrize("gate", ["interactions", "boosted", HistGradientBoostingClassifier()])
@@ -204,7 +225,7 @@ def test_frames_with_categories_and_gaps():
 
     (X, y), source = draw(60), draw(300)
     trees = HistGradientBoostingClassifier(max_iter=20)
-    clf = light(estimator=trees, trust=1.0).fit(X, y, sources=[source])
+    clf = light(trees, trust=1.0).fit(X, y, sources=[source])
     assert clf.score(*draw(200)) > 0.7
 
 
@@ -223,12 +244,14 @@ def test_images_and_modules_of_the_users_own():
         def forward(self, features, labels):
             return self.layers(torch.cat([features, labels], dim=1))
 
-    clf = network(module=features, discriminator=Judge, gate="online", max_epochs=20)
+    images = nn.Sequential(*features, nn.Linear(16, 2))
+    net = own_net(images, max_epochs=20)
+    clf = network(DANN(discriminator=Judge), net, gate="online")
     clf.fit(X, y, sources=[source])
     assert clf.score(X, y) > 0.8
     assert clf.transform(X).shape == (40, 16)
-    with pytest.raises(ValueError, match="it must return a row of features for each"):
-        network(module=nn.Conv2d(1, 4, 3)).fit(X, y, sources=[source])
+    with pytest.raises(ValueError, match=r"estimator: Conv2d turns 2 rows into an output of shape"):
+        network(estimator=own_net(nn.Conv2d(1, 4, 3))).fit(X, y, sources=[source])
 
 
 def test_through_scikit_learn(tasks):
@@ -238,10 +261,15 @@ def test_through_scikit_learn(tasks):
     )
     assert np.isfinite(scores).all()
     search = GridSearchCV(
-        network(max_epochs=3), {"hidden_layer_sizes": [(4,), (8, 4)], "method": ["dann", "dan"]}
+        network(DANN(), max_epochs=3),
+        {
+            "estimator__module__hidden_layer_sizes": [(4,), (8, 4)],
+            "alignment__weight": [0.1, 1.0],
+        },
     )
     search.fit(tasks.X_target, tasks.y_target, sources=sources)
-    assert search.best_estimator_.net_.module_.sizes.n_features == 4
+    assert search.best_estimator_.transform(tasks.X_test).shape[1] == 4
+    assert search.best_estimator_.alignment.weight == search.best_params_["alignment__weight"]
     pipeline = make_transfer_pipeline(StandardScaler(), network(max_epochs=3))
     pipeline.fit(tasks.X_target, tasks.y_target, sources=sources)
     by_hand = make_transfer_pipeline(StandardScaler(), network(max_epochs=3))
@@ -270,12 +298,12 @@ def test_through_scikit_learn(tasks):
 
 
 def test_early_stopping_on_target_rows(tasks):
-    clf = network(
+    net = perceptron(
         max_epochs=60,
         train_split=ValidSplit(3, stratified=True),
         callbacks=[EarlyStopping(patience=2, sink=lambda text: None)],
     )
-    fit(clf, tasks)
+    clf = fit(network(estimator=net), tasks)
     assert len(clf.history_) < 60
     assert "valid_loss" in clf.history_[-1]
 
@@ -283,7 +311,7 @@ def test_early_stopping_on_target_rows(tasks):
 @pytest.mark.parametrize("method", ["dann", "adda", "gta"])
 def test_an_interrupted_training_goes_on_bit_for_bit(tasks, method, tmp_path):
     def make(**options):
-        return network(method, max_epochs=6, callbacks=[Stop()], **options)
+        return network(method, perceptron(max_epochs=6, callbacks=[Stop()]), **options)
 
     Stop.after(None, None)
     whole = fit(make(), tasks)
@@ -327,7 +355,12 @@ def test_a_class_without_labelled_rows_warns(tasks):
     ("clf", "more", "message"),
     [
         (light(gate="online"), {}, "gate='online' is a network's discriminator"),
-        (network(estimator=LogisticRegression()), {}, "is for method=None"),
+        (light(alignment="dann"), {}, "alignment='dann' aligns the features of a network"),
+        (light(alignment=DAN()), {}, "leave alignment='auto', or pass a skorch NeuralNet"),
+        (light(checkpoint="folder"), {}, "checkpoint='folder' keeps the epochs of a network"),
+        (network("none such"), {}, r"alignment is 'none such': pass one of \['adda', 'dan'"),
+        (network(DANN(weight=-1.0)), {}, "'weight' parameter of DANN"),
+        (network(LogisticRegression()), {}, "build|alignment"),
         (light(trust=[1.0]), {}, r"trust has shape \(1,\), and there are 2 sources"),
         (light(trust=[1.0, -1.0]), {}, "pass numbers of at least 0, finite ones"),
         (network(), {"X_unlabeled": np.zeros((9, 3))}, "X_unlabeled has 3 features"),
@@ -349,9 +382,9 @@ def test_bad_input(tasks, clf, more, message):
 def test_a_source_that_is_shut_off_makes_no_other_heavier(tasks):
     """A factor of 0 is what a tiny factor tends to."""
     sources = list(tasks.sources.values())
-    for make in (light, network):
+    for make, options in ((light, {}), (network, {"alignment": None})):
         found = [
-            make(gate=False, label_conditioning=None, trust=[1.0, factor])
+            make(gate=False, trust=[1.0, factor], **options)
             .fit(tasks.X_target, tasks.y_target, sources=sources)
             .predict_proba(tasks.X_test)
             for factor in (0.0, 1e-6)
@@ -411,18 +444,18 @@ def test_a_discriminator_with_a_column_for_each_source(tasks):
         def forward(self, features, labels):
             return self.layers(torch.cat([features, labels], dim=1))
 
-    clf = fit(network(gate="online", discriminator=Judges, trust=[0.0, 1.0]), tasks)
+    clf = fit(network(DANN(discriminator=Judges), gate="online", trust=[0.0, 1.0]), tasks)
     assert_array_equal(clf.gate_weights_[0], 1)
     assert clf.gate_weights_[1].std() > 0
     with pytest.raises(ValueError, match="returns 2 columns, and there are 1 sources"):
-        network(gate="online", discriminator=Judges).fit(
+        network(DANN(discriminator=Judges), gate="online").fit(
             tasks.X_target, tasks.y_target, sources=[tasks.sources["far"]]
         )
 
 
 def test_pipelines_that_weigh_sources(tasks):
     pipeline = make_transfer_pipeline(StandardScaler(), UOWQClassifier())
-    clf = fit(light(estimator=pipeline), tasks)
+    clf = fit(light(pipeline), tasks)
     assert_array_equal(clf.trust_, clf.estimator_[-1].source_weights_)
 
 
@@ -439,7 +472,7 @@ def test_weights_count_rows(tasks):
 
 
 def test_adda_that_ends_before_it_aligns_warns(tasks):
-    with pytest.warns(UserWarning, match="adda aligns nothing before half of its epochs"):
+    with pytest.warns(UserWarning, match="ADDA aligns nothing before half of its epochs"):
         fit(network("adda", max_epochs=1), tasks)
 
 
@@ -454,30 +487,39 @@ def test_inputs_in_half_precision(tasks):
 
 
 def test_checkpoints_know_the_data_and_modules_by_content(tasks, tmp_path):
-    features = nn.Sequential(nn.Linear(5, 6), nn.ReLU())
-    clf = network(module=features, max_epochs=2, checkpoint=tmp_path)
+    judge = nn.Bilinear(6, 3, 1)
+    module = nn.Sequential(nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 2))
+    clf = network(DANN(discriminator=judge), own_net(module, max_epochs=2), checkpoint=tmp_path)
     first = fit(clone(clf), tasks, X_unlabeled=tasks.X_test[:50]).predict_proba(tasks.X_test)
     again = fit(clone(clf), tasks, X_unlabeled=tasks.X_test[:50]).predict_proba(tasks.X_test)
     assert_array_equal(again, first)
     assert len(list(tmp_path.iterdir())) == 1
     other = fit(clone(clf), tasks, X_unlabeled=tasks.X_test[50:100] + 1)
     assert not np.array_equal(other.predict_proba(tasks.X_test), first)
+    # Another alignment, or another discriminator, is another training.
+    changed = clone(clf).set_params(alignment__weight=1.0)
+    assert not np.array_equal(fit(changed, tasks).predict_proba(tasks.X_test), first)
+    with torch.no_grad():
+        judge.weight.add_(1.0)
+    assert not np.array_equal(fit(clone(clf), tasks).predict_proba(tasks.X_test), first)
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_scores_of_the_training_are_those_of_target_rows(tasks):
     from skorch.callbacks import EpochScoring
 
     scored = EpochScoring("accuracy", on_train=True, name="train_acc", lower_is_better=False)
-    clf = fit(network(callbacks=[scored]), tasks, X_unlabeled=tasks.X_test[:50])
+    clf = network(estimator=perceptron(callbacks=[scored]))
+    fit(clf, tasks, X_unlabeled=tasks.X_test[:50])
     assert clf.history_[-1]["train_acc"] > 0.6
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"module": "mlp"}, "module is 'mlp': pass a torch module"),
-        ({"hidden_layer_sizes": (8.0,)}, "hidden_layer_sizes is"),
-        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes is"),
+        ({"estimator": make_perceptron((8.0,))}, "hidden_layer_sizes is"),
+        ({"estimator": make_perceptron((0,))}, "hidden_layer_sizes is"),
+        ({"alignment": DANN(discriminator="judge")}, "discriminator is 'judge': pass a torch mod"),
         ({"trust": [np.inf, 1.0]}, "trust is"),
     ],
 )
@@ -509,7 +551,7 @@ def all_scaled(sources, factor):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_network_that_diverges_is_an_error(method, tasks):
-    clf = network(method, **DIVERGES)
+    clf = network(method, perceptron(**DIVERGES))
     with pytest.raises(ValueError, match=r"has diverged .* the target and 2 sources.* below 0.01"):
         clf.fit(1e20 * tasks.X_target, tasks.y_target, sources=all_scaled(tasks.sources, 1e20))
     with pytest.raises(ValueError, match=r"has diverged in epoch .* on the target: "):
@@ -518,13 +560,13 @@ def test_a_network_that_diverges_is_an_error(method, tasks):
 
 @pytest.mark.parametrize("method", ["dann", "dcoral"])
 def test_a_candidate_that_diverges_is_out(method, tasks):
-    clf = network(method, **(DIVERGES | {"trust": "cv"}))
+    clf = network(ALIGNMENTS[method](), perceptron(**DIVERGES), trust="cv")
     with pytest.warns(UserWarning, match=r"source 'far' spans .* other units"):
         clf.fit(tasks.X_target, tasks.y_target, sources=scaled(tasks.sources, far=1e20))
     assert clf.trust_[1] == 0 < clf.trust_[0]
     assert np.isfinite(clf.predict_proba(tasks.X_test)).all()
     # The alignment overflows, and the network of the target alone has none.
-    clf.set_params(alignment_weight=1e38)
+    clf.set_params(alignment__weight=1e38)
     with pytest.warns(UserWarning, match=r"with the sources, so they are not used.* diverged"):
         clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
     assert clf.trust_losses_[1.0, True] == clf.trust_losses_[1.0, False] == np.inf
@@ -554,17 +596,17 @@ class SometimesNothing(LogisticRegression):
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_light_candidate_without_finite_predictions_is_out(tasks, fails):
-    alone = fit(light(estimator=SometimesNothing(most=60, fails=fails)), tasks)
+    alone = fit(light(SometimesNothing(most=60, fails=fails)), tasks)
     assert_array_equal(alone.trust_, 0)
     assert alone.trust_losses_[1.0, True] == np.inf > alone.trust_losses_[0.0, True]
-    with_sources = fit(light(estimator=SometimesNothing(least=100, fails=fails)), tasks)
+    with_sources = fit(light(SometimesNothing(least=100, fails=fails)), tasks)
     assert (with_sources.trust_ > 0).any()
     assert with_sources.trust_losses_[0.0, True] == np.inf
     for clf in (alone, with_sources):
         assert np.isfinite(clf.predict_proba(tasks.X_test)).all()
     message = "the solver has diverged" if fails else "predicts probabilities that are not finite"
     with pytest.raises(ValueError, match=message):
-        fit(light(estimator=SometimesNothing(most=0, fails=fails)), tasks)
+        fit(light(SometimesNothing(most=0, fails=fails)), tasks)
 
 
 class Judge(nn.Module):
@@ -599,8 +641,8 @@ class Single(Judge):
 )
 def test_discriminators_of_the_wrong_shape(tasks, method, judge, message):
     with pytest.raises(ValueError, match=message):
-        fit(network(method, discriminator=judge), tasks)
-    fit(network(method, discriminator=Judge, max_epochs=2), tasks)
+        fit(network(ALIGNMENTS[method](discriminator=judge)), tasks)
+    fit(network(ALIGNMENTS[method](discriminator=Judge), max_epochs=2), tasks)
 
 
 def test_inputs_out_of_range_and_lone_rows(tasks):
@@ -611,12 +653,185 @@ def test_inputs_out_of_range_and_lone_rows(tasks):
 
     class Normed(nn.Sequential):
         def __init__(self):
-            super().__init__(nn.Linear(5, 4), nn.BatchNorm1d(4))
+            super().__init__(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
 
     few = {name: (X[:30], y[:30]) for name, (X, y) in tasks.sources.items()}
-    clf = network(module=Normed, batch_size=1, max_epochs=2)
+    clf = network(estimator=own_net(Normed, batch_size=1, max_epochs=2))
     clf.fit(tasks.X_target, tasks.y_target, sources=few)
     assert np.isfinite(clf.predict_proba(tasks.X_test)).all()
     for method, sources in (("adda", few), ("dan", None)):
         with pytest.raises(ValueError, match="a batch holds a single row"):
-            clf.set_params(method=method).fit(tasks.X_target, tasks.y_target, sources=sources)
+            clf.set_params(alignment=method).fit(tasks.X_target, tasks.y_target, sources=sources)
+
+
+class Means(DistanceAlignment):
+    """A toy: features whose means are close."""
+
+    def distance(self, first, second):
+        return ((first.mean(dim=0) - second.mean(dim=0)) ** 2).sum()
+
+
+def apart(clf, tasks):
+    """Distance of the mean features of target and sources, in units of the features' spread."""
+    sources = np.concatenate([X for X, _ in tasks.sources.values()])
+    ours, theirs = clf.transform(tasks.X_target), clf.transform(sources)
+    return np.linalg.norm(ours.mean(axis=0) - theirs.mean(axis=0)) / theirs.std()
+
+
+def test_a_new_alignment_is_a_class_and_a_line_in_the_registry(tasks, monkeypatch):
+    plain = fit(network(None, gate=False), tasks)
+    aligned = fit(network(Means(weight=30.0), gate=False), tasks)
+    assert apart(aligned, tasks) < 0.8 * apart(plain, tasks)
+    search = GridSearchCV(network(Means(), max_epochs=2), {"alignment__weight": [0.0, 1.0]}, cv=2)
+    search.fit(tasks.X_target, tasks.y_target, sources=Sources(tasks.sources))
+    assert search.best_estimator_.alignment.weight in (0.0, 1.0)
+    with pytest.raises(ValueError, match="alignment is 'means'"):
+        fit(network("means"), tasks)
+    monkeypatch.setitem(ALIGNMENTS, "means", Means)
+    named, given = (fit(network(alignment), tasks) for alignment in ("means", Means()))
+    assert_array_equal(named.predict_proba(tasks.X_test), given.predict_proba(tasks.X_test))
+    with pytest.raises(NotImplementedError, match="DistanceAlignment has no distance"):
+        fit(network(DistanceAlignment()), tasks)
+
+
+def test_nothing_set_is_gated_dann_on_the_perceptron(tasks):
+    default = DiscriminatorGateClassifier(trust=1.0, random_state=0)
+    written_out = network(DANN(weight=0.1), make_perceptron())
+    by_hand = network("dann", own_net(Layers, max_epochs=60, lr=0.001))
+    p = fit(default, tasks).predict_proba(tasks.X_test)
+    for clf in (written_out, by_hand):
+        assert_array_equal(fit(clf, tasks).predict_proba(tasks.X_test), p)
+
+
+class Layers(nn.Sequential):
+    def __init__(self):
+        super().__init__(
+            nn.Linear(5, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2)
+        )
+
+
+class Small(nn.Module):
+    """A network that names its parts."""
+
+    def __init__(self, n_features=5, n_classes=2, softmax=False):
+        super().__init__()
+        self.body, self.head = nn.Linear(n_features, 4), nn.Linear(4, n_classes)
+        self.softmax = softmax
+
+    def forward(self, X):
+        logits = self.head(torch.relu(self.body(X)))
+        return logits.softmax(dim=1) if self.softmax else logits
+
+
+def test_parameter_groups_batches_and_schedules_of_the_net_are_honoured(tasks):
+    class Watch(Callback):
+        sizes, rates = set(), []
+
+        def on_batch_end(self, net, batch=None, training=False, **kwargs):
+            Watch.sizes.add(len(batch[0]))
+
+        def on_epoch_begin(self, net, **kwargs):
+            Watch.rates.append(net.optimizer_.param_groups[-1]["lr"])
+
+    still = own_net(
+        Small,
+        max_epochs=2,
+        optimizer__param_groups=[("body.*", {"lr": 0.0})],
+        iterator_train__batch_size=7,
+        callbacks=[LRScheduler("StepLR", step_size=1, gamma=0.5), Watch()],
+    )
+    clf = fit(network(estimator=still), tasks)
+    moved = fit(network(estimator=own_net(Small, max_epochs=2)), tasks)
+    body = {name: fitted.net_.module_.body.weight for name, fitted in (("s", clf), ("m", moved))}
+    head = clf.net_.module_.head.weight
+    assert Watch.sizes == {7}
+    assert_allclose(Watch.rates, [0.01, 0.005])
+    begun = own_net(Small, max_epochs=1, lr=0.0)
+    start = fit(network(estimator=begun), tasks).net_.module_
+    assert torch.equal(body["s"], start.body.weight)
+    assert not torch.equal(body["m"], start.body.weight)
+    assert not torch.equal(head, start.head.weight)
+    # The discriminator is trained by the same optimizer.
+    trained = {id(p) for group in clf.net_.optimizer_.param_groups for p in group["params"]}
+    assert {id(p) for p in clf.discriminator_.parameters()} <= trained
+
+
+def test_the_criterion_of_the_net_is_honoured(tasks):
+    """A softmax with the logarithmic loss is the cross entropy of logits."""
+    logits = fit(network(estimator=own_net(Small)), tasks)
+    softmax = own_net(Small, module__softmax=True, criterion=nn.NLLLoss)
+    by_softmax = fit(network(estimator=softmax), tasks)
+    p, q = (clf.predict_proba(tasks.X_test) for clf in (logits, by_softmax))
+    assert_allclose(q, p, atol=1e-3)
+    smoothed = own_net(Small, criterion__label_smoothing=0.5)
+    r = fit(network(estimator=smoothed), tasks).predict_proba(tasks.X_test)
+    assert r.max(axis=1).mean() < p.max(axis=1).mean() - 0.01
+
+
+def test_callbacks_may_fit_the_shape_to_the_data(tasks):
+    shaped = own_net(Small, module__n_features=9, module__n_classes=7, callbacks=[FitShapes()])
+    clf = fit(network(estimator=shaped), tasks)
+    assert clf.net_.module_.body.in_features == 5
+    assert clf.score(tasks.X_test, tasks.y_test) > 0.6
+
+
+class ChangesTheModule(Callback):
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        net.module_.body = nn.Linear(X.shape[1], 4)
+
+
+def test_a_module_that_a_callback_changes_behind_the_nets_back_is_refused(tasks):
+    changed = own_net(Small, module__n_features=9, callbacks=[ChangesTheModule()])
+    with pytest.raises(ValueError, match=r"Small did not fit the data before .* set_params"):
+        fit(network(estimator=changed), tasks)
+
+
+def test_more_outputs_than_classes(tasks):
+    clf = fit(network(estimator=own_net(Small, module__n_classes=4), trust="cv"), tasks)
+    p = clf.predict_proba(tasks.X_test)
+    assert p.shape == (len(tasks.y_test), 2)
+    assert_allclose(p.sum(axis=1), 1)
+    assert clf.score(tasks.X_test, tasks.y_test) > 0.6
+
+
+def test_networks_in_double_precision(tasks):
+    class Double(Small):
+        def __init__(self):
+            super().__init__()
+            self.double()
+
+    for alignment in ("dann", "adda", "gta"):
+        clf = fit(network(alignment, own_net(Double, max_epochs=2)), tasks)
+        assert clf.discriminator_ is None or clf.discriminator_.plain.weight.dtype == torch.float64
+
+
+class Own(NeuralNetClassifier):
+    def train_step_single(self, batch, **fit_params):
+        return super().train_step_single(batch, **fit_params)
+
+
+class Beyond(Small):
+    def forward(self, X):
+        return torch.cat([super().forward(X), X[:, :1]], dim=1)
+
+
+class Squared(Small):
+    def forward(self, X):
+        return super().forward(X) ** 2
+
+
+@pytest.mark.parametrize(
+    ("net", "message"),
+    [
+        (own_net(Squared), "Squared changes the output of its last linear layer"),
+        (own_net(Beyond), "does not end in a linear layer"),
+        (own_net(Small, module__n_classes=1), "Small has 1 outputs, and there are 2 classes"),
+        (own_net(Small, compile=True), "compile=True"),
+        (Own(Small, criterion=nn.CrossEntropyLoss), "Own has its own train_step_single"),
+        (NeuralNetBinaryClassifier(Small), "is a NeuralNetBinaryClassifier"),
+        (NeuralNetRegressor(Small), "is a NeuralNetRegressor"),
+    ],
+)
+def test_nets_that_cannot_be_aligned_are_refused(tasks, net, message):
+    with pytest.raises(ValueError, match=message):
+        fit(network(estimator=net), tasks)

@@ -48,7 +48,7 @@ def fits(kind, tasks, times):
     X, y = repeated(tasks, times)
     base, sources = LogisticRegression(), tasks.sources
     if kind == "gate":
-        model = DiscriminatorGateClassifier(method=None, random_state=0)
+        model = DiscriminatorGateClassifier(LogisticRegression(), random_state=0)
     elif kind == "forest":
         base = RandomForestClassifier(20, random_state=0)
         model = UOWQClassifier(base, random_state=0)
@@ -284,7 +284,7 @@ def test_named_groups_reach_the_folds(monkeypatch, kind):
     seen = spy_on_folds(monkeypatch, stack if kind == "stack" else trust)
     model = UOWQClassifier(GaussianNB(), random_state=0)
     if kind == "trust":
-        model = DiscriminatorGateClassifier(method=None, random_state=0)
+        model = DiscriminatorGateClassifier(LogisticRegression(), random_state=0)
     weight = np.ones(25)
     weight[0] = 0  # The row is dropped, and with it its group's name.
     model.fit(TASKS.X_target, TASKS.y_target, TASKS.sources, groups=VISITS, sample_weight=weight)
@@ -315,7 +315,7 @@ def test_a_target_of_one_group(groups):
         (UOWQClassifier(), records_of(TASKS)),
         (UOWQClassifier(GaussianNB()), TASKS.sources),
         (UOWQRegressor(), TASKS.sources),
-        (DiscriminatorGateClassifier(method=None, random_state=0), TASKS.sources),
+        (DiscriminatorGateClassifier(LogisticRegression(), random_state=0), TASKS.sources),
     ):
         model.fit(X, y, sources, groups=groups)
         assert np.isfinite(model.predict(TASKS.X_test)).all()
@@ -351,7 +351,7 @@ def test_groups_that_name_no_rows_are_refused(groups, message):
     for model in (
         UOWQClassifier(),
         UOWQRegressor(),
-        DiscriminatorGateClassifier(method=None),
+        DiscriminatorGateClassifier(LogisticRegression()),
         MultiTaskUOWQClassifier(),
     ):
         with pytest.raises(ValueError, match=message):
@@ -423,8 +423,6 @@ def test_halves_are_of_groups_and_of_values():
 
 def test_the_inner_estimator_of_a_gate_gets_the_groups(monkeypatch):
     seen = spy_on_folds(monkeypatch, stack)
-    gate = DiscriminatorGateClassifier(
-        method=None, estimator=UOWQClassifier(GaussianNB()), gate=False, random_state=0
-    )
+    gate = DiscriminatorGateClassifier(UOWQClassifier(GaussianNB()), gate=False, random_state=0)
     gate.fit(TASKS.X_target, TASKS.y_target, TASKS.sources, groups=VISITS)
     assert [len(np.unique(groups)) for groups, _ in seen] == [9]

@@ -7,13 +7,28 @@ import pytest
 import torch
 from nets import MLP, make_net
 from numpy.testing import assert_allclose, assert_array_equal
-from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
+from sklearn.base import clone
+from sklearn.linear_model import LinearRegression
+from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler
+from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 from torch import nn
 
+from skuowq import (
+    DiscriminatorGateClassifier,
+    JTLNClassifier,
+    OT3LClassifier,
+    UOWQClassifier,
+)
 from skuowq._data.task import Domain
-from skuowq.networks import as_inputs, head_inputs, predict_proba, train_weighted
+from skuowq.networks import (
+    as_inputs,
+    head_inputs,
+    make_perceptron,
+    predict_proba,
+    train_weighted,
+)
 from skuowq.networks._domain_batches import DomainBatches, WeightedRows
 from skuowq.networks._training import merge_duplicates
 
@@ -358,3 +373,125 @@ def test_a_loss_for_the_batch_is_refused():
 
     with pytest.raises(ValueError, match="rows can be weighed only in one of shape"):
         train_weighted(make_net(criterion=Mean), TARGET, [NEAR], [1.0], seed=0)
+
+
+class Augmented(Dataset):
+    def transform(self, X, y):
+        return super().transform(X + 1, y)
+
+
+class OwnIterator(NeuralNetClassifier):
+    def get_iterator(self, dataset, training=False):
+        return super().get_iterator(dataset, training=training)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dataset": Augmented}, r"estimator has dataset=<class .*Augmented'>, and batches"),
+        ({"dataset__length": 3}, "estimator has dataset__length, and batches"),
+        ({"iterator_train": list}, "estimator has iterator_train=<class 'list'>"),
+        ({"iterator_train__collate_fn": max}, "estimator has iterator_train__collate_fn="),
+        ({"iterator_train__num_workers": 2}, "estimator has iterator_train__num_workers=2"),
+        ({"iterator_train__shuffle": False}, "estimator has iterator_train__shuffle=False"),
+        ({"iterator_train__drop_last": True}, "estimator has iterator_train__drop_last=True"),
+        ({"warm_start": True}, "warm_start=True, and each of its trainings begins anew"),
+    ],
+)
+def test_what_a_net_carries_and_the_training_passes_over_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        train_weighted(make_net(**options), TARGET, [NEAR], [1.0], seed=0)
+    tasks = [(NEAR.X, NEAR.y)]
+    for clf in (
+        UOWQClassifier(make_net(**options), random_state=0),
+        DiscriminatorGateClassifier(make_net(**options), trust=1.0),
+        JTLNClassifier(make_net(**options)),
+        OT3LClassifier(make_net(**options)),
+    ):
+        with pytest.raises(ValueError, match=message):
+            clf.fit(TARGET.X, TARGET.y, sources=tasks)
+
+
+def test_methods_that_the_training_replaces_are_refused():
+    net = OwnIterator(MLP, criterion=nn.CrossEntropyLoss, train_split=None)
+    with pytest.raises(ValueError, match="OwnIterator has its own get_iterator"):
+        train_weighted(net, TARGET, [NEAR], [1.0], seed=0)
+
+
+def test_what_means_nothing_here_is_taken():
+    plain = train_weighted(make_net(max_epochs=2), TARGET, [NEAR], [1.0], seed=0)
+    options = {"iterator_train__shuffle": True, "iterator_train__num_workers": 0}
+    same = train_weighted(make_net(max_epochs=2, **options), TARGET, [NEAR], [1.0], seed=0)
+    assert_array_equal(predict_proba(same, NEAR.X), predict_proba(plain, NEAR.X))
+    small = make_net(max_epochs=2, iterator_train__batch_size=8)
+    large = make_net(max_epochs=2, batch_size=8)
+    by_iterator, by_net = (train_weighted(n, TARGET, [NEAR], [1.0], seed=0) for n in (small, large))
+    assert_array_equal(predict_proba(by_iterator, NEAR.X), predict_proba(by_net, NEAR.X))
+
+
+def make_numbers(n, seed, slope=(1.0, -2.0), weight=1.0):
+    rng = np.random.RandomState(seed)
+    X = rng.normal(size=(n, 2))
+    return Domain(X, X @ slope + 0.3 * rng.normal(size=n), np.full(n, weight))
+
+
+def regressor(module=nn.Linear, **options):
+    options = {"module__in_features": 2, "module__out_features": 1} | options
+    options = {"max_epochs": 60, "lr": 0.05, "train_split": None, "batch_size": -1} | options
+    return NeuralNetRegressor(module, **options)
+
+
+@pytest.mark.parametrize("weights", [(1.0, 0.2), (0.0, 3.0)])
+def test_a_linear_regressor_reaches_weighted_least_squares(weights):
+    target, sources = make_numbers(100, 0), [make_numbers(100, 1, (3.0, 0.0)), make_numbers(100, 2)]
+    net = regressor(optimizer=torch.optim.LBFGS, lr=1.0, max_epochs=3, optimizer__max_iter=100)
+    # Batches of as many rows of each domain as it weighs would be random: equal parts are not.
+    one = Domain(
+        np.concatenate([D.X for D in (target, *sources)]),
+        np.concatenate([D.y for D in (target, *sources)]),
+        np.repeat([1.0, *weights], 100) + 1e-9,
+    )
+    fitted = train_weighted(net, one, [], [], seed=0)
+    expected = LinearRegression().fit(one.X, one.y, one.sample_weight)
+    assert_allclose(fitted.module_.weight.detach()[0], expected.coef_, atol=1e-4)
+    assert_allclose(predict_proba(fitted, one.X)[:, 0], expected.predict(one.X), atol=1e-3)
+    # The weights of sources as well, on average over the batches.
+    apart = train_weighted(regressor(lr=0.05), target, sources, weights, seed=0)
+    assert_allclose(apart.module_.weight.detach()[0], expected.coef_, atol=0.15)
+
+
+def test_regressors_validate_stop_and_are_refused_by_shape(tmp_path):
+    target, source = make_numbers(40, 0), make_numbers(200, 1)
+    net = regressor(train_split=ValidSplit(4), callbacks=[EarlyStopping(patience=2)], lr=0.3)
+    fitted = train_weighted(net, target, [source], [1.0], seed=0, checkpoint=tmp_path)
+    assert type(fitted) is NeuralNetRegressor
+    assert len(fitted.history) < 60
+    assert "valid_loss" in fitted.history[-1]
+    again = train_weighted(net, target, [source], [1.0], seed=0, checkpoint=tmp_path)
+    assert_array_equal(predict_proba(again, target.X), predict_proba(fitted, target.X))
+    with pytest.raises(ValueError, match=r"Linear turns 2 rows into .* \(2, 3\): return a number"):
+        train_weighted(regressor(module__out_features=3), target, [], [], seed=0)
+    huge = Domain(1e30 * target.X, target.y, target.sample_weight)
+    with pytest.raises(ValueError, match="has diverged"):
+        train_weighted(regressor(), huge, [], [], seed=0)
+
+
+def test_the_perceptron_takes_its_sizes_from_the_data():
+    net = make_perceptron((5,), max_epochs=3, verbose=0)
+    fitted = train_weighted(net, TARGET, [NEAR], [1.0], seed=0)
+    assert fitted.module_.features[1].in_features == 2
+    assert fitted.module_.head.out_features == 2
+    assert net.data_sizes_ is None
+    with pytest.raises(ValueError, match="takes its sizes from the data: call fit"):
+        net.initialize()
+    alone = clone(net).fit(NEAR.X.astype(np.float32), NEAR.y)
+    assert alone.predict_proba(NEAR.X.astype(np.float32)).shape == (300, 2)
+    copy = pickle.loads(pickle.dumps(fitted))
+    assert_array_equal(predict_proba(copy, NEAR.X), predict_proba(fitted, NEAR.X))
+
+
+def test_the_perceptron_in_the_other_estimators():
+    net = make_perceptron((8,), max_epochs=10, lr=0.01)
+    X, y, source = TARGET.X, TARGET.y, (NEAR.X, NEAR.y)
+    for clf in (UOWQClassifier(net, random_state=0), OT3LClassifier(net, random_state=0)):
+        assert clf.fit(X, y, sources=[source]).score(*source) > 0.8

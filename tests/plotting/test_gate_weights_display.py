@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from skuowq import DiscriminatorGateClassifier, make_transfer_pipeline
@@ -21,7 +22,7 @@ def _closed():
 @pytest.fixture(scope="module")
 def fitted():
     tasks = make_classification_tasks(random_state=0, n_samples=(40, 50), discrepancies=(0, 1))
-    clf = DiscriminatorGateClassifier(method=None, trust=[1.0, 0.5], random_state=0)
+    clf = DiscriminatorGateClassifier(LogisticRegression(), trust=[1.0, 0.5], random_state=0)
     sources = {"near": tasks.sources[0], "far": tasks.sources[1]}
     return make_transfer_pipeline(StandardScaler(), clf).fit(
         tasks.X_target, tasks.y_target, sources=sources
@@ -77,6 +78,6 @@ def test_errors(fitted):
     with pytest.raises(NotFittedError):
         GateWeightsDisplay.from_estimator(DiscriminatorGateClassifier())
     X, y = np.random.RandomState(0).normal(size=(20, 2)), np.arange(20) % 2
-    alone = DiscriminatorGateClassifier(method=None).fit(X, y)
+    alone = DiscriminatorGateClassifier(LogisticRegression()).fit(X, y)
     with pytest.raises(ValueError, match="has no row weights to draw"):
         GateWeightsDisplay.from_estimator(alone)

@@ -5,22 +5,40 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from nets import Stop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
 from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from torch import nn, optim
 
 from skuowq import JTLNClassifier, Sources, make_transfer_pipeline
+from skuowq.networks import make_perceptron, module_features
 from skuowq.transport import class_distances
 
 
-def jtln(**options):
-    options = {"max_epochs": 6, "hidden_layer_sizes": (12, 8), "lr": 0.01} | options
-    return JTLNClassifier(random_state=0, **options)
+def perceptron(**options):
+    return make_perceptron((12, 8), **({"max_epochs": 6, "lr": 0.01} | options))
+
+
+def own_net(module, **options):
+    """A net of a module of one's own, trained as the perceptron is."""
+    options = {
+        "criterion": nn.CrossEntropyLoss,
+        "optimizer": optim.Adam,
+        "batch_size": 64,
+    } | options
+    return NeuralNetClassifier(module, **({"lr": 0.01, "train_split": None} | options))
+
+
+def jtln(estimator=None, *, max_epochs=6, **options):
+    estimator = perceptron(max_epochs=max_epochs) if estimator is None else estimator
+    return JTLNClassifier(estimator, random_state=0, **options)
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +85,16 @@ def test_costs_are_distances_on_the_inputs_or_the_features_given(data):
         clf = jtln(cost=method, max_epochs=1).fit(X, y, sources=[three])
         expected = np.maximum(class_distances(*three, X, y, method), 0)
         assert_allclose(clf.transport_cost_[0], expected / expected.max())
-    module = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
-    clf = jtln(module=module, max_epochs=1).fit(X, y, sources=[three])
-    from skuowq.networks import module_features
-
+    module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    clf = jtln(own_net(module, max_epochs=1)).fit(X, y, sources=[three])
     expected = class_distances(
         module_features(module, three[0]), three[1], module_features(module, X), y, "mmd"
     )
     expected = np.maximum(expected, 0)
     assert_allclose(clf.transport_cost_[0], expected / expected.max())
     assert clf.transform(X).shape == (30, 4)
+    Z = clf.net_.module_[:2](torch.tensor(X, dtype=torch.float32))
+    assert_allclose(clf.transform(X), Z.detach(), rtol=1e-5)
 
 
 def test_costs_may_be_given(data):
@@ -101,11 +119,8 @@ def test_the_transport_pulls_predictions_along_the_costs(data):
     for weight in (0.0, 10.0):
         clf = jtln(cost=cost, transport_weight=weight, transport_to="labels", max_epochs=30)
         clf.fit(X, y, sources=[source])
-        module = clf.net_.module_
-        import torch
-
         Z = torch.tensor(clf.transform(X), dtype=torch.float32)
-        p = module.source_heads[0](Z).softmax(dim=1).detach().numpy()
+        p = clf.net_.objective_.source_heads[0](Z).softmax(dim=1).detach().numpy()
         indices = np.searchsorted(clf.classes_, y)
         carried[weight] = np.mean(np.sum(p * cost[:, indices].T, axis=1))
     assert carried[10.0] < 0.5 * carried[0.0]
@@ -163,22 +178,25 @@ def test_inputs_of_any_kind(data):
         (X_k[:, :1, None] * np.ones((1, 4, 4)), y_k)
         for X_k, y_k in [data["target"], data["sources"]["three"]]
     ]
-    convolved = nn.Sequential(nn.Unflatten(1, (1, 4)), nn.Conv2d(1, 2, 3), nn.Flatten())
-    clf = jtln(module=convolved, max_epochs=30).fit(*images[0], sources=images[1:])
+    convolved = nn.Sequential(
+        nn.Unflatten(1, (1, 4)), nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 2)
+    )
+    clf = jtln(own_net(convolved, max_epochs=30)).fit(*images[0], sources=images[1:])
     assert clf.score(*images[0]) > 0.8
 
 
 def test_early_stopping_and_resuming(data, tmp_path):
     X, y = data["target"]
-    early = jtln(
+    net = perceptron(
         max_epochs=60,
         train_split=ValidSplit(3, stratified=True),
         callbacks=[EarlyStopping(patience=2, sink=lambda text: None)],
-    ).fit(X, y, sources=data["sources"])
+    )
+    early = jtln(net).fit(X, y, sources=data["sources"])
     assert len(early.history_) < 60
 
     def make(**options):
-        return jtln(callbacks=[Stop()], **options)
+        return jtln(perceptron(callbacks=[Stop()]), **options)
 
     Stop.after(None, None)
     whole = make().fit(X, y, sources=data["sources"])
@@ -195,9 +213,11 @@ def test_through_scikit_learn(data):
     X, y = data["target"]
     sources = Sources(data["sources"])
     assert np.isfinite(cross_val_score(jtln(), X, y, params={"sources": sources}, cv=3)).all()
-    search = GridSearchCV(jtln(), {"transport_weight": [0, 1], "hidden_layer_sizes": [(4,)]}, cv=2)
+    search = GridSearchCV(
+        jtln(), {"transport_weight": [0, 1], "estimator__module__hidden_layer_sizes": [(4,)]}, cv=2
+    )
     search.fit(X, y, sources=sources)
-    assert search.best_estimator_.net_.module_.n_features == 4
+    assert search.best_estimator_.transform(X).shape == (30, 4)
     pipeline = make_transfer_pipeline(StandardScaler(), jtln()).set_output(transform="pandas")
     frame = pipeline.fit(X, y, sources=sources).transform(X)
     assert next(iter(frame.columns)) == "jtlnclassifier0"
@@ -213,8 +233,9 @@ def test_through_scikit_learn(data):
         ({"cost": []}, "cost is empty"),
         ({"cost": "earth"}, "'cost' parameter"),
         ({"transport_weight": -1}, "'transport_weight' parameter"),
-        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes is"),
-        ({"module": nn.Conv2d(1, 2, 3)}, "module|Expected"),
+        ({"estimator": make_perceptron((0,))}, "hidden_layer_sizes is"),
+        ({"estimator": own_net(nn.Conv2d(1, 2, 3))}, "estimator: Conv2d cannot be called"),
+        ({"estimator": LogisticRegression()}, "estimator is a LogisticRegression, which has no"),
     ],
 )
 def test_bad_parameters_are_named(data, options, message):
@@ -243,14 +264,14 @@ def test_bad_data_are_named(data):
 @pytest.mark.parametrize("options", [{}, {"transport_to": "labels"}, {"transport_weight": 0.0}])
 def test_a_network_that_diverges_is_an_error(data, options, scale):
     (X, y), sources = data["target"], data["sources"]
-    clf = jtln(optimizer=optim.SGD, max_epochs=20, **(options | {"lr": 0.5}))
+    clf = jtln(perceptron(optimizer=optim.SGD, max_epochs=20, lr=0.5), **options)
     with pytest.raises(ValueError, match=r"has diverged .* the target and 2 sources.* below 0.5"):
         clf.fit(scale * X, y, sources={name: (scale * S, z) for name, (S, z) in sources.items()})
     far = {**sources, "four": (1e39 * sources["four"][0], sources["four"][1])}
     with pytest.raises(ValueError, match=r"column 0 spans .* float32"):
         clf.fit(1e39 * X, y, sources={"four": far["four"]})
     with pytest.warns(UserWarning, match=r"source 'four' spans .* other units"):
-        clf.set_params(lr=1e-3).fit(X, y, sources=far)
+        clf.set_params(estimator__lr=1e-3).fit(X, y, sources=far)
     assert np.isfinite(clf.predict_proba(X)).all()
 
 
@@ -267,12 +288,64 @@ class Mean(nn.Linear):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (ThreeAxes(3, 4), r"module turns 2 inputs into an output of shape \(2, 1, 4\)"),
-        (Mean(3, 4), r"module turns 2 inputs into an output of shape \(1, 4\)"),
-        (nn.Linear(5, 4), r"module: Linear cannot be called with inputs of shape \(2, 3\)"),
+        (ThreeAxes(3, 4), r"estimator: ThreeAxes turns 2 rows into an output of shape \(2, 1, 4\)"),
+        (Mean(3, 4), r"estimator: Mean turns 2 rows into an output of shape \(1, 4\)"),
+        (nn.Linear(3, 1), "estimator: Linear has 1 outputs, and there are 2 classes"),
     ],
 )
 def test_modules_of_the_wrong_shape(data, module, message):
-    for options in ({}, {"transport_weight": 0.0}):
+    # Its features are not looked at before.
+    clf = jtln(own_net(module), transport_weight=0.0)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(*data["target"], sources=data["sources"])
+
+
+@pytest.mark.parametrize("options", [{}, {"transport_weight": 0.0}])
+def test_modules_for_other_inputs(data, options):
+    message = r"estimator: Linear cannot be called with inputs of shape \(2, 3\)"
+    for module in (nn.Linear(5, 4), nn.Linear):
+        net = own_net(module)
+        if module is nn.Linear:
+            net.set_params(module__in_features=5, module__out_features=4)
         with pytest.raises(ValueError, match=message):
-            jtln(module=module, **options).fit(*data["target"], sources=data["sources"])
+            jtln(net, **options).fit(*data["target"], sources=data["sources"])
+
+
+def test_nothing_set_is_the_perceptron(data):
+    X, y = data["target"]
+    default = JTLNClassifier(random_state=0).fit(X, y, sources=data["sources"])
+    written_out = jtln(make_perceptron((64, 64))).fit(X, y, sources=data["sources"])
+    assert_array_equal(written_out.predict_proba(X), default.predict_proba(X))
+    assert default.net_.module_.head.in_features == 64
+
+
+class Small(nn.Module):
+    def __init__(self, n_classes=2):
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 4), nn.Linear(4, n_classes)
+
+    def forward(self, X):
+        return self.head(torch.relu(self.body(X)))
+
+
+def test_the_last_layer_is_the_targets_head_and_may_be_wider(data):
+    clf = jtln(own_net(Small, module__n_classes=5)).fit(*data["target"], sources=data["sources"])
+    p = clf.predict_proba(data["test"][0])
+    assert p.shape == (300, 2)
+    assert_allclose(p.sum(axis=1), 1)
+    assert [head.out_features for head in clf.net_.objective_.source_heads] == [3, 4]
+    assert clf.score(*data["test"]) > 0.8
+
+
+def test_parameter_groups_of_the_net_are_honoured(data):
+    X, y = data["target"]
+    found = {}
+    for name, groups in (("still", [("body.*", {"lr": 0.0})]), ("moved", [])):
+        net = own_net(Small, optimizer__param_groups=groups, max_epochs=2)
+        found[name] = jtln(net).fit(X, y, sources=data["sources"]).net_
+    start = jtln(own_net(Small, lr=0.0, max_epochs=1)).fit(X, y, sources=data["sources"]).net_
+    body = {name: net.module_.body.weight for name, net in found.items()}
+    assert torch.equal(body["still"], start.module_.body.weight)
+    assert not torch.equal(body["moved"], start.module_.body.weight)
+    heads = [net.objective_.source_heads[0].weight for net in (found["still"], start)]
+    assert not torch.equal(*heads)

@@ -17,7 +17,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from skuowq import OT3LClassifier, Sources, make_transfer_pipeline
-from skuowq.networks import predict_proba
+from skuowq.networks import make_perceptron, predict_proba
 from skuowq.transport import class_distances, select_target_rows
 
 STRATEGIES = ("mixed", "far", "near", "uniform", "stratified")
@@ -345,3 +345,19 @@ def test_a_target_of_one_class(label):
     X = np.arange(12.0).reshape(6, 2)
     with pytest.raises(ValueError, match=f"y has one class, {label!r}"):
         OT3LClassifier().fit(X, np.full(6, label))
+
+
+def test_checkpoints_are_for_networks(tmp_path):
+    with pytest.raises(ValueError, match="keeps the epochs of a network, and estimator is a Logis"):
+        OT3LClassifier(checkpoint=tmp_path, random_state=0).fit(X, y, sources=SOURCES)
+
+
+def test_a_perceptron_takes_its_sizes_from_all_labels():
+    theirs = {name: (X_k, np.where(y_k == 1, 8, y_k)) for name, (X_k, y_k) in SOURCES.items()}
+    net = make_perceptron((8,), max_epochs=20, lr=0.02)
+    clf = OT3LClassifier(net, strategy="uniform", budget=20, random_state=0)
+    clf.fit(X, y, sources=theirs)
+    assert clf.net_.module_.head.out_features == 4
+    assert clf.score(X_TEST, Y_TEST) > 0.8
+    alone = OT3LClassifier(net, budget=30, random_state=0).fit(X, y)
+    assert alone.net_.module_.head.out_features == 3

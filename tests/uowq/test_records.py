@@ -307,7 +307,7 @@ def test_bad_input_is_named():
     fails("are text, those of the target are numbers", {"a": (named, 10)})
     sources = Sources({"a": record})
     for clf in (
-        DiscriminatorGateClassifier(method=None),
+        DiscriminatorGateClassifier(LogisticRegression()),
         make_transfer_pipeline(StandardScaler(), UOWQClassifier()),
     ):
         with pytest.raises(TypeError, match="source 'a' is a SourceRecord without rows"):

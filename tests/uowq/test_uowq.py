@@ -703,7 +703,7 @@ def test_a_column_that_the_pipeline_drops_may_hold_anything(kind):
     assert clf.predict(X).shape == (40,)
     assert np.isfinite(clf.source_weights_).all()
     base = without_c(LogisticRegression())
-    gate = DiscriminatorGateClassifier(None, estimator=base, random_state=0)
+    gate = DiscriminatorGateClassifier(base, random_state=0)
     assert gate.fit(X, y, sources).predict(X).shape == (40,)
     numbers = {name: (X_i, X_i["a"] + X_i["b"]) for name, (X_i, _) in sources.items()}
     regressor = UOWQRegressor(without_c(Ridge())).fit(X, X["a"] + X["b"], numbers)

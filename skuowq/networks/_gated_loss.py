@@ -1,4 +1,4 @@
-"""Features, a classifier on them, a discriminator of domains, and what aligns the features."""
+"""The objective of gated networks: weighted rows, a discriminator of domains, and an alignment."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ._alignments import ALIGNMENTS
-from ._alignments._alignment import reverse
-from ._features import make_features, make_module
 from ._shapes import described, first_output
+from ._split import make_module
+from .alignments.alignment import Alignment, reverse
 
 # Odds of the online gate are kept in these bounds.
 _LEAST_ODDS = 1e-4
@@ -70,121 +69,115 @@ class Discriminator(nn.Module):
         return self.plain(hidden) + product + self.offset(one_hot)
 
 
-class TransferNetwork(nn.Module):
-    """What is trained: the features and classifier that predict, and all that helps them.
+@dataclass(frozen=True)
+class GatedObjective:
+    """Weighted classification of target and sources, a discriminator and an alignment.
+
+    Attributes
+    ----------
+    alignment : Alignment or None
+    n_classes, n_sources : int
+    online : float, default=0
+        Share of a source row's weight that is the discriminator's odds; the rest is 1.
+    gate_labels : bool, default=True
+        Whether the odds that weigh rows are those given the label.
+    balanced, clip : bool, float
+        As in `density_ratio`.
+    """
+
+    alignment: object
+    n_classes: int
+    n_sources: int
+    online: float = 0.0
+    gate_labels: bool = True
+    balanced: bool = True
+    clip: float = 20.0
+
+    def build(self, classifier, X):
+        """What is trained beside a classifier, with some of its inputs."""
+        return GatedLoss(self, classifier, X)
+
+
+class _NoAlignment(Alignment):
+    sees_features = sees_labels = False
+
+
+class GatedLoss(nn.Module):
+    """The gated objective, and the parts of it that are trained: discriminator and alignment.
 
     Parameters
     ----------
-    method : str
-    features : Module, type or None
-        Maps inputs to rows of features; None is a perceptron.
-    discriminator : Module, type or None
-        Called with features and one-hot labels (the last for none); returns log odds, a column a
-        source or one for all.
-    sample : ndarray
-        Some inputs, by which the features are counted.
-    n_classes, n_sources : int
-    hidden_layer_sizes : tuple of int
-    discriminator_size : int
-    label_conditioning : {"both", "joint", "marginal"} or None
-    gate_labels : bool
-        Whether the odds that weigh rows are those given the label.
-    online : float
-        Share of a source row's weight that is the discriminator's odds; the rest is 1.
-    balanced, clip : bool, float
-        As in `density_ratio`.
-    alignment_weight : float
+    objective : GatedObjective
+    classifier : SplitClassifier
+    X : Tensor
+        Some inputs, by which features are counted.
     """
 
-    def __init__(
-        self,
-        method,
-        features,
-        discriminator,
-        sample,
-        n_classes,
-        n_sources,
-        hidden_layer_sizes,
-        discriminator_size,
-        label_conditioning,
-        gate_labels,
-        online,
-        balanced,
-        clip,
-        alignment_weight,
-    ):
+    def __init__(self, objective, classifier, X):
         super().__init__()
-        self.features, n_features = make_features(features, sample, hidden_layer_sizes)
-        sizes = Sizes(sample[0].size, n_features, n_classes, n_sources)
-        self.sizes = sizes
-        self.classifier = nn.Linear(sizes.n_features, n_classes)
-        matches = label_conditioning is not None
-        self.match_features = label_conditioning in ("both", "marginal")
-        self.match_labels = label_conditioning in ("both", "joint")
-        self.alignment = ALIGNMENTS[method](sizes, matches)
-        if method == "adda":
-            self.alignment.prepare(self.features)
-        self.gate_labels, self.online = gate_labels, online
-        self.balanced, self.clip = balanced, clip
-        self.alignment_weight = alignment_weight
+        alignment = objective.alignment or _NoAlignment(weight=0.0)
+        features = first_output("estimator", classifier.module, classifier.features, X)
+        n_features = features.shape[1]
+        self.sizes = Sizes(X[0].numel(), n_features, objective.n_classes, objective.n_sources)
+        self.match_features, self.match_labels = alignment.sees_features, alignment.sees_labels
+        self.alignment = alignment.build(self.sizes, classifier)
+        self.plays, self.weight = alignment.plays, alignment.weight
+        self.online, self.gate_labels = objective.online, objective.gate_labels
+        self.balanced, self.clip = objective.balanced, objective.clip
         self.discriminator = None
-        if online > 0 or (self.alignment.adversarial and matches):
-            self.discriminator = make_module("discriminator", discriminator) or Discriminator(
-                sizes.n_features, n_classes, n_sources, discriminator_size
+        if self.online > 0 or self.plays:
+            self.discriminator = make_module(
+                "discriminator", alignment.discriminator
+            ) or Discriminator(
+                n_features, objective.n_classes, objective.n_sources, alignment.discriminator_size
             )
-            _check_discriminator(self.discriminator, sizes)
-
-    def forward(self, X):
-        return self.classifier(self.features(X))
+            _check_discriminator(self.discriminator, self.sizes)
+        self.to(features.dtype)
 
     @property
     def encodes_apart(self):
         """Whether source rows come to have an encoder of their own."""
         return self.alignment.encodes_apart
 
-    @property
-    def reads_inputs(self):
-        """The part that decides which dtype inputs have."""
-        return self.features
-
-    def begin_epoch(self, X_target, progress):
+    def begin_epoch(self, classifier, X_target, progress):
         """Before an epoch; `progress` is the share of the training that is done."""
-        self.alignment.begin_epoch(self, X_target, progress)
+        self.alignment.begin_epoch(classifier, X_target, progress)
 
-    def loss(self, X, y, parts):
-        """The objective on a batch, and the logits of its labelled rows.
+    def loss(self, classifier, X, y, parts, row_losses):
+        """The objective on a batch, and the outputs for its labelled rows.
 
         Parameters
         ----------
+        classifier : SplitClassifier
         X : Tensor
             Labelled target rows, unlabelled ones (none: the labelled take their place), source
             rows.
         y : Tensor of int
             Labels; of unlabelled rows they are not read.
         parts : BatchParts
+        row_losses : callable
+            Losses of rows, from outputs and labels.
         """
         n, n_unlabeled = parts.n_target, parts.n_unlabeled
         begin = n + n_unlabeled
-        encoder = self.alignment.source_features(self)
-        if encoder is self.features:
-            features = self.features(X)
+        encoder = self.alignment.source_classifier(classifier)
+        if encoder is classifier:
+            features = classifier.features(X)
             ours, theirs = features[:begin], features[begin:]
         else:
-            ours, theirs = self.features(X[:begin]), encoder(X[begin:])
+            ours, theirs = classifier.features(X[:begin]), encoder.features(X[begin:])
         labelled = ours[:n]
         unlabeled = ours[n:] if n_unlabeled else labelled
         y_target, y_source = y[:n], y[begin:]
-        logits = self.classifier(torch.cat([labelled, theirs]))
-        losses = F.cross_entropy(
-            logits, torch.cat([y_target, y_source]), reduction="none"
-        ) * parts.weight.to(logits)
+        outputs = classifier.outputs(torch.cat([labelled, theirs]))
+        losses = row_losses(outputs, torch.cat([y_target, y_source])) * parts.weight.to(outputs)
         total = losses[:n].mean()
         if len(theirs) == 0:
-            return total, logits
-        strength = self.alignment_weight * parts.strength
-        row_weight = self.alignment.row_weight(y_source).to(logits)
+            return total, outputs
+        strength = self.weight * parts.strength
+        row_weight = self.alignment.row_weight(y_source).to(outputs)
         if self.discriminator is not None:
-            adversary = strength if self.alignment.plays() else 0.0
+            adversary = strength if self.plays and not self.alignment.is_idle() else 0.0
             total = total + self._game(
                 labelled, unlabeled, theirs, y_target, y_source, parts, row_weight, adversary
             )
@@ -192,7 +185,7 @@ class TransferNetwork(nn.Module):
             row_weight = row_weight * self._gate(theirs, y_source, parts.source)
         total = total + (row_weight * losses[n:]).mean()
         batch = Batch(theirs, unlabeled, X[begin:], y_source, strength)
-        return total + self.alignment(self, batch), logits
+        return total + self.alignment(batch), outputs
 
     def _game(self, labelled, unlabeled, theirs, y_target, y_source, parts, row_weight, adversary):
         """Equation 10: the discriminator's loss, which the features seek to raise."""
@@ -251,10 +244,10 @@ class TransferNetwork(nn.Module):
             odds = self._own_column(log_odds, source).exp().clamp(_LEAST_ODDS, self.clip)
         return self.online * odds + (1 - self.online)
 
-    def odds(self, X, y, source):
+    def odds(self, classifier, X, y, source):
         """The online gate's weights of the rows of one source."""
         with torch.no_grad():
-            features = self.alignment.source_features(self)(X)
+            features = self.alignment.source_classifier(classifier).features(X)
         return self._gate(features, y, torch.full((len(y),), source, device=y.device))
 
 

@@ -5,19 +5,37 @@ import pytest
 import torch
 import torch.nn.functional as F
 from numpy.testing import assert_allclose
+from torch import nn
 
-from skuowq.networks import JointNetwork, transport_loss
+from skuowq.networks import JointObjective, transport_loss
 from skuowq.networks._aligned_training import BatchParts
+from skuowq.networks._perceptron import Perceptron
+from skuowq.networks._split import split_classifier
 
 COSTS = [np.random.RandomState(k).uniform(size=(k, 2)) for k in (3, 4)]
+
+
+class Network(nn.Module):
+    """A perceptron and the objective beside it, as they are trained together."""
+
+    def __init__(self, objective):
+        super().__init__()
+        self.perceptron = Perceptron(5, 2, (6,))
+        self.split = split_classifier(self.perceptron, torch.zeros(2, 5))
+        self.objective = objective.build(self.split, torch.zeros(2, 5))
+        self.features, self.classifier = self.perceptron.features, self.perceptron.head
+        self.source_heads = self.objective.source_heads
+
+    def loss(self, X, y, parts):
+        def row_losses(outputs, y):
+            return F.cross_entropy(outputs, y, reduction="none")
+
+        return self.objective.loss(self.split, X, y, parts, row_losses)
 
 
 def make(**options):
     torch.manual_seed(0)
     options = {
-        "features": None,
-        "sample": np.zeros((2, 5)),
-        "hidden_layer_sizes": (6,),
         "n_classes": 2,
         "n_source_classes": (3, 4),
         "costs": COSTS,
@@ -26,7 +44,7 @@ def make(**options):
         "reg": 0.2,
         "transport_to": "predictions",
     } | options
-    return JointNetwork(**options)
+    return Network(JointObjective(**options))
 
 
 def batch():

@@ -7,33 +7,50 @@ from numpy.testing import assert_allclose
 from reference import gate_loss
 from torch import nn
 
+from skuowq.networks import ALIGNMENTS, DANN, GatedObjective
 from skuowq.networks._aligned_training import AlignedBatches, AlignedRows, BatchParts
-from skuowq.networks._alignments._distances import _BANDWIDTHS, squared_mmd
-from skuowq.networks._transfer_network import TransferNetwork
+from skuowq.networks._perceptron import Perceptron
+from skuowq.networks._split import split_classifier
+from skuowq.networks.alignments.dan import _BANDWIDTHS, squared_mmd
 
 N, M, K = 5, 6, 8  # Rows of the target, unlabelled ones, source rows.
 METHODS = ("dann", "dan", "dcoral", "adda", "pada", "gta")
 
 
+class Network(nn.Module):
+    """A perceptron and the objective beside it, as they are trained together."""
+
+    def __init__(self, objective):
+        super().__init__()
+        self.perceptron = Perceptron(3, 3, (7, 4))
+        self.classifier = split_classifier(self.perceptron, torch.zeros(2, 3))
+        self.objective = objective.build(self.classifier, torch.zeros(2, 3))
+        self.features, self.alignment = self.perceptron.features, self.objective.alignment
+        self.discriminator = self.objective.discriminator
+
+    def forward(self, X):
+        return self.perceptron(X)
+
+    def loss(self, X, y, parts):
+        return self.objective.loss(self.classifier, X, y, parts, row_losses)
+
+    def odds(self, X, y, source):
+        return self.objective.odds(self.classifier, X, y, source)
+
+    def begin_epoch(self, X, progress):
+        self.objective.begin_epoch(self.classifier, X, progress)
+
+
+def row_losses(outputs, y):
+    return nn.functional.cross_entropy(outputs, y, reduction="none")
+
+
 def make_network(method="dann", *, n_sources=1, **options):
     torch.manual_seed(0)
-    options = {
-        "method": method,
-        "features": None,
-        "discriminator": None,
-        "sample": np.zeros((2, 3)),
-        "n_classes": 3,
-        "n_sources": n_sources,
-        "hidden_layer_sizes": (7, 4),
-        "discriminator_size": 5,
-        "label_conditioning": "both",
-        "gate_labels": True,
-        "online": 0.0,
-        "balanced": True,
-        "clip": 20.0,
-        "alignment_weight": 1.0,
-    } | options
-    return TransferNetwork(**options).double()
+    alignment = None if method is None else ALIGNMENTS[method](weight=1.0)
+    if isinstance(alignment, DANN):
+        alignment.set_params(discriminator_size=5, labels=options.pop("labels", "both"))
+    return Network(GatedObjective(alignment, 3, n_sources, **options)).double()
 
 
 def make_batch(n_sources=1, strength=0.5, n_unlabeled=M, weight=None):
@@ -85,7 +102,7 @@ def test_the_loss_is_the_one_written_out():
 
 
 def test_online_odds_weigh_rows_and_get_no_gradient():
-    network = make_network(online=1.0, label_conditioning=None)
+    network = make_network(None, online=1.0)
     X, y, parts = make_batch()
     theirs = network.features(X[N + M :])
     d = probabilities(network, theirs, y[N + M :])[:, 0]
@@ -108,7 +125,7 @@ def test_online_odds_weigh_rows_and_get_no_gradient():
 
 @pytest.mark.parametrize("conditioning", ["both", "joint", "marginal"])
 def test_features_climb_what_the_discriminator_descends(conditioning):
-    network = make_network(label_conditioning=conditioning)
+    network = make_network(labels=conditioning)
     X, y, parts = make_batch(strength=0.5)
     loss, _ = network.loss(X, y, parts)
     loss.backward()
@@ -133,7 +150,7 @@ def test_features_climb_what_the_discriminator_descends(conditioning):
         total = total + game(ours, y[:N], theirs, y[N + M :])
     labelled = torch.cat([ours, theirs])
     losses = nn.functional.cross_entropy(
-        network.classifier(labelled), torch.cat([y[:N], y[N + M :]]), reduction="none"
+        network.perceptron.head(labelled), torch.cat([y[:N], y[N + M :]]), reduction="none"
     )
     clean = losses[:N].mean() + losses[N:].mean()
     (by_game,) = torch.autograd.grad(total, network.features[1].weight, retain_graph=True)
@@ -163,7 +180,7 @@ def test_kernel_and_correlation_distances_are_those_written_out():
     X, y, parts = make_batch(strength=1.0)
     features = network.features(X).detach().numpy()
     loss, _ = network.loss(X, y, parts)
-    plain, _ = make_network("dcoral", label_conditioning=None).loss(X, y, parts)
+    plain, _ = make_network(None).loss(X, y, parts)
     expected = gate_loss.coral(features[N : N + M], features[N + M :])
     assert_allclose(float((loss - plain).detach()), expected, rtol=1e-8)
 
@@ -185,14 +202,15 @@ def test_at_strength_0_the_features_learn_from_labels_alone(method):
     for strength in (0.0, 0.5):
         network = make_network(method)
         if method == "adda":
-            network.alignment.begin_epoch(network, X, 0.5)
+            network.begin_epoch(X, 0.5)
         loss, _ = network.loss(*make_batch(strength=strength))
         loss.backward()
         found[strength] = network.features[1].weight.grad
-    network = make_network(method, label_conditioning=None)
+    # ADDA's source rows do not train the encoder from half way on.
+    network = make_network("adda" if method == "adda" else None)
     if method == "adda":
-        network.alignment.begin_epoch(network, X, 0.5)
-    loss, _ = network.loss(*make_batch())
+        network.begin_epoch(X, 0.5)
+    loss, _ = network.loss(*make_batch(strength=0.0))
     loss.backward()
     assert_allclose(found[0.0], network.features[1].weight.grad, atol=1e-12)
     assert not torch.allclose(found[0.5], found[0.0])
@@ -201,26 +219,26 @@ def test_at_strength_0_the_features_learn_from_labels_alone(method):
 def test_adda_keeps_the_sources_encoder_from_half_way():
     network = make_network("adda")
     X, _y, _ = make_batch()
-    assert network.alignment.source_features(network) is network.features
-    assert not network.alignment.plays()
-    network.alignment.begin_epoch(network, X, 0.5)
-    frozen = network.alignment.source_features(network)
-    assert_allclose(frozen(X).detach(), network.features(X).detach())
-    assert network.alignment.plays()
+    assert network.alignment.source_classifier(network.classifier) is network.classifier
+    assert network.alignment.is_idle()
+    network.begin_epoch(X, 0.5)
+    frozen = network.alignment.source_classifier(network.classifier)
+    assert_allclose(frozen.features(X).detach(), network.features(X).detach())
+    assert not network.alignment.is_idle()
     with torch.no_grad():
         network.features[1].weight.add_(1.0)
-    before = frozen(X).detach()
-    network.alignment.begin_epoch(network, X, 0.6)
-    assert_allclose(frozen(X).detach(), before)
-    assert not any(value.requires_grad for value in frozen.parameters())
+    before = frozen.features(X).detach()
+    network.begin_epoch(X, 0.6)
+    assert_allclose(frozen.features(X).detach(), before)
+    assert not any(value.requires_grad for value in frozen.module.parameters())
 
 
 def test_pada_weighs_classes_by_what_the_target_looks_like():
     network = make_network("pada")
     X, y, _parts = make_batch()
-    network.alignment.begin_epoch(network, X, 0.0)
+    network.begin_epoch(X, 0.0)
     assert_allclose(network.alignment.class_weight, 1.0)
-    network.alignment.begin_epoch(network, X, 0.1)
+    network.begin_epoch(X, 0.1)
     share = torch.softmax(network(X), dim=1).mean(dim=0).detach()
     assert_allclose(network.alignment.class_weight, share / share.max(), rtol=1e-6)
     assert_allclose(network.alignment.row_weight(y), (share / share.max())[y], rtol=1e-6)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ._alignment import Alignment
+from .alignment import Alignment, AlignmentPart
 
 _N_NOISE = 8
 _N_HIDDEN = 64
@@ -13,17 +13,39 @@ _CLASS_WEIGHT = 0.1
 _FOOL_WEIGHT = 0.1
 
 
-class GenerateToAdapt(Alignment):
-    """Sankaranarayanan et al., "Generate to adapt", CVPR 2018, on inputs that are rows of numbers.
+class GTA(Alignment):
+    """Features from which inputs like the source's can be generated, for rows of numbers.
 
     A generator makes inputs from features, a label and noise; for target rows the label is unknown.
     A critic tells the source's inputs from generated ones and names their class. The features learn
-    to be such that generated inputs have the source's class, and those from target features pass
-    for the source's.
+    to be such that generated inputs have the source's class, and that those from target features
+    pass for the source's.
+
+    Parameters
+    ----------
+    weight : float, default=0.1
+        How strongly the features learn through generator and critic. It rises to this value during
+        the training.
+
+    References
+    ----------
+    Sankaranarayanan et al., "Generate to adapt", CVPR 2018.
+
+    Examples
+    --------
+    >>> from skuowq.networks import GTA
+    >>> GTA(weight=1)
+    GTA(weight=1)
     """
 
-    def __init__(self, sizes, matches):
-        super().__init__(sizes, matches)
+    def build(self, sizes, classifier):
+        return _Players(sizes)
+
+
+class _Players(AlignmentPart):
+    def __init__(self, sizes):
+        super().__init__()
+        self.n_classes = sizes.n_classes
         conditions = sizes.n_features + sizes.n_classes + 1 + _N_NOISE
         self.generator = nn.Sequential(
             nn.Linear(conditions, _N_HIDDEN),
@@ -36,10 +58,8 @@ class GenerateToAdapt(Alignment):
             nn.Linear(_N_HIDDEN, 1 + sizes.n_classes),
         )
 
-    def forward(self, network, batch):
-        if not self.matches:
-            return super().forward(network, batch)
-        unknown = torch.full_like(batch.y_source[:1], self.sizes.n_classes)
+    def forward(self, batch):
+        unknown = torch.full_like(batch.y_source[:1], self.n_classes)
         real = batch.X_source.flatten(1).to(batch.source)
         ours, theirs = batch.source, batch.unlabeled
         # Each player learns while the others stand still: the critic from what has been generated,
@@ -65,7 +85,7 @@ class GenerateToAdapt(Alignment):
     def _generate(self, generator, features, labels):
         labels = labels.expand(len(features))
         noise = torch.randn(len(features), _N_NOISE, device=features.device, dtype=features.dtype)
-        one_hot = F.one_hot(labels, self.sizes.n_classes + 1).to(features)
+        one_hot = F.one_hot(labels, self.n_classes + 1).to(features)
         return generator(torch.cat([features, one_hot, noise], dim=1))
 
 

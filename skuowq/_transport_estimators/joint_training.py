@@ -1,0 +1,144 @@
+"""Joint training of a network on target and sources, and the costs between their classes."""
+
+from dataclasses import dataclass
+from itertools import compress
+
+import numpy as np
+
+from skuowq._data.sources import source_label
+from skuowq._data.target_range import RowsInRange
+from skuowq._data.task import Domain
+
+from .class_costs import class_costs
+
+
+@dataclass(frozen=True)
+class JointTask:
+    """Target and sources, with labels of their own.
+
+    Attributes
+    ----------
+    target : Domain
+    left : RowsInRange
+        The sources, without rows far outside the target's range.
+    classes : list of ndarray
+        Of the target and of every source.
+    names : list of str
+        Of the sources.
+    """
+
+    target: Domain
+    left: RowsInRange
+    classes: list
+    names: list
+
+    @property
+    def domains(self):
+        """The sources that take part."""
+        return self.left.domains
+
+    @property
+    def used_classes(self):
+        """Classes of the target and of the sources that take part."""
+        return [self.classes[0], *compress(self.classes[1:], self.left.kept)]
+
+
+@dataclass(frozen=True)
+class JointOptions:
+    """What is minimised, and how the training is kept.
+
+    Attributes
+    ----------
+    cost : str, array-like or list of array-like
+    source_loss_weight, transport_weight, reg : float
+    transport_to : str
+    checkpoint : str, Path or None
+    seed, verbose : int
+    """
+
+    cost: object
+    source_loss_weight: float
+    transport_weight: float
+    reg: float
+    transport_to: str
+    checkpoint: object
+    seed: int
+    verbose: int
+
+
+def measure_costs(options, net, task):
+    """What it costs to carry a class of each source to one of the target; None carries nothing.
+
+    Parameters
+    ----------
+    options : JointOptions
+    net : NeuralNetClassifier
+    task : JointTask
+
+    Returns
+    -------
+    costs : list of ndarray or None
+        Of the sources that take part.
+    """
+    if not task.domains or options.transport_weight == 0:
+        return None
+    labels = [source_label(name) for name in compress(task.names, task.left.kept)]
+    cost = options.cost
+    if isinstance(cost, list) and len(cost) == len(task.names) and np.ndim(cost[0]) == 2:
+        cost = list(compress(cost, task.left.kept))
+
+    def features(X):
+        return _given_features(net, X)
+
+    return class_costs(cost, features, task.target, task.domains, task.used_classes, labels)
+
+
+def _given_features(net, X):
+    """Features before the training: of a module that is given as an instance, or the inputs."""
+    if isinstance(net.module, type) or not hasattr(net.module, "parameters"):
+        return X.reshape(len(X), -1)
+    from skuowq.networks import module_features
+
+    return module_features(net.module, X)
+
+
+def train_jointly(options, net, task, costs):
+    """The trained network.
+
+    Parameters
+    ----------
+    options : JointOptions
+    net : NeuralNetClassifier
+        Not changed.
+    task : JointTask
+    costs : list of ndarray or None
+
+    Returns
+    -------
+    net : NeuralNetClassifier
+    """
+    from skuowq.networks import JointObjective, train_aligned
+
+    ours, *theirs = task.used_classes
+    objective = JointObjective(
+        n_classes=len(ours),
+        n_source_classes=tuple(len(own) for own in theirs),
+        costs=costs,
+        source_loss_weight=options.source_loss_weight,
+        transport_weight=options.transport_weight,
+        reg=options.reg,
+        transport_to=options.transport_to,
+    )
+    # Sources are not drawn at all where nothing is learnt from them.
+    used = float(options.source_loss_weight > 0 or costs is not None)
+    return train_aligned(
+        net,
+        task.target,
+        task.domains,
+        [np.ones(len(domain.y)) for domain in task.domains],
+        np.full(len(task.domains), used),
+        objective=objective,
+        seed=options.seed,
+        verbose=options.verbose,
+        checkpoint=options.checkpoint,
+    )

@@ -94,7 +94,18 @@ class GatedObjective:
     clip: float = 20.0
 
     def build(self, classifier, X):
-        """What is trained beside a classifier, with some of its inputs."""
+        """What is trained beside a classifier.
+
+        Parameters
+        ----------
+        classifier : SplitClassifier
+        X : Tensor of shape (n_rows, ...)
+            Some of its inputs.
+
+        Returns
+        -------
+        loss : Module
+        """
         return GatedLoss(self, classifier, X)
 
 

@@ -35,7 +35,18 @@ class JointObjective:
     transport_to: str = "predictions"
 
     def build(self, classifier, X):
-        """What is trained beside a classifier, with some of its inputs."""
+        """What is trained beside a classifier.
+
+        Parameters
+        ----------
+        classifier : SplitClassifier
+        X : Tensor of shape (n_rows, ...)
+            Some of its inputs.
+
+        Returns
+        -------
+        loss : Module
+        """
         return JointLoss(self, classifier, X)
 
 

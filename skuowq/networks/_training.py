@@ -174,7 +174,7 @@ class OwnRowsMixin:
         "classifier",
     )
     # Methods of a net that are not called while it is trained, so that it must not have its own.
-    replaced = ("get_dataset", "get_split_datasets", "get_iterator")
+    replaced: tuple[str, ...] = ("get_dataset", "get_split_datasets", "get_iterator")
     frozen = finite_at_first = ()
 
     def prepare(self, rows, begin_at, rule, file, frozen, check):

@@ -59,6 +59,9 @@ class AlignmentPart(nn.Module):
     # Whether source rows come to have an encoder of their own.
     encodes_apart = False
 
+    def __init__(self):
+        super().__init__()
+
     def begin_epoch(self, classifier, X_target, progress):
         """Before an epoch.
 
@@ -72,15 +75,40 @@ class AlignmentPart(nn.Module):
         """
 
     def is_idle(self):
-        """Whether nothing is aligned yet."""
+        """Whether nothing is aligned yet.
+
+        Returns
+        -------
+        idle : bool
+        """
         return False
 
     def source_classifier(self, classifier):
-        """The network whose features source rows have."""
+        """The network whose features source rows have.
+
+        Parameters
+        ----------
+        classifier : SplitClassifier
+            The one that is trained.
+
+        Returns
+        -------
+        classifier : SplitClassifier
+        """
         return classifier
 
     def row_weight(self, y):
-        """Weights of source rows, besides those of the gate."""
+        """Weights of source rows, besides those of the gate.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n_rows,)
+            Their class indices.
+
+        Returns
+        -------
+        weight : Tensor of shape (n_rows,)
+        """
         return torch.ones(len(y), device=y.device)
 
     def forward(self, batch):

@@ -6,8 +6,9 @@ from .distance import DistanceAlignment
 
 
 class DCORAL(DistanceAlignment):
-    """Features whose covariances are close: their squared distance, over ``4 d^2`` for ``d``
-    features.
+    """Features whose covariances are close.
+
+    The distance is that of the covariances, squared, over ``4 d^2`` for ``d`` features.
 
     Parameters
     ----------

@@ -28,7 +28,17 @@ class DistanceAlignment(Alignment):
         return _Distance(self.distance)
 
     def distance(self, first, second):
-        """How far the features of two sets of rows are apart."""
+        """How far the features of two sets of rows are apart.
+
+        Parameters
+        ----------
+        first, second : Tensor of shape (n_rows, n_features)
+
+        Returns
+        -------
+        distance : Tensor
+            A number.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no distance: define the method")
 
 

@@ -782,7 +782,7 @@ class ChangesTheModule(Callback):
 
 def test_a_module_that_a_callback_changes_behind_the_nets_back_is_refused(tasks):
     changed = own_net(Small, module__n_features=9, callbacks=[ChangesTheModule()])
-    with pytest.raises(ValueError, match=r"Small did not fit the data before .* set_params"):
+    with pytest.raises(ValueError, match=r"Small did not fit the data before .*net\.set_params"):
         fit(network(estimator=changed), tasks)
 
 

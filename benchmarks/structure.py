@@ -14,9 +14,9 @@ from pathlib import Path
 
 import skuowq
 from skuowq import Sources, UOWQClassifier
-from skuowq._data.read_task import Task
+from skuowq._data.domains import Domain
 from skuowq._data.target_range import RowsInRange
-from skuowq._data.task import Domain
+from skuowq._data.task import Task
 from skuowq._uowq.models.softmax import SoftmaxProblem, SoftmaxScores
 from skuowq.datasets import make_classification_tasks
 

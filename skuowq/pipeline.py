@@ -17,8 +17,8 @@ from sklearn.utils.validation import _num_samples
 from skuowq._data.types import Matrix, SourcesLike
 
 from ._data.bind_sources import BindSourcesMixin
+from ._data.domains import pooled_rows
 from ._data.sources import as_sources
-from ._data.task import pooled_rows
 from ._utils._sklearn import (
     StrOptions,
     _fit_context,

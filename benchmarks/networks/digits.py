@@ -87,7 +87,7 @@ def fixed(weight_of):
     """Train with given weights: a discrepancy that says so."""
 
     def fit(net, X, y, sources, seed):
-        from skuowq._data.task import Domain
+        from skuowq._data.domains import Domain
         from skuowq.networks import predict_proba, train_weighted
 
         target, *domains = (

@@ -28,7 +28,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from skuowq import JTLNClassifier
-from skuowq._data.task import Domain
+from skuowq._data.domains import Domain
 from skuowq.datasets import load_digit_domains
 from skuowq.networks import predict_proba, train_weighted
 

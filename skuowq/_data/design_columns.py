@@ -14,8 +14,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from .domains import concatenate_rows, is_frame
 from .labels import distinct_labels
-from .task import concatenate_rows, is_frame
 
 # Intercepts carry no penalty in the model; this keeps them finite where a class has no rows.
 _INTERCEPT_PENALTY = 1e-4

@@ -16,8 +16,8 @@ from sklearn.utils.sparsefuncs import min_max_axis
 
 from skuowq._utils._warn import warn
 
+from .domains import is_frame, number_columns, take_rows
 from .sources import source_label
-from .task import is_frame, number_columns, take_rows
 
 # A value is far outside when it lies this many ranges beyond the target's smallest or largest.
 _FAR = 10.0

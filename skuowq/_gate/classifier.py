@@ -1,7 +1,5 @@
 """DiscriminatorGateClassifier: source rows weighed by how likely they are in the target."""
 
-import warnings
-from copy import copy
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -14,12 +12,10 @@ from sklearn.base import (
 )
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from skuowq._data.bind_sources import BindSourcesMixin
-from skuowq._data.sources import as_sources
-from skuowq._data.target_range import leave_out_far_rows
-from skuowq._data.task import check_domains, check_unlabeled, with_groups
+from skuowq._data.fit_input import FitInputMixin
+from skuowq._data.task import check_unlabeled, read_task
 from skuowq._utils._base_estimator import (
     NETWORK_CHECKS,
     CarefulFitMixin,
@@ -34,6 +30,7 @@ from skuowq._utils._sklearn import (
     StrOptions,
     _fit_context,
 )
+from skuowq._utils._warn import warn
 
 from .gates import GateOptions, cross_fit, row_weights_of_all
 from .learners import LearnerOptions, choose_learner, pooled_probabilities
@@ -58,7 +55,7 @@ def _has_network(self):
 
 
 class DiscriminatorGateClassifier(
-    BindSourcesMixin,
+    FitInputMixin,
     CarefulFitMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -259,20 +256,16 @@ class DiscriminatorGateClassifier(
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         learner, gate_options, trust_options = self._read_options()
-        checked, door = copy(self), learner.door(X)
-        sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        target, domains, classes = check_domains(
-            checked, X, y, sample_weight, sources, classes=self.classes, **door
-        )
-        target = with_groups(target, groups, _num_samples(X), sample_weight)
+        sources = self._sources_of(sources, X)
+        rows = self._read_target(X, y, **learner.door(X))
         _warn_of_unlabeled(learner, X_unlabeled, sources)
-        free = check_unlabeled(X_unlabeled, target.X, _num_samples(X), sources, **door)
-        left = leave_out_far_rows(target, domains, sources)
-        task = GateTask(target, left, classes, free, sources)
+        free = check_unlabeled(X_unlabeled, rows, sources)
+        task = read_task(rows, sample_weight, sources, groups, classes=self.classes)
+        task = GateTask(task.target, task.left, task.classes, free, sources)
         gate = cross_fit(gate_options, task)
         trust = find_trust(trust_options, learner, gate, task)
         found = _fit_learner(learner, gate, trust, task)
-        return self._publish(checked, task, found, on_frames=door["keep_frames"])
+        return self._publish(rows, task, found)
 
     def _read_options(self):
         """The learner, and what gate and trust ask for; what cannot be honoured is refused."""
@@ -288,15 +281,15 @@ class DiscriminatorGateClassifier(
         trust = TrustOptions(self.trust, self.n_jobs, seed, self.verbose)
         return choose_learner(learner), gate, trust
 
-    def _publish(self, checked, task, found, *, on_frames):
+    def _publish(self, rows, task, found):
         """Set every fitted attribute, once the fit has gone well."""
         for name in _OF_SOME:
             self.__dict__.pop(name, None)
-        self._take_columns(checked)
+        self._learn(rows.learnt)
         for name, value in found.items():
             setattr(self, name, value)
         self.classes_ = task.classes
-        self._fitted_on_frames = on_frames
+        self._fitted_on_frames = rows.frames
         self.source_names_ = [] if task.sources is None else list(task.sources.names)
         self.n_sources_ = len(task.left.kept)
         return self
@@ -413,11 +406,9 @@ def _fit_learner(learner, gate, trust, task):
 def _warn_of_unlabeled(learner, X_unlabeled, sources):
     given = X_unlabeled is not None or getattr(sources, "X_unlabeled", None) is not None
     if given and not learner.takes_unlabeled:
-        warnings.warn(
+        warn(
             f"X_unlabeled is for networks, and {type(learner.estimator).__name__} does not use it: "
             "leave it out, or pass a skorch NeuralNetClassifier as estimator",
-            UserWarning,
-            stacklevel=4,  # this, fit and its wrapper stand before the user
         )
 
 
@@ -427,10 +418,8 @@ def _warn_of_idle_alignment(learner, model, task):
         and getattr(learner, "alignment", None)
         and model.objective_.alignment.is_idle()
     ):
-        warnings.warn(
+        warn(
             f"{type(learner.alignment).__name__} aligns nothing before half of its epochs, and "
             f"training ended after {len(model.history)} of {model.max_epochs}: leave early "
             "stopping out, or pass fewer max_epochs",
-            UserWarning,
-            stacklevel=5,  # this, _fit_learner, fit and its wrapper stand before the user
         )

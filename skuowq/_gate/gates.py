@@ -1,7 +1,6 @@
 """The gate: weights of source rows, from classifiers that tell the domains apart."""
 
 import itertools
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy import sparse
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._data.design_columns import make_design
+from skuowq._utils._warn import warn
 from skuowq.weights.checked import SourceGate
 
 _N_FOLDS = 5
@@ -181,12 +181,10 @@ def flat_rows(X):
 def _warn_of_missing_classes(task):
     lacking = np.setdiff1d(np.arange(len(task.classes)), np.unique(task.target.y))
     if len(lacking):
-        warnings.warn(
+        warn(
             f"classes {task.classes[lacking].tolist()} have no labelled row in the target, so the "
             "gate takes all of their source rows for wrong: label a row of each, or pass "
             "gate_labels=False",
-            UserWarning,
-            stacklevel=5,  # this, cross_fit, fit and its wrapper stand before the user
         )
 
 

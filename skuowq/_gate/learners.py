@@ -10,8 +10,8 @@ import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.utils.validation import has_fit_parameter
 
+from skuowq._data.domains import concatenate_rows, is_frame
 from skuowq._data.sources import Sources
-from skuowq._data.task import concatenate_rows, is_frame
 from skuowq._held_out.pool import pool
 from skuowq._utils._base_estimator import (
     NETWORK_CHECKS,
@@ -116,8 +116,8 @@ class RowsLearner:
         self.seed = options.gate.seed if options.seeded else None
 
     def door(self, X):
-        """How rows are checked: arguments of `check_domains`."""
-        return {"keep_frames": is_frame(X), "check": array_checks(self.estimator)}
+        """How rows are checked: arguments of `_read_target`."""
+        return {"frames": is_frame(X), "checks": array_checks(self.estimator)}
 
     def factors(self, task):
         """Factors to try: up to sources whose rows weigh as the target's."""
@@ -244,8 +244,8 @@ class NetworkLearner:
         self.verbose = options.verbose
 
     def door(self, X):
-        """How rows are checked: arguments of `check_domains`."""
-        return {"keep_frames": False, "check": NETWORK_CHECKS}
+        """How rows are checked: arguments of `_read_target`."""
+        return {"frames": False, "checks": NETWORK_CHECKS}
 
     def factors(self, task):
         """Factors to try."""

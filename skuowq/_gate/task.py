@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skuowq._data.domains import Domain
 from skuowq._data.sources import Sources
 from skuowq._data.target_range import RowsInRange
-from skuowq._data.task import Domain
 
 
 @dataclass(frozen=True)

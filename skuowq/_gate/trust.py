@@ -18,14 +18,15 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._data.design_columns import make_design
+from skuowq._data.domains import take_rows
 from skuowq._data.folds import folds_of
 from skuowq._data.held_together import groups_with_label
-from skuowq._data.task import take_rows
 from skuowq._held_out.evidence import BELIEVED, LEAST_PROBABILITY
 from skuowq._held_out.independent_rows import share_of_independent
 from skuowq._held_out.pool import as_opinions, pool_exponents
 from skuowq._utils._failed_fit import FailedFit
 from skuowq._utils._sklearn import _safe_indexing
+from skuowq._utils._warn import warn
 
 from .gates import flat_rows
 
@@ -261,10 +262,8 @@ def choose_trust(
     if best is None:
         if not pool or tried[0.0, gate] is None:
             raise failures[0]
-        warnings.warn(
+        warn(
             f"no network can be trained with the sources, so they are not used. {failures[0]}",
-            UserWarning,
-            stacklevel=5,  # this, find_trust, fit and its wrapper stand before the user
         )
         return Trust(np.zeros(n_sources), 0.0, means)
     if not pool or tried[0.0, gate] is None:

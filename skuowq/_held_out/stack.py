@@ -17,9 +17,9 @@ from scipy.linalg import norm
 from scipy.optimize import nnls
 from sklearn.utils.parallel import Parallel, delayed
 
+from skuowq._data.domains import take_rows
 from skuowq._data.folds import folds_of
 from skuowq._data.held_together import groups_with_label
-from skuowq._data.task import take_rows
 from skuowq._utils._base_estimator import aligned_columns
 from skuowq._utils._failed_fit import FailedFit
 from skuowq._utils._warn import warn

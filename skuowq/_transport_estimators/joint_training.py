@@ -6,41 +6,8 @@ from itertools import compress
 import numpy as np
 
 from skuowq._data.sources import source_label
-from skuowq._data.target_range import RowsInRange
-from skuowq._data.task import Domain
 
 from .class_costs import class_costs
-
-
-@dataclass(frozen=True)
-class JointTask:
-    """Target and sources, with labels of their own.
-
-    Attributes
-    ----------
-    target : Domain
-    left : RowsInRange
-        The sources, without rows far outside the target's range.
-    classes : list of ndarray
-        Of the target and of every source.
-    names : list of str
-        Of the sources.
-    """
-
-    target: Domain
-    left: RowsInRange
-    classes: list
-    names: list
-
-    @property
-    def domains(self):
-        """The sources that take part."""
-        return self.left.domains
-
-    @property
-    def used_classes(self):
-        """Classes of the target and of the sources that take part."""
-        return [self.classes[0], *compress(self.classes[1:], self.left.kept)]
 
 
 @dataclass(frozen=True)
@@ -73,7 +40,7 @@ def measure_costs(options, net, task):
     ----------
     options : JointOptions
     net : NeuralNetClassifier
-    task : JointTask
+    task : Task
 
     Returns
     -------
@@ -110,7 +77,7 @@ def train_jointly(options, net, task, costs):
     options : JointOptions
     net : NeuralNetClassifier
         Not changed.
-    task : JointTask
+    task : Task
     costs : list of ndarray or None
 
     Returns

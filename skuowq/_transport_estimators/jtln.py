@@ -1,6 +1,5 @@
 """JTLNClassifier: source and target trained jointly, the source's head held to the target's."""
 
-from copy import copy
 from numbers import Real
 from pathlib import Path
 
@@ -11,21 +10,19 @@ from sklearn.base import (
     TransformerMixin,
 )
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from skuowq._data.bind_sources import BindSourcesMixin
-from skuowq._data.sources import as_sources
-from skuowq._data.target_range import leave_out_far_rows
-from skuowq._data.task import check_separate_domains
+from skuowq._data.fit_input import FitInputMixin
+from skuowq._data.task import read_task
 from skuowq._utils._base_estimator import NETWORK_CHECKS, CarefulFitMixin, is_network
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport.checked import METHODS
 
-from .joint_training import JointOptions, JointTask, measure_costs, train_jointly
+from .joint_training import JointOptions, measure_costs, train_jointly
 
 
 class JTLNClassifier(
-    BindSourcesMixin,
+    FitInputMixin,
     CarefulFitMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -184,16 +181,11 @@ class JTLNClassifier(
         """
         self._check_checkpoint()
         net, options = self._read_options()
-        sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        checked = copy(self)
-        target, domains, classes = check_separate_domains(
-            checked, X, y, sample_weight, sources, check=NETWORK_CHECKS
-        )
-        left = leave_out_far_rows(target, domains, sources)
-        names = [] if sources is None else list(sources.names)
-        task = JointTask(target, left, classes, names)
+        sources = self._sources_of(sources, X)
+        rows = self._read_target(X, y, frames=False, checks=NETWORK_CHECKS)
+        task = read_task(rows, sample_weight, sources, None, labels="separate")
         costs = measure_costs(options, net, task)
-        return self._publish(checked, task, costs, train_jointly(options, net, task, costs))
+        return self._publish(task, costs, train_jointly(options, net, task, costs))
 
     def _read_options(self):
         """The net, and what is minimised."""
@@ -208,9 +200,9 @@ class JTLNClassifier(
             verbose=self.verbose,
         )
 
-    def _publish(self, checked, task, costs, net):
+    def _publish(self, task, costs, net):
         """Set every fitted attribute, once the fit has gone well."""
-        self._take_columns(checked)
+        self._learn(task.rows.learnt)
         self.classes_, *self.source_classes_ = task.classes
         self.net_, self.history_ = net, net.history
         found = None if costs is None else iter(costs)

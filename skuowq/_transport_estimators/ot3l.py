@@ -1,6 +1,5 @@
 """OT3LClassifier: pretrained on the sources, tuned on target rows that optimal transport chose."""
 
-from copy import copy
 from itertools import compress
 from numbers import Integral, Real
 from pathlib import Path
@@ -14,19 +13,17 @@ from sklearn.base import (
 )
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from skuowq._data.bind_sources import BindSourcesMixin
-from skuowq._data.sources import as_sources
-from skuowq._data.target_range import leave_out_far_rows
-from skuowq._data.task import check_separate_domains, take_rows
+from skuowq._data.domains import take_rows
+from skuowq._data.fit_input import FitInputMixin
+from skuowq._data.task import read_task
 from skuowq._utils._base_estimator import NETWORK_CHECKS, AnyClassifierMixin, is_network
 from skuowq._utils._logistic import is_logistic, is_plain
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport.checked import AGGREGATES, METHODS, STRATEGIES
 
 from .choose_rows import ChoiceOptions, choose_rows, measure_distances
-from .joint_training import JointTask
 from .pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels, TuningOptions
 
 
@@ -35,7 +32,7 @@ def _has_network(self):
 
 
 class OT3LClassifier(
-    BindSourcesMixin,
+    FitInputMixin,
     AnyClassifierMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -200,19 +197,17 @@ class OT3LClassifier(
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         base = self._checked_base()
-        sources = as_sources(self._fit_sources(sources), _num_samples(X))
-        checked, choice = copy(self), self._choice_options()
-        target, domains, classes = check_separate_domains(
-            checked, X, y, sample_weight, sources, check=self._row_checks()
-        )
-        left = leave_out_far_rows(target, domains, sources)
-        task = JointTask(target, left, classes, [] if sources is None else list(sources.names))
+        sources, choice = self._sources_of(sources, X), self._choice_options()
+        rows = self._read_target(X, y, frames=False, checks=self._row_checks())
+        task = read_task(rows, sample_weight, sources, None, labels="separate")
         model, random = self._pretrain(base, task)
-        distances = measure_distances(choice, model, target, left.domains, model.labels)
-        rows = choose_rows(choice, distances, target.y, random, any_source=bool(left.domains))
-        tuned = model.tune(take_rows(target, rows))
-        chosen = _rows_given(rows, sample_weight, _num_samples(X))
-        return self._publish(checked, task, model, distances, tuned, chosen)
+        distances = measure_distances(choice, model, task.target, task.domains, model.labels)
+        chosen = choose_rows(
+            choice, distances, task.target.y, random, any_source=bool(task.domains)
+        )
+        tuned = model.tune(take_rows(task.target, chosen))
+        given = _rows_given(chosen, sample_weight, rows.n_given)
+        return self._publish(task, model, distances, tuned, given)
 
     def _checked_base(self):
         """The estimator that is tuned; what cannot be honoured is refused."""
@@ -242,9 +237,9 @@ class OT3LClassifier(
         options = TuningOptions(self.n_tuned_layers, self.checkpoint, seed, self.verbose)
         return PretrainedNetwork(options, base, task.domains, labels), random
 
-    def _publish(self, checked, task, model, distances, tuned, chosen):
+    def _publish(self, task, model, distances, tuned, chosen):
         """Set every fitted attribute, once the fit has gone well."""
-        self._take_columns(checked)
+        self._learn(task.rows.learnt)
         for name in ("net_", "estimator_"):
             self.__dict__.pop(name, None)
         setattr(self, "net_" if is_network(tuned) else "estimator_", tuned)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 
+from skuowq._data.domains import Domain
 from skuowq._data.labels import find_labels, label_kind
-from skuowq._data.task import Domain
 
 from .anchored_logistic import fit_anchored
 

@@ -1,13 +1,9 @@
 """What the estimators that weigh sources share: how a fit reads its input and what it leaves."""
 
-from copy import copy
 from dataclasses import fields
 
-from sklearn.utils.validation import _num_samples
-
-from skuowq._data.bind_sources import BindSourcesMixin
-from skuowq._data.sources import as_sources
-from skuowq._data.task import is_frame, read_target
+from skuowq._data.domains import is_frame
+from skuowq._data.fit_input import FitInputMixin
 from skuowq._utils._sklearn import _fit_context
 from skuowq.rules import as_rule
 
@@ -15,7 +11,7 @@ from .result import attributes_of
 from .roads import Options, choose_road
 
 
-class WeighsSources(BindSourcesMixin):
+class WeighsSources(FitInputMixin):
     """The one fit.
 
     Attributes
@@ -62,10 +58,12 @@ class WeighsSources(BindSourcesMixin):
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         rule = as_rule(self.discrepancy)
-        sources = as_sources(self._fit_sources(sources), _num_samples(X))
+        sources = self._sources_of(sources, X)
         given = "nothing" if sources is None else sources.given_by
         road = choose_road(self._roads, self._base_estimator(), given, rule, self._options())
-        task = road.read(self._read_target(X, y, road), sample_weight, sources, groups)
+        frames = road.takes_frames and self.estimator is not None and is_frame(X)
+        rows = self._read_target(X, y, frames=frames, checks=road.checks())
+        task = road.read(rows, sample_weight, sources, groups)
         weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
         return self._publish(task, weighing, fitted)
 
@@ -74,11 +72,6 @@ class WeighsSources(BindSourcesMixin):
         given = self.get_params(deep=False)
         names = [field.name for field in fields(Options)]
         return Options(**{name: given[name] for name in names if name in given})
-
-    def _read_target(self, X, y, road):
-        """X and y, checked; what the checks learn stays on a copy."""
-        frames = road.takes_frames and self.estimator is not None and is_frame(X)
-        return read_target(copy(self), X, y, frames=frames, checks=road.checks())
 
     def _publish(self, task, weighing, fitted):
         """The one place where a fit leaves anything."""

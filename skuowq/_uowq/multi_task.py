@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skuowq._data.task import is_frame
+from skuowq._data.domains import is_frame
 from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network
 from skuowq._utils._sklearn import _check_sample_weight, _fit_context, _safe_indexing
 from skuowq.rules import as_rule

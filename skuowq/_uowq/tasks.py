@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skuowq._data.groups import check_groups
 from skuowq._data.labels import as_column, distinct_labels, find_labels, plain_labels
 from skuowq._data.sources import Sources
-from skuowq._data.task import check_groups
 from skuowq._utils._sklearn import _safe_indexing
 
 

@@ -6,7 +6,6 @@ back at the end. Callbacks, schedulers, early stopping and the history are skorc
 """
 
 import contextlib
-import warnings
 from collections import Counter
 from dataclasses import replace
 
@@ -14,6 +13,8 @@ import numpy as np
 import torch
 from sklearn.base import clone
 from skorch.dataset import Dataset, ValidSplit
+
+from skuowq._utils._warn import warn
 
 from ._checkpoint import Checkpoint, by_content
 from ._divergence import all_finite, diverged, finite_numbers, predicts_finite
@@ -123,11 +124,10 @@ def train(
         if infinite:
             raise diverged(trained, on, infinite)
     if interrupted:
-        warnings.warn(
+        warn(
             f"training was interrupted in epoch {len(trained.history)}: the network is as it "
             "was then" + ("" if file is None else "; fit again to go on from the checkpoint"),
             RuntimeWarning,
-            stacklevel=2,
         )
     trained.verbose = net.verbose
     if not final:

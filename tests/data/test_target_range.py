@@ -8,8 +8,8 @@ import pytest
 from scipy import sparse
 
 from skuowq import Sources
+from skuowq._data.domains import Domain
 from skuowq._data.target_range import leave_out_far_rows
-from skuowq._data.task import Domain
 
 
 def domain(X, seed=0):

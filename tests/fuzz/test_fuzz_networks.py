@@ -23,7 +23,7 @@ from skuowq import (
     UOWQClassifier,
     networks,
 )
-from skuowq._data.task import Domain
+from skuowq._data.domains import Domain
 from skuowq.rules import Debiased, PlugIn, Reml
 
 ARGUMENTS = {

@@ -19,9 +19,9 @@ from skuowq import (
     UOWQClassifier,
     UOWQRegressor,
 )
+from skuowq._data.domains import Domain
 from skuowq._data.folds import folds_of
 from skuowq._data.held_together import held_together, independent_share, row_keys
-from skuowq._data.task import Domain
 from skuowq._gate import trust
 from skuowq._held_out import stack
 from skuowq._held_out.independent_rows import share_of_independent

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax
 
 from skuowq import UOWQClassifier
-from skuowq._data.task import Domain, take_rows
+from skuowq._data.domains import Domain, take_rows
 from skuowq._held_out.network_pool import NetworkPool, halves
 from skuowq._held_out.pool import EXPONENTS, belief_in_exponents, pool_exponents
 from skuowq._utils._failed_fit import FailedFit

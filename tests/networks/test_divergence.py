@@ -10,7 +10,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring
 from skorch.dataset import ValidSplit
 from torch import nn
 
-from skuowq._data.task import Domain
+from skuowq._data.domains import Domain
 from skuowq.networks import as_inputs, head_inputs, predict_proba, train_weighted
 
 DIVERGES = {"optimizer": torch.optim.SGD, "lr": 0.1, "max_epochs": 20}

@@ -21,7 +21,7 @@ from skuowq import (
     OT3LClassifier,
     UOWQClassifier,
 )
-from skuowq._data.task import Domain
+from skuowq._data.domains import Domain
 from skuowq.networks import (
     as_inputs,
     head_inputs,

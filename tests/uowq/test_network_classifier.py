@@ -161,7 +161,7 @@ def test_all_parameters_dynamic_updates_along_the_training(tasks):
 
 
 def test_source_networks_may_be_given(tasks):
-    from skuowq._data.task import Domain
+    from skuowq._data.domains import Domain
 
     own = with_all(n_updates=0).fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
     seed = np.random.RandomState(0).randint(2**31 - 1)

@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
 
 from skuowq import UOWQClassifier
-from skuowq._data.task import Domain
+from skuowq._data.domains import Domain
 from skuowq._uowq.models.own_intercepts import (
     PRIOR_VARIANCE,
     _by_domain,

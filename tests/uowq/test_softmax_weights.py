@@ -9,7 +9,7 @@ from problems import assert_noise_alone
 from sklearn.linear_model import LogisticRegression
 
 from skuowq import fisher
-from skuowq._data.task import Domain
+from skuowq._data.domains import Domain
 from skuowq._uowq.models import softmax as module
 from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_model
 from skuowq._uowq.roads import Options, Road

@@ -29,7 +29,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skuowq import DiscriminatorGateClassifier, Sources, UOWQClassifier, UOWQRegressor
-from skuowq._data.task import Domain
+from skuowq._data.domains import Domain
 from skuowq._uowq.roads.class_shares import balance
 from skuowq._uowq.roads.thinning import thin_rows, without_negligible
 from skuowq.datasets import load_digit_domains, make_classification_tasks

@@ -5,10 +5,10 @@ from scipy import sparse
 from sklearn.covariance import oas
 from sklearn.utils import check_array
 
+from skuowq._data.domains import check_columns
 from skuowq._data.labels import label_kind, plain_labels
 from skuowq._data.source_record import SourceModel, SourceRecord
 from skuowq._data.sources import source_label
-from skuowq._data.task import check_columns
 from skuowq._utils._logistic import is_logistic, is_plain, ridge_of
 from skuowq.fisher import (
     contrast_basis,

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 
-from skuowq._data.task import take_rows
+from skuowq._data.domains import take_rows
 from skuowq._held_out.network_pool import NetworkPool, halves
 from skuowq._uowq.fitted import Network
 from skuowq._utils._base_estimator import is_network

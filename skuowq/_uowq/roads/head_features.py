@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from skuowq._data.task import take_rows
+from skuowq._data.domains import take_rows
 
 
 class HeadFeatures:

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.base import clone
 
-from skuowq._data.task import concatenate_rows
+from skuowq._data.domains import concatenate_rows
 from skuowq._uowq.fitted import Plain
 from skuowq._utils._base_estimator import seeded
 from skuowq._utils._logistic import is_logistic, ridge_of

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from skuowq._data.read_task import read_task
 from skuowq._data.target_range import leave_out_far_records
+from skuowq._data.task import read_task
 from skuowq._uowq.fitted import Plain
 from skuowq._uowq.models.record_sources import all_classes, records_of
 from skuowq._uowq.models.records import RecordModel, RecordProblem

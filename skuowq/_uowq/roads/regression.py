@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LinearRegression, Ridge
 
 from skuowq._data.design_columns import make_design
-from skuowq._data.task import Domain, concatenate_rows
+from skuowq._data.domains import Domain, concatenate_rows
 from skuowq._uowq.fitted import Plain
 from skuowq._uowq.models.linear import LinearModel, LinearProblem
 from skuowq._uowq.weigh import weigh

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from skuowq._data.read_task import Task, read_task
+from skuowq._data.task import Task, read_task
 from skuowq._uowq.weighing import Weighing
 from skuowq._utils._base_estimator import array_checks
 from skuowq.rules import Rule

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from sklearn.base import clone
 
-from skuowq._data.task import concatenate_rows
+from skuowq._data.domains import concatenate_rows
 from skuowq._held_out.stack import stack_fits
 from skuowq._uowq.fitted import Plain, Stacked
 from skuowq._utils._base_estimator import sample_weight_name, seeded

@@ -1,0 +1,190 @@
+"""Rows of a domain, and checks of a source's rows against the target's.
+
+Data frames stay data frames where the user's estimator may want their columns; everything else
+becomes a float array or CSR matrix.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_array
+
+from skuowq._utils._sklearn import _safe_indexing
+
+from .held_together import held_together
+from .sources import source_label
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Rows of one domain.
+
+    Attributes
+    ----------
+    X : {ndarray, CSR matrix, DataFrame} of shape (n_rows, ...)
+    y : ndarray of shape (n_rows,)
+        Indices into the classes, or numbers.
+    sample_weight : ndarray of shape (n_rows,)
+    label : str
+        What messages call the domain.
+    named : ndarray of int of shape (n_rows,) or None
+        Numbers of the groups that the user has named.
+    """
+
+    X: object
+    y: np.ndarray
+    sample_weight: np.ndarray
+    label: str = "the target"
+    named: np.ndarray | None = None
+
+    @cached_property
+    def groups(self):
+        """Rows with one number are held out together: copies, and those named together."""
+        return held_together(self.X, self.named)
+
+    @property
+    def n_samples(self):
+        """Rows, counted by their weights."""
+        return float(self.sample_weight.sum())
+
+
+def take_rows(domain, rows):
+    """Some rows of a domain."""
+    X, weight = _safe_indexing(domain.X, rows), domain.sample_weight[rows]
+    named = None if domain.named is None else domain.named[rows]
+    return replace(domain, X=X, y=domain.y[rows], sample_weight=weight, named=named)
+
+
+def concatenate_rows(parts):
+    """Stack arrays, CSR matrices or data frames; categories of a frame are united, not lost."""
+    if sparse.issparse(parts[0]):
+        return sparse.vstack(parts, format="csr")
+    if not is_frame(parts[0]):
+        return np.concatenate(parts)
+    import pandas as pd
+
+    parts = [part.reset_index(drop=True) for part in parts]
+    for column in parts[0].columns[[isinstance(t, pd.CategoricalDtype) for t in parts[0].dtypes]]:
+        values = [part[column].astype("category") for part in parts]
+        united = pd.api.types.union_categoricals(values, ignore_order=True).categories
+        dtype = pd.CategoricalDtype(united, ordered=bool(parts[0][column].cat.ordered))
+        parts = [
+            part.assign(**{column: value.astype(dtype)})
+            for part, value in zip(parts, values, strict=True)
+        ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def pooled_rows(X, y, sources):
+    """Rows and labels of all domains, less those of weight zero."""
+    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
+    parts, labels = [X], [np.asarray(y)]
+    columns = list(X.columns) if is_frame(X) else None
+    for (X_i, y_i, weight), name in zip(sources._triples, sources.names, strict=True):
+        check_columns(X_i, X.shape[1], columns, source_label(name))
+        if (is_frame(X), sparse.issparse(X)) != (is_frame(X_i), sparse.issparse(X_i)):
+            raise ValueError(
+                f"{source_label(name)} is a {type(X_i).__name__}, the target is a "
+                f"{type(X).__name__}: pass both in one form."
+            )
+        y_i = np.asarray(y_i)
+        if weight is not None:
+            X_i, y_i, _ = drop_zero_weight(X_i, y_i, weight)
+        parts.append(X_i)
+        labels.append(y_i)
+    return concatenate_rows(parts), np.concatenate(labels)
+
+
+def is_frame(X):
+    return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def number_columns(X):
+    """Columns of a frame that hold real numbers."""
+    # To pandas timedeltas and complex numbers are numbers.
+    return X.select_dtypes(include="number", exclude=["timedelta", "complexfloating"])
+
+
+def check_columns(X_i, n_features, columns, label):
+    """The source's columns are the target's, by name where both have names, and by number."""
+    if columns is not None and is_frame(X_i) and list(X_i.columns) != columns:
+        extra = [name for name in X_i.columns if name not in columns]
+        lost = [name for name in columns if name not in set(X_i.columns)]
+        what = (
+            f"unknown columns {extra}, missing columns {lost}"
+            if extra or lost
+            else "the same columns in another order"
+        )
+        raise ValueError(f"{label} has {what}: pass the target's columns in the target's order.")
+    shape = getattr(X_i, "shape", ())
+    if len(shape) >= 2 and shape[1] != n_features:
+        raise ValueError(
+            f"{label} has {shape[1]} features, the target has {n_features}: pass the same columns "
+            "in the same order."
+        )
+
+
+def check_frame(X, allow_nan, label):
+    numbers = number_columns(X)
+    values = numbers.to_numpy(dtype=float, na_value=np.nan)
+    infinite = np.isinf(values).any(axis=0)
+    if infinite.any():
+        column = numbers.columns[infinite][0]
+        raise ValueError(f"{label}: column {column!r} contains infinity: values must be finite.")
+    missing = X.isna().to_numpy().any(axis=0)
+    if missing.any() and not allow_nan:
+        raise ValueError(
+            f"{label}: column {X.columns[missing][0]!r} contains NaN, which the estimator does not "
+            "take: impute it, in a pipeline around or inside, or use an estimator that does."
+        )
+
+
+def check_source_frame(X_i, X, allow_nan, label):
+    if not is_frame(X_i):
+        raise ValueError(
+            f"{label} is a {type(X_i).__name__}, the target is a data frame: pass both as data "
+            "frames with the same columns."
+        )
+    check_frame(X_i, allow_nan, label)
+    _check_column_kinds(X_i, X, label)
+
+
+def check_source_array(X_i, X, check, label):
+    try:
+        X_i = check_array(X_i, input_name="X", **check)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{label}: {error}") from error
+    if X_i.shape[1:] != X.shape[1:]:
+        raise ValueError(
+            f"{label} has rows of shape {X_i.shape[1:]}, the target's have {X.shape[1:]}: bring "
+            "them to one shape."
+        )
+    if sparse.issparse(X) != sparse.issparse(X_i):
+        X_i = sparse.csr_matrix(X_i) if sparse.issparse(X) else X_i.toarray()
+    return X_i
+
+
+def _check_column_kinds(X_i, X, label):
+    for column in X.columns:
+        kind, target_kind = _column_kind(X_i[column]), _column_kind(X[column])
+        if kind != target_kind:
+            raise ValueError(
+                f"{label}: column {column!r} holds {kind}, the target's holds {target_kind}: "
+                "convert one of them."
+            )
+
+
+def _column_kind(column):
+    dtype = getattr(column.dtype, "categories", column).dtype  # Of a categorical, its values'.
+    if getattr(dtype, "kind", "O") in "iufb":
+        return "numbers"
+    return {"M": "dates", "m": "durations"}.get(getattr(dtype, "kind", "O"), "text")
+
+
+def drop_zero_weight(X, y, weight):
+    kept = np.flatnonzero(weight > 0)
+    if len(kept) == len(weight):
+        return X, y, weight
+    return _safe_indexing(X, kept), y[kept], weight[kept]

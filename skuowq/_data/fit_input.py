@@ -1,0 +1,48 @@
+"""How an estimator's `fit` reads what it receives."""
+
+from copy import copy
+
+from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
+
+from .bind_sources import BindSourcesMixin
+from .domains import check_frame, is_frame
+from .sources import as_sources
+from .task import TargetRows
+
+_LEARNT = ("n_features_in_", "feature_names_in_")
+
+
+class FitInputMixin(BindSourcesMixin):
+    """Sources and target of a fit; what the checks learn stays on a copy."""
+
+    def _sources_of(self, sources, X):
+        """The sources of this fit, as `Sources` or None."""
+        return as_sources(self._fit_sources(sources), _num_samples(X))
+
+    def _read_target(self, X, y, *, frames, checks):
+        """X and y as scikit-learn checks them.
+
+        Parameters
+        ----------
+        X, y : as ``fit`` received them
+        frames : bool
+            Leave X, a data frame, as it is.
+        checks : dict
+            What the base estimator takes, as arguments of `check_array`.
+
+        Returns
+        -------
+        rows : TargetRows
+        """
+        columns, n_given = (list(X.columns) if is_frame(X) else None), _num_samples(X)
+        checked = copy(self)  # A fit that fails leaves the last one whole.
+        if frames:
+            validate_data(checked, X, skip_check_array=True)
+            if y is None:
+                raise ValueError("y is None, but the target's labels are required.")
+            check_consistent_length(X, y)
+            check_frame(X, checks["ensure_all_finite"] == "allow-nan", "the target")
+        else:
+            X, y = validate_data(checked, X, y, multi_output=True, **checks)
+        learnt = {name: getattr(checked, name) for name in _LEARNT if hasattr(checked, name)}
+        return TargetRows(X, y, n_given, columns, frames, checks, learnt)

@@ -1,0 +1,138 @@
+"""Labels of target and sources: classes that all share, classes of their own, or numbers."""
+
+import numpy as np
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from skuowq._utils._sklearn import _safe_indexing
+from skuowq._utils._warn import warn
+
+from .domains import Domain
+from .labels import check_type, distinct_labels, find_labels, label_kind, plain_labels
+
+_ENCODING_REMEDY = (
+    "Labels must be coded alike on both sides. BaggingClassifier, VotingClassifier and "
+    "StackingClassifier hand y on as 0, 1, ...: encode the labels of target and sources that way "
+    "before. OneVsRestClassifier makes labels of its own: use the estimator, which takes many "
+    "classes, without it."
+)
+
+
+def common_labels(raw, labels, sources, classes):
+    """Domains whose labels index classes that all share, and these classes."""
+    classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
+    if sources is not None and len(classes_) < 2:
+        raise ValueError(
+            f"The target has the single class {plain_labels(classes_)[0]!r}, and classes='target' "
+            "leaves the sources' others out: pass classes='union'."
+        )
+    domains = []
+    for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
+        kept = np.isin(y_i, classes_)
+        if not kept.all():
+            rows = np.flatnonzero(kept)
+            X_i, y_i, weight_i = _safe_indexing(X_i, rows), y_i[rows], weight_i[rows]
+        if label != "the target" and len(np.unique(y_i)) < 2:
+            raise ValueError(_one_class_message(label, y_i, classes))
+        domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i, label))
+    return domains[0], domains[1:], classes_
+
+
+def separate_labels(raw, labels, sources):
+    """Domains whose labels index classes of their own, and the classes of each."""
+    domains, classes = [], []
+    for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
+        own, indices = np.unique(y_i, return_inverse=True)
+        if len(own) < 2 and (label != "the target" or sources is not None):
+            raise ValueError(_one_class_message(label, y_i, "union"))
+        domains.append(Domain(X_i, indices, weight_i, label))
+        classes.append(own)
+    return domains[0], domains[1:], classes
+
+
+def check_labels(y, label):
+    try:
+        y = column_or_1d(y, warn=True)
+        if y.dtype.kind == "f" and not np.all(np.isfinite(y)):
+            raise ValueError("y contains NaN or infinity.")
+        if y.dtype.kind in "mM" and np.isnat(y).any():
+            raise ValueError("y contains NaT: leave out rows without a label.")
+        check_type(y, "y")
+        if y.dtype.kind not in "iubSU":  # Integers and strings cannot be a regression target.
+            check_classification_targets(y)
+    except ValueError as error:
+        if label == "the target":
+            raise
+        raise ValueError(f"{label}: {error}") from error
+    if y.dtype.kind == "O" and all(isinstance(value, str) for value in y):
+        y = y.astype(str)
+    return y
+
+
+def check_numbers(y, label):
+    try:
+        y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "iubf":
+            try:
+                y = y.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"y contains {error}: a regression needs numbers") from error
+        y = y.astype(np.float64)
+        if not np.all(np.isfinite(y)):
+            raise ValueError("y contains NaN or infinity.")
+    except ValueError as error:
+        if label == "the target":
+            raise
+        raise ValueError(f"{label}: {error}") from error
+    return y
+
+
+def _common_classes(ys, labels, classes):
+    """Classes to learn; guards against labels that were encoded on one side only."""
+    target = np.unique(ys[0])
+    if len(ys) == 1:
+        return target
+    kinds = [label_kind(y) for y in ys]
+    for kind, label in zip(kinds[1:], labels, strict=True):
+        if kind != kinds[0]:
+            raise ValueError(
+                f"The labels of the target are {kinds[0]}, those of {label} are {kind}. "
+                + _ENCODING_REMEDY
+            )
+    ours = np.unique(np.concatenate([np.unique(y) for y in ys[1:]]))
+    only_target = np.setdiff1d(target, ours)
+    only_sources = np.setdiff1d(ours, target)
+    if len(only_target) and len(only_sources):
+        raise ValueError(
+            f"Classes {plain_labels(only_target)} appear only in the target and "
+            f"{plain_labels(only_sources)} only in the sources. " + _ENCODING_REMEDY
+        )
+    if classes == "target" or not len(only_sources):
+        return target
+    warn(
+        f"Classes {plain_labels(only_sources)} appear only in the sources; they are learnt, and "
+        "predict_proba has a column for each. Pass classes='target' to leave their rows out."
+    )
+    return np.union1d(target, ours)
+
+
+def check_target_classes(y, known):
+    """Refuse labels that meta-estimators have coded anew."""
+    if known is None:
+        return
+    present, _ = distinct_labels(y, "y")
+    unknown = present[find_labels(present, known) < 0]
+    if len(unknown):
+        raise ValueError(
+            f"The target has the classes {plain_labels(unknown)}, but its classes are said to be "
+            f"{plain_labels(known)}. " + _ENCODING_REMEDY
+        )
+
+
+def _one_class_message(label, y, classes):
+    if len(y) == 0:
+        return f"{label} has no row of the target's classes: leave it out or pass classes='union'."
+    return (
+        f"{label} has the single class {plain_labels(y)[0]!r}: it cannot tell classes apart. Pass "
+        "rows of at least two classes or leave it out."
+    )

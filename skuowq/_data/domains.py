@@ -82,7 +82,8 @@ def pooled_rows(X, y, sources):
     X = np.asarray(X) if isinstance(X, (list, tuple)) else X
     parts, labels = [X], [np.asarray(y)]
     columns = list(X.columns) if is_frame(X) else None
-    for (X_i, y_i, weight), name in zip(sources._triples, sources.names, strict=True):
+    given = [] if sources is None else zip(sources._triples, sources.names, strict=True)
+    for (X_i, y_i, weight), name in given:
         check_columns(X_i, X.shape[1], columns, source_label(name))
         if (is_frame(X), sparse.issparse(X)) != (is_frame(X_i), sparse.issparse(X_i)):
             raise ValueError(

@@ -155,7 +155,7 @@ def check_parts(rows, sample_weight, sources, check_y):
         weight_i = np.ones(len(y_i)) if weight_i is None else weight_i
         raw.append(drop_zero_weight(X_i, y_i, weight_i))
     if sources is not None:
-        check_target_classes(raw[0][1], sources.target_classes)
+        check_target_classes(raw[0][1], sources._target_classes)
     return raw, labels
 
 

@@ -1,7 +1,7 @@
 """Small networks for the tests."""
 
 import torch
-from skorch import NeuralNetClassifier
+from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -20,7 +20,7 @@ class FitShapes(Callback):
     """Gives the module as many inputs and outputs as the data ask for."""
 
     def __repr__(self):  # Names of tests are the same in all processes.
-        return "FitShapes()"
+        return f"{type(self).__name__}()"
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         shape = {"module__n_features": X.shape[1], "module__n_classes": int(y.max()) + 1}
@@ -39,6 +39,21 @@ def make_net(module=MLP, **options):
         "callbacks": [FitShapes()],
     } | options
     return NeuralNetClassifier(module, **options)
+
+
+class FitInputs(FitShapes):
+    """Gives the module of a regression as many inputs as the data have."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        if net.get_params().get("module__n_features") != X.shape[1]:
+            net.set_params(module__n_features=X.shape[1])
+
+
+def make_regression_net(**options):
+    """A net for one number, that fits its inputs to the data."""
+    options = {"optimizer": torch.optim.Adam, "lr": 0.02, "max_epochs": 30} | options
+    shape = {"module__n_classes": 1, "module__n_hidden": 16, "callbacks": [FitInputs()]}
+    return NeuralNetRegressor(MLP, train_split=None, verbose=0, **shape, **options)
 
 
 class Dropped(nn.Module):

@@ -1,7 +1,7 @@
 """scikit-learn's own checks, without a single expected failure."""
 
 import pytest
-from nets import make_net
+from nets import make_net, make_regression_net
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -43,6 +43,7 @@ CONSTRUCTIONS = [
     OT3LClassifier(random_state=0),
     OT3LClassifier(make_net(max_epochs=40), random_state=0),
     UOWQRegressor(),
+    UOWQRegressor(make_regression_net(max_epochs=40), random_state=0),
     UOWQRegressor(discrepancy="plugin", own_levels=False),
     UOWQRegressor(HistGradientBoostingRegressor(max_iter=5)),
 ]

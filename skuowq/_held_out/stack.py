@@ -26,7 +26,6 @@ from skuowq._utils._warn import warn
 
 from .evidence import LEAST_PROBABILITY, STACK_PRIOR_ERRORS, STACK_PRIOR_ROWS
 
-_N_FOLDS = 5
 _FEWEST_ROWS = 4
 _EM_STEPS = 200
 # Losses that differ by less, relatively, are the same: rounding must not decide.
@@ -67,7 +66,15 @@ class Stack:
 
 
 def stack_fits(
-    fit, target, domains, source_weights, classes, n_jobs, independent_share=1.0, max_weight=None
+    fit,
+    target,
+    domains,
+    source_weights,
+    classes,
+    n_jobs,
+    independent_share=1.0,
+    max_weight=None,
+    n_folds=5,
 ):
     """Fit the three, and find their weights by held-out rows of the target.
 
@@ -86,6 +93,7 @@ def stack_fits(
         Independent rows that the target's are worth, over the sum of their weights.
     max_weight : float, default=None
         Upper bound on the weight of a source row, where all rows take part in full.
+    n_folds : int, default=5
 
     Returns
     -------
@@ -111,7 +119,7 @@ def stack_fits(
     groups = target.groups[judged]
     if len(np.unique(groups)) < _FEWEST_ROWS:
         return estimator, None
-    folds = [judged[held] for _, held in folds_of(labels[judged], _N_FOLDS, 0, groups)]
+    folds = [judged[held] for _, held in folds_of(labels[judged], n_folds, 0, groups)]
     in_full = 1.0 if max_weight is None else min(1.0, max_weight)
     candidates = [w * np.ones_like(source_weights) for w in (source_weights, 0.0, in_full)]
     jobs = [(np.setdiff1d(np.arange(len(labels)), held), w) for held in folds for w in candidates]

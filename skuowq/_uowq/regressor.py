@@ -1,6 +1,7 @@
 """UOWQRegressor: source weights from a Gaussian linear model, for any weighted regressor."""
 
 from numbers import Integral
+from pathlib import Path
 
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
@@ -23,7 +24,8 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
     Parameters
     ----------
     estimator : regressor, default=None
-        Any regressor whose ``fit`` takes ``sample_weight``, or a pipeline that ends in one. None is
+        Any regressor whose ``fit`` takes ``sample_weight``, a pipeline that ends in one, or a
+        skorch ``NeuralNetRegressor`` that ends in a linear layer. None is
         :class:`~sklearn.linear_model.Ridge`.
     discrepancy : {"reml", "debiased", "plugin"}, Rule or array-like of shape \
             (n_sources, n_sources), default="reml"
@@ -34,6 +36,8 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
         as good as one that does not. False counts the constant as a distance.
     solver : str or None, default=None
         Name of the cvxpy solver for the weights.
+    checkpoint : str or Path, default=None
+        For networks, as in :class:`UOWQClassifier`.
     n_jobs : int, default=None
         Workers for fits that do not depend on each other.
     random_state : int, RandomState instance or None, default=None
@@ -129,6 +133,7 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
         "discrepancy": [str, HasMethods("candidates"), "array-like"],
         "own_levels": ["boolean"],
         "solver": [str, None],
+        "checkpoint": [str, Path, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -141,6 +146,7 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
         discrepancy="reml",
         own_levels=True,
         solver=None,
+        checkpoint=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -149,6 +155,7 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
         self.discrepancy = discrepancy
         self.own_levels = own_levels
         self.solver = solver
+        self.checkpoint = checkpoint
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose

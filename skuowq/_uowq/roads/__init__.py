@@ -9,6 +9,7 @@ from .head import HeadRoad
 from .logistic import LogisticRoad
 from .records import RecordsRoad
 from .regression import RegressionRowsRoad, RidgeRoad
+from .regression_network import RegressionNetworkRoad
 from .road import Options, Road
 from .rows import RowsRoad
 from .weighted_network import WeightedNetworkRoad
@@ -21,7 +22,7 @@ CLASSIFIER_ROADS = [
     LogisticRoad,
     RowsRoad,
 ]
-REGRESSOR_ROADS = [RidgeRoad, RegressionRowsRoad]
+REGRESSOR_ROADS = [RidgeRoad, RegressionNetworkRoad, RegressionRowsRoad]
 
 
 def choose_road(roads, base, given, rule, options):

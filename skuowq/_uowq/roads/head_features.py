@@ -23,7 +23,8 @@ class HeadFeatures:
     target : Domain
     domains : list of Domain
         The sources.
-    n_classes : int
+    n_classes : int or None
+        None where labels are numbers.
     seed, verbose, checkpoint
         As in `train_weighted`.
 
@@ -66,6 +67,11 @@ class HeadFeatures:
         # Copies are rows of equal inputs; their features may differ in the last digit.
         self.target = replace(self.target, named=target.groups)
 
+    @property
+    def state(self):
+        """State of the network that was trained on the sources."""
+        return self.net.module_.state_dict()
+
     def start(self, fit, classes, source_weights, kept):
         """State of the network with the weighted softmax fit for a head.
 
@@ -85,7 +91,7 @@ class HeadFeatures:
         used = [target.y]
         used += [D.y for D, w in zip(self.domains, source_weights, strict=True) if w > 0]
         if len(np.unique(np.concatenate(used))) < 2:
-            return self.net.module_.state_dict()
+            return self.state
         logistic = fit(LogisticRegression(max_iter=1000), target, self.domains)
         coef, intercept = logistic.coef_, logistic.intercept_
         if len(coef) == 1:

@@ -12,7 +12,7 @@ from skuowq._uowq.fitted import Plain
 from skuowq._uowq.models.linear import LinearModel, LinearProblem
 from skuowq._uowq.weigh import weigh
 from skuowq._uowq.weighing import LinearFit, nothing_to_weigh
-from skuowq._utils._base_estimator import is_network, sample_weight_name, seeded
+from skuowq._utils._base_estimator import sample_weight_name, seeded
 
 from .road import Road
 from .rows import fit_or_stack, without_negligible_sources
@@ -36,7 +36,7 @@ class RidgeRoad(Road):
 
     def fit(self, task, rule):
         """One weighted fit."""
-        weighing = _weigh_by_linear(task, rule, self.options, self.bounds(rule), self.base)
+        weighing = weigh_by_linear(task, rule, self.options, self.bounds(rule), self.base)
         base = seeded(self.base, self.options.random_state)
         fitted = _fit_weighted(
             base,
@@ -62,17 +62,12 @@ class RegressionRowsRoad(Road):
 
     def check(self, rule):
         """Its fit must take weights."""
-        if is_network(self.base):
-            raise ValueError(
-                "estimator is a skorch net, and networks are weighed by UOWQClassifier only: pass "
-                "a regressor with sample_weight, such as HistGradientBoostingRegressor"
-            )
         self.weight_name = sample_weight_name(self.base, regressor=True)
         super().check(rule)
 
     def fit(self, task, rule):
         """One fit with the weights; for a judged rule three that are stacked."""
-        weighing = _weigh_by_linear(task, rule, self.options, self.bounds(rule))
+        weighing = weigh_by_linear(task, rule, self.options, self.bounds(rule))
         if task.domains:
             weighing = without_negligible_sources(weighing, task.target, task.domains)
         base = seeded(self.base, self.options.random_state)
@@ -80,7 +75,7 @@ class RegressionRowsRoad(Road):
         return weighing, fit_or_stack(fit, task, rule, weighing, self.options)
 
 
-def _weigh_by_linear(task, rule, options, bounds, ridge=None):
+def weigh_by_linear(task, rule, options, bounds, ridge=None):
     """Weigh sources by a Gaussian linear model: that of a Ridge, or a stand-in."""
     target, domains = task.target, task.domains
     if not domains:

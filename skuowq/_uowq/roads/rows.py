@@ -51,7 +51,7 @@ class RowsRoad(Road):
         return weighing, fit_or_stack(fit, task, rule, weighing, self.options)
 
 
-def fit_or_stack(fit, task, rule, weighing, options):
+def fit_or_stack(fit, task, rule, weighing, options, n_folds=5):
     """The estimator fitted with the weights; for a judged rule stacked with two that know none.
 
     Parameters
@@ -62,6 +62,8 @@ def fit_or_stack(fit, task, rule, weighing, options):
     rule : Rule
     weighing : Weighing
     options : Options
+    n_folds : int, default=5
+        Parts in which the target's rows are held out.
 
     Returns
     -------
@@ -79,6 +81,7 @@ def fit_or_stack(fit, task, rule, weighing, options):
         options.n_jobs,
         weighing.sizes.independent_share,
         options.max_weight,
+        n_folds,
     )
     if stack is None:
         return Plain(estimator, task.classes)

@@ -16,6 +16,13 @@ class MLP(nn.Module):
         return self.head(self.body(X))
 
 
+class OneNumber(MLP):
+    """For regression."""
+
+    def __init__(self, n_features=2, n_outputs=1):
+        super().__init__(n_features, n_outputs, n_hidden=16)
+
+
 class FitShapes(Callback):
     """Gives the module as many inputs and outputs as the data ask for."""
 
@@ -51,9 +58,14 @@ class FitInputs(FitShapes):
 
 def make_regression_net(**options):
     """A net for one number, that fits its inputs to the data."""
-    options = {"optimizer": torch.optim.Adam, "lr": 0.02, "max_epochs": 30} | options
-    shape = {"module__n_classes": 1, "module__n_hidden": 16, "callbacks": [FitInputs()]}
-    return NeuralNetRegressor(MLP, train_split=None, verbose=0, **shape, **options)
+    options = {
+        "optimizer": torch.optim.Adam,
+        "lr": 0.02,
+        "max_epochs": 30,
+        "train_split": None,
+        "callbacks": [FitInputs()],
+    } | options
+    return NeuralNetRegressor(OneNumber, verbose=0, **options)
 
 
 class Dropped(nn.Module):

@@ -69,7 +69,7 @@ def test_refused_by_name():
     fails("a network for classes: pass a skorch NeuralNetRegressor", make_net())
     fails("compares networks for classes", make_regression_net(), discrepancy=PlugIn(1, "all"))
     two = make_regression_net()
-    two.set_params(module__n_classes=2)
+    two.set_params(module__n_outputs=2)
     fails("return a number for each input", two)
     with pytest.raises(ValueError, match="checkpoint is found again by an integer only"):
         UOWQRegressor(make_regression_net(), checkpoint="here").fit(*TARGET, sources=[NEAR])

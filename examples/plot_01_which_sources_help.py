@@ -27,6 +27,7 @@ from sklearn.metrics import log_loss
 from skuowq import UOWQClassifier
 from skuowq.datasets import load_digit_domains
 from skuowq.plotting import SourceWeightsDisplay
+from skuowq.rules import PlugIn
 
 # %%
 # The data: scikit-learn's digits, dealt into disjoint shares, one for each domain.
@@ -70,7 +71,7 @@ methods = {
     "target only": with_fixed_weights([0, 0, 0, 0]),
     "pooled": with_fixed_weights([1, 1, 1, 1]),
     "equal mass": with_fixed_weights([equal_mass] * 4),
-    "plug-in, static": with_uowq(discrepancy="plugin", n_updates=0),
+    "plug-in, static": with_uowq(discrepancy=PlugIn(n_updates=0)),
     "plug-in, dynamic": with_uowq(discrepancy="plugin"),
     "REML (default)": with_uowq(),
     "hindsight: good only": with_fixed_weights([1, 1, 0, 0]),

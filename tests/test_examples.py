@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+# The first is `make demo`.
+DEMO, *OTHERS = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+EXAMPLES = [DEMO, *(pytest.param(other, marks=pytest.mark.slow) for other in OTHERS)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_draws(example, tmp_path):
     script = tmp_path / example.name  # Pictures go beside the script.

@@ -1,6 +1,6 @@
 """Source weights from a Gaussian linear model on the rows of target and sources.
 
-As `_softmax_weights`, with closed forms in place of fits. Every domain has a noise variance of its
+As in `softmax.py`, with closed forms in place of fits. Every domain has a noise variance of its
 own, and a level of its own, normal around the common one with variance ``v``. A row of source i
 carries ``sigma_0^2 / sigma_i^2`` of a target row's information, so with ``n_i`` rows it counts as
 ``N_i = n_i sigma_0^2 / sigma_i^2`` of them, and a row of weight ``w_i`` in the theory weighs

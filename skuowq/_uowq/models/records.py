@@ -1,6 +1,6 @@
 """Source weights where sources are records: the target's rows, and quadratics for the rest.
 
-As `_softmax_weights`, with each source's log likelihood to second order around the point of its
+As in `softmax.py`, with each source's log likelihood to second order around the point of its
 record, ``n [g'd - d'J d / 2]``, ``d = theta + own intercepts - theta_i``. The weighted fit is then
 a few Newton steps on the target's rows; the first, from the sources' mean, is the
 precision-weighted average of all domains' estimates.

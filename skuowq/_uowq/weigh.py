@@ -104,7 +104,7 @@ def weigh(
         report(update, weights_record(current * unit, sizes.n_rows, gap))
         if settled:
             break
-    if rule.judged:
+    if rule.cross_validates:
         current = supported(model, current)
         history.append(current * unit)
     return Weighing(

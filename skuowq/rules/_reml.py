@@ -38,7 +38,7 @@ class Reml(Rule):
     """
 
     measure = "scores"
-    judged = True
+    cross_validates = True
 
     _parameter_constraints = {  # noqa: RUF012
         "n_updates": [Interval(Integral, 0, None, closed="left")]

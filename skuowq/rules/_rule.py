@@ -45,7 +45,7 @@ class Sizes:
 class Rule(BaseEstimator):
     """Base class of the rules.
 
-    A rule of your own is a subclass with `candidates`; `measure` and `judged` say what it is given
+    A rule of your own is a subclass with `candidates`; `measure` and `cross_validates` say what it is given
     and what becomes of its weights.
 
     Attributes
@@ -53,7 +53,7 @@ class Rule(BaseEstimator):
     measure : {"scores", "fits"} or None
         Which contrasts between the sources and the target the rule reads: of the mean scores at the
         weighted fit, of separately fitted parameters, or none.
-    judged : bool
+    cross_validates : bool
         Whether cross-validation on the target's rows decides how much of the weights to keep.
     parameters : {"head", "all"}
         What networks are compared on: the inputs of their last layer, or all their parameters.
@@ -62,7 +62,7 @@ class Rule(BaseEstimator):
     """
 
     measure: str | None = "scores"
-    judged: bool = False
+    cross_validates: bool = False
     parameters: str = "head"
     n_updates: int = 0
 

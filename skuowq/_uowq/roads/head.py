@@ -38,7 +38,7 @@ class HeadRoad(NetworkRoad):
         return is_network(base)
 
     def fit(self, task, rule):
-        """Features, weights, the tuned network and, for a judged rule, the pool."""
+        """Features, weights, the tuned network and, for a rule that cross-validates, the pool."""
         training = self.training_options()
         if not task.domains:
             return self.train_with_weights(task, rule, training)
@@ -46,7 +46,7 @@ class HeadRoad(NetworkRoad):
         weighing = self._weigh(task, head, rule)
         tuned = _Tuned(self.base, task, head, weighing, training)
         pool = None
-        if rule.judged and halves(task.target):
+        if rule.cross_validates and halves(task.target):
             share = weighing.sizes.independent_share
             pool = NetworkPool(
                 task.target, tuned, partial(_alone, self.base, task, training), share
@@ -58,7 +58,7 @@ class HeadRoad(NetworkRoad):
         """Weights by the head's features, as a network can use them."""
         weighing = self.measure(task, head, rule)
         weighing = without_negligible_sources(weighing, task.target, task.domains, task.classes)
-        if rule.judged:
+        if rule.cross_validates:
             weighing = _with_some_source_rows(weighing, self.options.max_weight)
         return weighing
 
@@ -67,7 +67,7 @@ class HeadRoad(NetworkRoad):
         weighing = self._weigh_features(task, head, rule, self.bounds(rule))
         # The last column is constant. With no more rows than features scores see little, and the
         # target's rows judge features on which the sources are better than they would be elsewhere.
-        if rule.judged and len(head.target.y) < head.target.X.shape[1] + 1:
+        if rule.cross_validates and len(head.target.y) < head.target.X.shape[1] + 1:
             quiet = self.bounds(rule) | {"report": lambda update, weights: None}
             static = self._weigh_features(task, head, PlugIn(n_updates=0), quiet)
             weighing = weighing.at_most(static.weights.source_weights)

@@ -66,7 +66,7 @@ class RegressionRowsRoad(Road):
         super().check(rule)
 
     def fit(self, task, rule):
-        """One fit with the weights; for a judged rule three that are stacked."""
+        """One fit with the weights; for a rule that cross-validates, three that are stacked."""
         weighing = weigh_by_linear(task, rule, self.options, self.bounds(rule))
         if task.domains:
             weighing = without_negligible_sources(weighing, task.target, task.domains)

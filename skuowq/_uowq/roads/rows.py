@@ -32,7 +32,7 @@ class RowsRoad(Road):
         super().check(rule)
 
     def fit(self, task, rule):
-        """One fit with the weights; for a judged rule three that are stacked."""
+        """One fit with the weights; for a rule that cross-validates, three that are stacked."""
         weighing = weigh_by_softmax(
             task,
             task.target,
@@ -52,7 +52,7 @@ class RowsRoad(Road):
 
 
 def fit_or_stack(fit, task, rule, weighing, options, n_folds=5):
-    """The estimator fitted with the weights; for a judged rule stacked with two that know none.
+    """The estimator fitted with the weights; if the rule cross-validates, stacked with two others.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def fit_or_stack(fit, task, rule, weighing, options, n_folds=5):
     fitted : Plain or Stacked
     """
     weights = weighing.weights.source_weights
-    if not (task.domains and rule.judged):
+    if not (task.domains and rule.cross_validates):
         return Plain(fit(task.target, weights), task.classes)
     estimator, stack = stack_fits(
         fit,

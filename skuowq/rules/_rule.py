@@ -45,8 +45,8 @@ class Sizes:
 class Rule(BaseEstimator):
     """Base class of the rules.
 
-    A rule of your own is a subclass with `candidates`; `measure` and `cross_validates` say what it is given
-    and what becomes of its weights.
+    A rule of your own is a subclass with `candidates`; `measure` says what it is given, and
+    `cross_validates` what becomes of its weights.
 
     Attributes
     ----------

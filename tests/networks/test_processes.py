@@ -15,6 +15,7 @@ from numpy.testing import assert_allclose
 
 from skuowq import MultiTaskUOWQClassifier, UOWQClassifier
 from skuowq.datasets import make_classification_tasks
+from skuowq.rules import PlugIn
 from skuowq.theory import Poisson, validate
 
 TASKS = make_classification_tasks(
@@ -32,7 +33,6 @@ from skorch import NeuralNetClassifier
 from skorch.hf import AccelerateMixin
 from skuowq import UOWQClassifier
 from skuowq.datasets import make_classification_tasks
-from skuowq.rules import PlugIn
 
 class Net(AccelerateMixin, NeuralNetClassifier):
     pass

@@ -67,7 +67,7 @@ class DiscriminatorGateClassifier(
     A discriminator tells target rows from source rows, by features and label. Its odds are the
     ratio of the two densities, and they weigh the source rows: rows that could not come from the
     target, such as rows with wrong labels, count little. A second factor, one for each source, can
-    switch a source off. Held-out rows of the target choose it.
+    switch a source off. Cross-validation on the target's rows decides it.
 
     Parameters
     ----------

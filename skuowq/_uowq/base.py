@@ -67,6 +67,24 @@ class WeighsSources(FitInputMixin):
         weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
         return self._publish(task, weighing, fitted)
 
+    def set_params(self, **params):
+        """Set parameters, those of a rule as ``discrepancy__n_updates``.
+
+        Parameters
+        ----------
+        **params : dict
+            As in scikit-learn. Where `discrepancy` is a name, its rule takes its place first.
+
+        Returns
+        -------
+        self : estimator
+        """
+        name = params.get("discrepancy", self.discrepancy)
+        nested = any(key.startswith("discrepancy__") for key in params)
+        if nested and isinstance(name, str):
+            params = params | {"discrepancy": as_rule(name)}
+        return super().set_params(**params)
+
     def _options(self):
         """What the user asked for beside the estimator and the rule."""
         given = self.get_params(deep=False)

@@ -6,6 +6,7 @@ contrast says that a source is, which is the rule's.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -83,7 +84,7 @@ def weigh(
     history, swings = [], False
     for update in range(rule.n_updates + 1):
         contrast_gram, d = model.contrasts(current)
-        candidates, belief = rule.candidates(contrast_gram, sizes, d)
+        candidates, belief = checked_candidates(rule, contrast_gram, sizes, d)
         result, discrepancy = averaged_weights(
             candidates,
             belief,
@@ -116,6 +117,30 @@ def weigh(
         sizes=sizes,
         model=model.finish(current),
     )
+
+
+def checked_candidates(rule, contrast_gram, sizes, n_parameters):
+    """What a rule makes of the contrasts, checked: the rule may be a user's own."""
+    discrepancies, belief = rule.candidates(contrast_gram, sizes, n_parameters)
+    name, K = type(rule).__name__, len(sizes.n_rows)
+    if not isinstance(discrepancies, list) or len(discrepancies) != len(belief):
+        raise ValueError(
+            f"{name}.candidates returned {reprlib.repr(discrepancies)} and "
+            f"{reprlib.repr(belief)}: return a list of matrices, and as many beliefs"
+        )
+    if not (min(belief) >= 0 and abs(sum(belief) - 1) <= 1e-8):
+        raise ValueError(
+            f"{name}.candidates returned the beliefs {list(belief)}: they must be at least 0 and "
+            "sum to 1"
+        )
+    for G in discrepancies:
+        if not (np.shape(G) == (K, K) and np.isfinite(G).all() and np.diag(G).min() >= 0):
+            raise ValueError(
+                f"{name}.candidates returned a discrepancy of shape {np.shape(G)} with numbers "
+                f"from {np.min(G):.3g} to {np.max(G):.3g}: it must be a ({K}, {K}) matrix, "
+                "finite and positive semidefinite"
+            )
+    return discrepancies, belief
 
 
 def supported(model, weights):

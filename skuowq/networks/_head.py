@@ -180,3 +180,30 @@ def find_head(module, X):
         "the features that sources are compared on: end it in torch.nn.Linear (UOWQClassifier also "
         "takes it with parameters='all' and discrepancy='plugin')"
     )
+
+
+def last_with_numbers(module, X):
+    """Name of the last layer to run that has parameters or buffers of its own.
+
+    Parameters
+    ----------
+    module : Module
+    X : Tensor
+        Some inputs, on the module's device.
+
+    Returns
+    -------
+    name : str
+    """
+    order = []
+    handles = [
+        layer.register_forward_hook(lambda _, __, ___, name=name: order.append(name))
+        for name, layer in module.named_modules()
+        if any(True for _ in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)))
+    ]
+    try:
+        first_output("estimator", module, module, X)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return order[-1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ._head import find_head
+from ._head import find_head, last_with_numbers
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def split_classifier(module, X):
         If the network does not end in a linear layer, or does more to its output than a softmax.
     """
     head, logits, output = find_head(module, X)
-    if not isinstance(output, tuple):
+    # A batch norm that has seen nothing is nothing, until it has.
+    if not isinstance(output, tuple) and last_with_numbers(module, X) == head:
         for ending in (_nothing, _softmax, _log_softmax):
             found = ending(logits)
             if found.shape == output.shape and torch.allclose(found, output, equal_nan=True):

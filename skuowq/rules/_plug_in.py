@@ -65,7 +65,7 @@ class PlugIn(Rule):
         self.source_estimators = source_estimators
 
     @property
-    def epochs_between_updates(self) -> int:
+    def epochs_between_updates(self) -> int:  # type: ignore[override]
         """`update_every`, or its default."""
         return _USUAL_EPOCHS if self.update_every is None else self.update_every
 
@@ -73,6 +73,11 @@ class PlugIn(Rule):
         """Raise ValueError for parameters that are out of bounds or without effect."""
         super().check()
         check_source_estimators(self)
+        if self.update_every is not None and not self.n_updates:
+            raise ValueError(
+                f"update_every={self.update_every} is for updates along the training, and "
+                "n_updates is 0: leave it out, or pass n_updates of at least 1"
+            )
         if self.update_every is not None and self.parameters != "all":
             raise ValueError(
                 f"update_every={self.update_every} is for parameters='all', and parameters is "

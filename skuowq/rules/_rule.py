@@ -42,6 +42,10 @@ class Sizes:
         return self.independent_share * self.n_target
 
 
+# What a rule may read; see `Rule`.
+MEASURES = ("scores", "fits", None)
+
+
 class Rule(BaseEstimator):
     """Base class of the rules.
 
@@ -65,6 +69,9 @@ class Rule(BaseEstimator):
     cross_validates: bool = False
     parameters: str = "head"
     n_updates: int = 0
+    # For `parameters` "all": networks of the sources, and epochs between two updates.
+    source_estimators: list | None = None
+    epochs_between_updates: int = 5
 
     # Of every rule; subclasses add theirs.
     _parameter_constraints: dict = {}  # noqa: RUF012
@@ -72,6 +79,11 @@ class Rule(BaseEstimator):
     def check(self) -> None:
         """Raise ValueError for parameters that are out of bounds."""
         self._validate_params()
+        if self.measure not in MEASURES:
+            raise ValueError(
+                f"measure of {type(self).__name__} is {self.measure!r}: it must be one of "
+                f"{list(MEASURES)}"
+            )
 
     def of_sources(self, kept: NDArray) -> Rule:
         """The rule where some sources take no part.
@@ -112,7 +124,10 @@ class Rule(BaseEstimator):
         belief : list of float
             They sum to 1. The weights are averaged with it.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has no candidates: define the method, which returns a list of "
+            "discrepancies and a list of beliefs that sum to 1"
+        )
 
     def std_error(self, discrepancy: NDArray, sizes: Sizes, n_parameters: float) -> NDArray:
         """Standard errors of the diagonal of `discrepancy`; NaN where they are not known."""

@@ -9,6 +9,7 @@ come from a model that was not fitted to it.
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 from operator import itemgetter
 
@@ -18,6 +19,7 @@ from scipy import sparse
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 
@@ -357,7 +359,25 @@ def _softmax(X, y, weight):
     """A softmax regression; if there is a single class, this class."""
     if len(np.unique(y)) < 2:
         return int(y[0])
-    return LogisticRegression(max_iter=200, tol=1e-3).fit(X, y, sample_weight=weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            return LogisticRegression(max_iter=200, tol=1e-3).fit(X, y, sample_weight=weight)
+        except ConvergenceWarning:
+            return _softmax_about_mean(X, y, weight)
+
+
+def _softmax_about_mean(X, y, weight):
+    """The same of rows that lie far from 0, which are few steps from the optimum once centred."""
+    X = X.toarray() if sparse.issparse(X) else X
+    centre = np.average(X, axis=0, weights=weight)
+    with warnings.catch_warnings():
+        # What is left to gain then is less than the odds can tell.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(max_iter=1000, tol=1e-3)
+        model.fit(X - centre, y, sample_weight=weight)
+    model.intercept_ = model.intercept_ - model.coef_ @ centre
+    return model
 
 
 def _log_probability(model, X, y):

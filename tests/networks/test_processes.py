@@ -111,7 +111,7 @@ def test_a_dask_cluster_is_a_backend_as_any_other():
     from distributed import Client
 
     plugin = UOWQClassifier(
-        make_net(max_epochs=3), discrepancy=PlugIn(parameters="all"), random_state=0
+        make_net(max_epochs=3), discrepancy=PlugIn(2, "all", update_every=1), random_state=0
     )
     X = np.concatenate([TASKS.X_target, *(X for X, _ in TASKS.sources)])
     y = np.concatenate([TASKS.y_target, *(y for _, y in TASKS.sources)])

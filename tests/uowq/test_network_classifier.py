@@ -301,7 +301,7 @@ def test_numbers_beyond_single_precision_name_their_domain(tasks):
     beyond = [(1e39 * X, y) for X, y in tasks.sources]
     far = tasks.sources[1][0].copy()
     far[7, 2] = 4e38
-    for options in ({}, {"discrepancy": PlugIn(parameters="all")}):
+    for options in ({}, {"discrepancy": PlugIn(n_updates=0, parameters="all")}):
         clf = UOWQClassifier(make_net(max_epochs=2), random_state=0, **options)
         with pytest.raises(ValueError, match=r"column . spans .* float32"):
             clf.fit(1e39 * tasks.X_target, tasks.y_target, sources=beyond)
@@ -345,8 +345,6 @@ def test_given_networks_that_have_diverged_are_refused(tasks):
     fine, spoiled = net.initialize().module_, make_net(callbacks=None, **shape).initialize().module_
     with torch.no_grad():
         spoiled.head.weight[0, 0] = torch.nan
-    clf = UOWQClassifier(
-        net, discrepancy=PlugIn(parameters="all", source_estimators=[fine, spoiled])
-    )
+    clf = UOWQClassifier(net, discrepancy=PlugIn(0, "all", source_estimators=[fine, spoiled]))
     with pytest.raises(ValueError, match=r"source_estimators\[1\] has parameters that are not"):
         clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)

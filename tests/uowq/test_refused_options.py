@@ -28,6 +28,16 @@ def tasks():
         (None, {"discrepancy": PlugIn(parameters="all")}, "LogisticRegression is none"),
         (RandomForestClassifier(3), {"discrepancy": Debiased("all")}, "pass a skorch net"),
         (None, {"discrepancy": PlugIn(update_every=2)}, "update_every=2 is for parameters='all'"),
+        (
+            make_net(max_epochs=5),
+            {"discrepancy": PlugIn(0, "all", update_every=2)},
+            "update_every=2 is for updates along the training",
+        ),
+        (
+            make_net(max_epochs=3),
+            {"discrepancy": PlugIn(parameters="all")},
+            "pass update_every of at most 3",
+        ),
         (None, {"discrepancy": PlugIn(source_estimators=[])}, "source_estimators are for"),
         (None, {"discrepancy": Debiased(source_estimators=[])}, "source_estimators are for"),
         (None, {"discrepancy": PlugIn(n_updates=-1)}, "'n_updates' parameter of PlugIn"),

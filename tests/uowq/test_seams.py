@@ -118,6 +118,52 @@ def test_a_rule_whose_contrasts_are_not_there_is_refused_by_name(tasks):
         UOWQClassifier(discrepancy=Doubtful()).fit(tasks.X_target, tasks.y_target, records)
 
 
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (lambda S: ([np.diag(np.diag(S))], [0.5]), r"returned the beliefs \[0.5\]: .* sum to 1"),
+        (lambda S: ([-S], [1.0]), r"returned a discrepancy of shape \(2, 2\)"),
+        (lambda S: ([S[:1]], [1.0]), r"must be a \(2, 2\) matrix"),
+        (lambda S: ([np.full((2, 2), np.nan)], [1.0]), "finite"),
+        (lambda S: (S, [1.0]), "return a list of matrices"),
+        (lambda S: ([S, S], [1.0]), "as many beliefs"),
+    ],
+)
+def test_what_a_rule_returns_is_checked(tasks, found, message):
+    class Wrong(Rule):
+        def candidates(self, contrast_gram, sizes, n_parameters):
+            return found(contrast_gram)
+
+    with pytest.raises(ValueError, match=message):
+        UOWQClassifier(discrepancy=Wrong()).fit(tasks.X_target, tasks.y_target, tasks.sources)
+
+
+def test_a_rule_that_is_not_finished_says_so(tasks):
+    class Silent(Rule):
+        pass
+
+    class Unreadable(Doubtful):
+        measure = "score"
+
+    data = tasks.X_target, tasks.y_target, tasks.sources
+    with pytest.raises(NotImplementedError, match="Silent has no candidates: define the method"):
+        UOWQClassifier(discrepancy=Silent()).fit(*data)
+    with pytest.raises(ValueError, match="measure of Unreadable is 'score': it must be one of"):
+        UOWQClassifier(discrepancy=Unreadable()).fit(*data)
+
+
+def test_the_parameters_of_a_rule_are_reached_through_its_name(tasks):
+    clf = UOWQClassifier().set_params(discrepancy__n_updates=0)
+    clf.fit(tasks.X_target, tasks.y_target, tasks.sources)
+    assert clf.history_.shape == (2, 2)
+    grid = {"discrepancy__n_updates": [0, 1]}
+    search = GridSearchCV(UOWQClassifier(discrepancy="plugin"), grid, cv=2)
+    search.fit(tasks.X_target, tasks.y_target, sources=Sources(tasks.sources))
+    assert search.best_params_["discrepancy__n_updates"] in (0, 1)
+    with pytest.raises(ValueError, match="discrepancy is 'best'"):
+        UOWQClassifier("best").set_params(discrepancy="best", discrepancy__n_updates=0)
+
+
 def test_a_road_of_ones_own(tasks):
     clf = UOWQClassifier(KNeighborsClassifier())
     with pytest.raises(ValueError, match="takes no sample_weight"):

@@ -174,3 +174,14 @@ def test_folds_of_one_domain_leave_odds_even():
     for kind in ("interactions", "boosted"):
         ratio = density_ratio(X[:7], y[:7], X[7:], y[7:], discriminator=kind, random_state=0)
         np.testing.assert_allclose(ratio, 1.0)
+
+
+@pytest.mark.parametrize("offset", [56.0, 1e3, 1e6])
+def test_a_source_far_from_the_target_does_not_warn(offset):
+    """Nine rows of three classes, whose spread is small beside their distance."""
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(6, 4)), np.array([0, 1, 2, 0, 1, 2])
+    X_source, y_source = offset + rng.normal(size=(9, 4)), np.array([0, 1, 2, 0, 1, 2, 1, 1, 1])
+    ratio = density_ratio(X, y, X_source, y_source, random_state=0)
+    assert np.isfinite(ratio).all()
+    assert (ratio >= 0).all()

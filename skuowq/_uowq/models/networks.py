@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 from sklearn.utils.parallel import Parallel, delayed
 
+from skuowq._uowq.weigh import checked_candidates
 from skuowq._utils._failed_fit import FailedFit
 from skuowq.rules import Sizes
 from skuowq.weights.checked import averaged_weights
@@ -113,7 +114,7 @@ class NetworkContrasts:
                 "for instance with make_transfer_pipeline(StandardScaler(), ...), or lower lr"
             )
         self.weights, self.discrepancy = averaged_weights(
-            *self.rule.candidates(gram / self.n_parameters, self.sizes, self.n_parameters),
+            *checked_candidates(self.rule, gram / self.n_parameters, self.sizes, self.n_parameters),
             self.sizes.n_target,
             self.sizes.n_samples,
             **self.options,

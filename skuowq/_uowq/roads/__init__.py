@@ -1,7 +1,8 @@
 """What becomes of the weights: the roads from a task to a fit of the user's estimator.
 
-A road is a class with the methods of :class:`Road`, in a file of its own, and one entry here. The
-first that takes the estimator, the sources and the rule is gone.
+A road is a class with the methods of :class:`Road`, in a file of its own, with one entry in a list
+here. A fit takes the first road in the list that accepts the estimator, the sources and the rule.
+The last one accepts every estimator, so a new one stands before it.
 """
 
 from .all_parameters import AllParametersRoad

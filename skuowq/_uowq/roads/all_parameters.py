@@ -22,6 +22,17 @@ class AllParametersRoad(NetworkRoad):
         """Networks under a rule that compares all parameters."""
         return is_network(base) and rule.parameters == "all"
 
+    def check(self, rule):
+        """Updates must fall into the training."""
+        super().check(rule)
+        every, n_epochs = rule.epochs_between_updates, self.base.max_epochs
+        if rule.n_updates > 0 and n_epochs < every:
+            raise ValueError(
+                f"update_every is {every}, and the net trains for max_epochs={n_epochs}, so the "
+                f"weights would never be updated: pass update_every of at most {n_epochs}, "
+                "n_updates=0, or more epochs"
+            )
+
     def fit(self, task, rule):
         """A training for each domain, and one on all weighted rows."""
         from skuowq.networks import train_weighted

@@ -99,7 +99,7 @@ def test_softmax(data, penalty, weighted):
 )
 def test_source_record(problem, C, union, at_zero):
     classes = problem.classes if union else None
-    shape = (np.shape(problem.X)[1] + 1, len(problem.classes) - 1)
+    shape = (np.shape(problem.X_new)[1] + 1, len(problem.classes) - 1)
     point = np.zeros(shape) if at_zero else None
     record = outcome(
         lambda: fisher.source_record(

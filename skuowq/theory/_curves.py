@@ -142,9 +142,7 @@ def error_curve(
     N0 = one_number("n_target", n_target, TARGET_ROWS)
     d = one_number("n_parameters", n_parameters, PARAMETERS)
     G = discrepancy_matrix(discrepancy)
-    n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))
-    if n.ndim > 1:
-        raise ValueError(f"n_samples has shape {n.shape}, and must be ({len(G)},): pass one row")
+    n = _one_setting(n_samples, len(G))
     if along not in _ALONG:
         raise ValueError(f"along is {along!r}, and must be one of {', '.join(map(repr, _ALONG))}")
     _check_source(source, len(G))
@@ -337,7 +335,7 @@ def weight_curve(
     [0.99, 0.5, 0.01]
     """
     G = discrepancy_matrix(discrepancy)
-    n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), len(G))
+    n = _one_setting(n_samples, len(G))
     _check_source(source, len(G))
     _check_points(n_points)
     taus = np.geomspace(0.01, 100, n_points) / n[source]
@@ -350,6 +348,14 @@ def weight_curve(
         moved[source, source] = tau
         weights.append(solve_source_weights(n, moved).source_weights)
     return WeightCurve(taus, np.array(weights), n, source)
+
+
+def _one_setting(n_samples, n_sources):
+    """Rows of each source; a curve has one setting, not many."""
+    n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), n_sources)
+    if n.ndim > 1:
+        raise ValueError(f"n_samples has shape {n.shape}, and must be ({n_sources},): pass one row")
+    return n
 
 
 def _check_source(source, n_sources):

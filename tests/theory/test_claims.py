@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 
 from skuowq.theory import (
     Bernoulli,
+    Categorical,
     Exponential,
     GaussianMean,
     LinearRegression,
@@ -513,3 +514,15 @@ def test_what_cannot_be_simulated_is_refused(arguments, error, message):
 def test_settings_that_a_claim_cannot_use_are_refused(claim, options, message):
     with pytest.raises(ValueError, match=message):
         validate(Poisson(2), [2.0, 3.0], [[4.0], [5.0]], 10, 10, claim=claim, **options)
+
+
+@pytest.mark.parametrize(
+    ("family", "theta"), [(Bernoulli(1), 0.6), (Poisson(1), 0.3), (Categorical(2), 0.3)]
+)
+def test_fits_at_the_edge_of_their_range_have_no_metric(family, theta):
+    """Five rows of one kind: the information at their fit is infinite, and so is no comparison."""
+    with pytest.raises(ValueError, match=r"n_target is 5, and some fits .* pass more rows"):
+        validate(
+            family, [theta], [[theta]], 5, [5], claim="plugin_bias", n_repeats=50, random_state=0
+        )
+    assert np.isinf(family.fisher_information([0.0])).all()

@@ -154,3 +154,11 @@ def test_the_best_mixture_of_sizes_far_apart_is_not_the_users_to_blame():
 def test_numbers_beyond_double_precision_are_named(along):
     with pytest.raises(ValueError, match=r"n_samples must lie between .* got 1e-171 at position 0"):
         error_curve(20, [1e-171, 1e264], [0.0, 1.0], 5, along=along, source_weights=[1e-95, 1e61])
+
+
+@pytest.mark.parametrize("n_samples", [[[5.0, 5.0]], [[[5.0, 5.0]]]])
+def test_a_curve_has_one_setting(n_samples):
+    with pytest.raises(ValueError, match=r"n_samples has shape .* must be \(2,\)"):
+        weight_curve(n_samples, [0.1, 0.2])
+    with pytest.raises(ValueError, match=r"n_samples has shape .* must be \(2,\)"):
+        error_curve(20, n_samples, [0.1, 0.2], 3)

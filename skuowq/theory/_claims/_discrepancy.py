@@ -144,6 +144,12 @@ def _contrast_gram(setting, fits, at):
     """``S`` of each repeat, in the metric of the Fisher information at the parameters `at`."""
     target, *sources = fits
     J = setting.family.fisher_information(at)
+    if not np.isfinite(J).all():
+        raise ValueError(
+            f"n_target is {setting.n_target:g}, and some fits to so few rows lie at the edge of "
+            "their range, where the Fisher information is infinite: pass more rows, or parameters "
+            "away from the edge"
+        )
     contrasts = np.stack([source - target for source in sources], axis=1)
     return contrasts @ J @ np.swapaxes(contrasts, 1, 2) / setting.n_parameters
 

@@ -43,7 +43,9 @@ class Bernoulli(Family):
 
     def fisher_information(self, theta: ArrayLike) -> NDArray:
         p = np.asarray(theta, dtype=float)
-        return diagonal(1 / (p * (1 - p)))
+        # Infinite at the edge, where a fit to few rows may lie.
+        with np.errstate(divide="ignore"):
+            return diagonal(1 / (p * (1 - p)))
 
     def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         p, q = np.asarray(theta_0, dtype=float), np.asarray(theta, dtype=float)

@@ -50,7 +50,9 @@ class Categorical(Family):
 
     def fisher_information(self, theta: ArrayLike) -> NDArray:
         p = _all_probabilities(theta)
-        return diagonal(1 / p[..., :-1]) + (1 / p[..., -1])[..., None, None]
+        # Infinite at the edge, where a fit to few rows may lie.
+        with np.errstate(divide="ignore"):
+            return diagonal(1 / p[..., :-1]) + (1 / p[..., -1])[..., None, None]
 
     def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         return rel_entr(_all_probabilities(theta_0), _all_probabilities(theta)).sum(axis=-1)

@@ -42,7 +42,9 @@ class Poisson(Family):
         check_count("n_parameters", self.n_parameters, 1, "the number of counts in a row")
 
     def fisher_information(self, theta: ArrayLike) -> NDArray:
-        return diagonal(1 / np.asarray(theta, dtype=float))
+        # Infinite at the edge, where a fit to few rows may lie.
+        with np.errstate(divide="ignore"):
+            return diagonal(1 / np.asarray(theta, dtype=float))
 
     def kl_divergence(self, theta_0: ArrayLike, theta: ArrayLike) -> NDArray:
         return kl_div(theta_0, theta).sum(axis=-1)

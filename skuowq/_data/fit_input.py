@@ -4,12 +4,12 @@ from copy import copy
 
 from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
+from skuowq._utils._base_estimator import learnt_by
+
 from .bind_sources import BindSourcesMixin
 from .domains import check_frame, is_frame
 from .sources import as_sources
 from .task import TargetRows
-
-_LEARNT = ("n_features_in_", "feature_names_in_")
 
 
 class FitInputMixin(BindSourcesMixin):
@@ -44,5 +44,4 @@ class FitInputMixin(BindSourcesMixin):
             check_frame(X, checks["ensure_all_finite"] == "allow-nan", "the target")
         else:
             X, y = validate_data(checked, X, y, multi_output=True, **checks)
-        learnt = {name: getattr(checked, name) for name in _LEARNT if hasattr(checked, name)}
-        return TargetRows(X, y, n_given, columns, frames, checks, learnt)
+        return TargetRows(X, y, n_given, columns, frames, checks, learnt_by(checked))

@@ -200,14 +200,10 @@ class Sources:
         )
 
     @property
-    def has_models(self):
-        """Whether any source is a model or a record, without rows."""
-        return not all(isinstance(entry, tuple) for entry in self._entries)
-
-    @property
     def given_by(self):
         """By what the sources are given: "rows", or "models" where any has none."""
-        return "models" if self.has_models else "rows"
+        rows = all(isinstance(entry, tuple) for entry in self._entries)
+        return "rows" if rows else "models"
 
     @property
     def _triples(self):

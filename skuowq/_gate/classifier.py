@@ -261,11 +261,11 @@ class DiscriminatorGateClassifier(
         _warn_of_unlabeled(learner, X_unlabeled, sources)
         free = check_unlabeled(X_unlabeled, rows, sources)
         task = read_task(rows, sample_weight, sources, groups, classes=self.classes)
-        task = GateTask(task.target, task.left, task.classes, free, sources)
+        task = GateTask(**vars(task), X_unlabeled=free, sources=sources)
         gate = cross_fit(gate_options, task)
         trust = find_trust(trust_options, learner, gate, task)
         found = _fit_learner(learner, gate, trust, task)
-        return self._publish(rows, task, found)
+        return self._publish(task, found)
 
     def _read_options(self):
         """The learner, and what gate and trust ask for; what cannot be honoured is refused."""
@@ -281,17 +281,16 @@ class DiscriminatorGateClassifier(
         trust = TrustOptions(self.trust, self.n_jobs, seed, self.verbose)
         return choose_learner(learner), gate, trust
 
-    def _publish(self, rows, task, found):
+    def _publish(self, task, found):
         """Set every fitted attribute, once the fit has gone well."""
         for name in _OF_SOME:
             self.__dict__.pop(name, None)
-        self._learn(rows.learnt)
+        self._learn(task.rows.learnt)
         for name, value in found.items():
             setattr(self, name, value)
         self.classes_ = task.classes
-        self._fitted_on_frames = rows.frames
-        self.source_names_ = [] if task.sources is None else list(task.sources.names)
-        self.n_sources_ = len(task.left.kept)
+        self._fitted_on_frames = task.rows.frames
+        self.source_names_, self.n_sources_ = task.names, len(task.names)
         return self
 
     def predict(self, X):

@@ -7,11 +7,12 @@ from skuowq._data.fit_input import FitInputMixin
 from skuowq._utils._sklearn import _fit_context
 from skuowq.rules import as_rule
 
+from .named_rule import NamedRuleMixin
 from .result import attributes_of
 from .roads import Options, choose_road
 
 
-class WeighsSources(FitInputMixin):
+class WeighsSources(NamedRuleMixin, FitInputMixin):
     """The one fit.
 
     Attributes
@@ -66,24 +67,6 @@ class WeighsSources(FitInputMixin):
         task = road.read(rows, sample_weight, sources, groups)
         weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
         return self._publish(task, weighing, fitted)
-
-    def set_params(self, **params):
-        """Set parameters, those of a rule as ``discrepancy__n_updates``.
-
-        Parameters
-        ----------
-        **params : dict
-            As in scikit-learn. Where `discrepancy` is a name, its rule takes its place first.
-
-        Returns
-        -------
-        self : estimator
-        """
-        name = params.get("discrepancy", self.discrepancy)
-        nested = any(key.startswith("discrepancy__") for key in params)
-        if nested and isinstance(name, str):
-            params = params | {"discrepancy": as_rule(name)}
-        return super().set_params(**params)
 
     def _options(self):
         """What the user asked for beside the estimator and the rule."""

@@ -9,15 +9,16 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skuowq._data.domains import is_frame
-from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network
+from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network, learnt_by
 from skuowq._utils._sklearn import _check_sample_weight, _fit_context, _safe_indexing
 from skuowq.rules import as_rule
 
 from .classifier import UOWQClassifier
+from .named_rule import NamedRuleMixin
 from .tasks import codes_of_known_tasks, fit_one_task, split_by_task
 
 
-class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator):
+class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixin, BaseEstimator):
     """One classifier for each task, trained on all tasks with the weights best for it.
 
     Parameters
@@ -142,7 +143,7 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
             For input out of bounds; the message names the task where there is one.
         """
         rule = as_rule(self.discrepancy)
-        checked, X, y, frames = self._checked_rows(X, y)
+        learnt, X, y, frames = self._checked_rows(X, y)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         parts = split_by_task(X, y, weight, task, groups)
         seed = self.random_state
@@ -152,18 +153,19 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
             delayed(fit_one_task)(self._for_one_task(seed, rule.for_task(t, len(parts))), t, parts)
             for t in range(len(parts))
         )
-        return self._publish(checked, frames, parts, fitted)
+        return self._publish(learnt, frames, parts, fitted)
 
     def _checked_rows(self, X, y):
         """X and y; what the checks learn stays on a copy: a fit that fails learns nothing."""
         checked, base = copy(self), self._base_estimator()
         frames = self.estimator is not None and is_frame(X) and not is_network(base)
         if not frames:
-            return checked, *validate_data(checked, X, y, **array_checks(base)), False
+            X, y = validate_data(checked, X, y, **array_checks(base))
+            return learnt_by(checked), X, y, False
         validate_data(checked, X, skip_check_array=True)
         y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
-        return checked, X, y, True
+        return learnt_by(checked), X, y, True
 
     def _for_one_task(self, seed, rule):
         options = self.get_params(deep=False)
@@ -171,9 +173,9 @@ class MultiTaskUOWQClassifier(AnyClassifierMixin, ClassifierMixin, BaseEstimator
         estimator = options.pop("estimator")
         return UOWQClassifier(None if estimator is None else clone(estimator), **options)
 
-    def _publish(self, checked, frames, parts, fitted):
+    def _publish(self, learnt, frames, parts, fitted):
         """The one place where a fit leaves anything."""
-        self._take_columns(checked)
+        self._learn(learnt)
         self._fitted_on_frames = frames
         self.tasks_ = parts.tasks
         self.estimators_ = dict(zip(parts.names, fitted, strict=True))

@@ -95,6 +95,15 @@ def seeded(estimator, random_state):
     return estimator
 
 
+# What a check of X learns.
+_OF_COLUMNS = ("n_features_in_", "feature_names_in_")
+
+
+def learnt_by(checked):
+    """What a check of X learnt, on a copy of an estimator: a fit that fails learns nothing."""
+    return {name: getattr(checked, name) for name in _OF_COLUMNS if hasattr(checked, name)}
+
+
 class CarefulFitMixin:
     """What a ``fit`` checks, what it takes over when all of it went well, and what rows may be."""
 
@@ -111,14 +120,9 @@ class CarefulFitMixin:
     def _row_checks(self):
         return array_checks(self.estimator_)
 
-    def _take_columns(self, checked):
-        """What a check of X learnt on a copy of this estimator; a fit that fails learns nothing."""
-        names = ("n_features_in_", "feature_names_in_")
-        self._learn({name: getattr(checked, name) for name in names if hasattr(checked, name)})
-
     def _learn(self, columns):
         """The columns' number and, where they have them, names."""
-        for name in ("n_features_in_", "feature_names_in_"):
+        for name in _OF_COLUMNS:
             if name in columns:
                 setattr(self, name, columns[name])
             elif hasattr(self, name):

@@ -11,7 +11,6 @@ If the scores are noise with covariance ``H / N``, then ``E[S] = 1 / N``.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from skuowq._utils._factor import factorise
+from skuowq._utils._warn import warn
 
 # Lower bound for the effective number of parameters, which is 0 if H is.
 _LEAST_FREE = 1e-300
@@ -136,10 +136,9 @@ def conjugate_gradients(product, columns, preconditioner, rtol, max_iter=500):
         direction *= np.divide(energy, last, out=np.zeros_like(energy), where=last > 0)
         direction += z
     else:
-        warnings.warn(
+        warn(
             f"Conjugate gradients stopped after {max_iter} steps, short of a residual of {rtol:g}: "
             "the discrepancy is inexact. Scale the features or raise the penalty.",
             ConvergenceWarning,
-            stacklevel=2,
         )
     return x

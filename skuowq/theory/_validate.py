@@ -7,7 +7,6 @@ tested on paired rows, which is far more precise.
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skuowq._data.types import Seed
+from skuowq._utils._warn import warn
 
 from ._arguments import above_zero, one_number, one_per_source
 from ._claims import PLANS, Setting
@@ -196,10 +196,9 @@ def validate(
     except KeyboardInterrupt:
         if done < 2:
             raise
-        warnings.warn(
+        warn(
             f"interrupted after {done} of {n_repeats} repeats: the result rests on these alone",
             RuntimeWarning,
-            stacklevel=2,
         )
     covariance = scatter / (done - 1)
     if plan.variance is not None:

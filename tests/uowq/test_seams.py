@@ -41,10 +41,7 @@ class ContextRoad(Road):
         return isinstance(base, KNeighborsClassifier)
 
     def fit(self, task, rule):
-        bounds, options = self.bounds(rule), self.options
-        weighing = weigh_by_softmax(
-            task, task.target, task.domains, rule, options, bounds, ridge=1.0, standardise=True
-        )
+        weighing = weigh_by_softmax(task, rule, self.options, self.bounds(rule))
         parts = [(task.target.X, task.target.y)]
         for domain, weight in zip(task.domains, weighing.weights.source_weights, strict=True):
             n_rows = int(min(weight, 1.0) * len(domain.y))
@@ -160,6 +157,8 @@ def test_the_parameters_of_a_rule_are_reached_through_its_name(tasks):
     search = GridSearchCV(UOWQClassifier(discrepancy="plugin"), grid, cv=2)
     search.fit(tasks.X_target, tasks.y_target, sources=Sources(tasks.sources))
     assert search.best_params_["discrepancy__n_updates"] in (0, 1)
+    many = MultiTaskUOWQClassifier().set_params(discrepancy__n_updates=0)
+    assert many.discrepancy.n_updates == 0
     with pytest.raises(ValueError, match="discrepancy is 'best'"):
         UOWQClassifier("best").set_params(discrepancy="best", discrepancy__n_updates=0)
 

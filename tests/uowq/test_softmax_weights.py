@@ -243,13 +243,13 @@ def test_the_plugin_bounds_weights_where_sources_taught_the_features_and_rows_ar
             Domain(X, np.searchsorted(tasks.classes, y), np.ones(len(y)))
             for X, y in [(tasks.X_target, tasks.y_target), *tasks.sources]
         ]
-        head = SimpleNamespace(target=domains[0], domains=domains[1:])
-        task = SimpleNamespace(classes=tasks.classes, n_features=20, **vars(head))
+        task = SimpleNamespace(
+            target=domains[0], domains=domains[1:], classes=tasks.classes, n_features=20
+        )
         road = road(LogisticRegression(), Options())
         if isinstance(road, HeadRoad):
-            return road.measure(task, head, rule).weights.source_weights
-        bounds, ridge = road.bounds(rule), {"ridge": 1.0, "standardise": True}
-        found = weigh_by_softmax(task, *domains[:1], domains[1:], rule, Options(), bounds, **ridge)
+            return road.measure(task, rule).weights.source_weights
+        found = weigh_by_softmax(task, rule, Options(), road.bounds(rule))
         return found.weights.source_weights
 
     plugin = weights(20, Road, PlugIn(n_updates=0))

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
+from sklearn.base import clone
 
+from skuowq._data.domains import concatenate_rows
 from skuowq._uowq.models.own_intercepts import class_share_ratios
 
 
@@ -19,9 +21,35 @@ def at_the_targets_class_shares(domains, own_intercepts):
     return reweighted
 
 
-def is_balanced(estimator):
-    """Whether the user wants classes to count alike."""
-    return estimator.get_params().get("class_weight") == "balanced"
+def fit_stacked(base, parts, target, classes, fit):
+    """A clone of the estimator, fitted to stacked rows; "balanced" means the target's classes.
+
+    Parameters
+    ----------
+    base : classifier
+        Not changed.
+    parts : list of (X, y, weight)
+        The target's rows, and those of the sources that take part.
+    target : Domain
+    classes : ndarray of shape (n_classes,)
+    fit : callable
+        ``fit(estimator, X, y, weight)`` fits to rows and labels.
+
+    Returns
+    -------
+    estimator : classifier
+    """
+    X, y, weight = zip(*parts, strict=True)
+    X, y, weight = concatenate_rows(X), np.concatenate(y), np.concatenate(weight)
+    estimator = clone(base)
+    balanced = len(parts) > 1 and estimator.get_params().get("class_weight") == "balanced"
+    if balanced:
+        # By the classes' shares in the target, not among rows of all domains. As weights of rows:
+        # scikit-learn does not find the label "0" in a dict of class weights.
+        weight = weight * balance(len(classes), target)[y]
+        estimator.set_params(class_weight=None)
+    fit(estimator, X, classes[y], weight)
+    return estimator.set_params(class_weight="balanced") if balanced else estimator
 
 
 def balance(n_classes, target):

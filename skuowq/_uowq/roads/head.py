@@ -56,34 +56,21 @@ class HeadRoad(NetworkRoad):
 
     def _weigh(self, task, head, rule):
         """Weights by the head's features, as a network can use them."""
-        weighing = self.measure(task, head, rule)
-        weighing = without_negligible_sources(weighing, task.target, task.domains, task.classes)
+        weighing = without_negligible_sources(self.measure(head.compared(task), rule), task)
         if rule.cross_validates:
             weighing = _with_some_source_rows(weighing, self.options.max_weight)
         return weighing
 
-    def measure(self, task, head, rule):
-        """Weights by the head's features; with few rows at most those of the plug-in."""
-        weighing = self._weigh_features(task, head, rule, self.bounds(rule))
+    def measure(self, compared, rule):
+        """Weights by features of all domains; with few rows at most those of the plug-in."""
+        weighing = weigh_by_softmax(compared, rule, self.options, self.bounds(rule))
         # The last column is constant. With no more rows than features scores see little, and the
         # target's rows judge features on which the sources are better than they would be elsewhere.
-        if rule.cross_validates and len(head.target.y) < head.target.X.shape[1] + 1:
+        if rule.cross_validates and len(compared.target.y) < compared.target.X.shape[1] + 1:
             quiet = self.bounds(rule) | {"report": lambda update, weights: None}
-            static = self._weigh_features(task, head, PlugIn(n_updates=0), quiet)
+            static = weigh_by_softmax(compared, PlugIn(n_updates=0), self.options, quiet)
             weighing = weighing.at_most(static.weights.source_weights)
         return weighing
-
-    def _weigh_features(self, task, head, rule, bounds):
-        return weigh_by_softmax(
-            task,
-            head.target,
-            head.domains,
-            rule,
-            self.options,
-            bounds,
-            ridge=1.0,
-            standardise=True,
-        )
 
 
 class _Tuned:

@@ -1,10 +1,4 @@
-"""A network's road: features from the sources, a head from the weights, and all of it tuned.
-
-The head of a network is a softmax regression on the features below it, so the theory applies to it
-as to any other, provided that the features do not know the target's labels: a network that has been
-trained on them separates its few target rows, whose scores then vanish, and every source looks
-perfect. So the features are those of the network trained on the sources alone.
-"""
+"""The domains as the head of a network sees them, which was trained on the sources alone."""
 
 from dataclasses import replace
 
@@ -66,6 +60,11 @@ class HeadFeatures:
         )
         # Copies are rows of equal inputs; their features may differ in the last digit.
         self.target = replace(self.target, named=target.groups)
+
+    def compared(self, task):
+        """The task with these features for rows."""
+        left = replace(task.left, domains=self.domains)
+        return replace(task, target=self.target, left=left)
 
     @property
     def state(self):

@@ -3,14 +3,12 @@
 from functools import partial
 
 import numpy as np
-from sklearn.base import clone
 
-from skuowq._data.domains import concatenate_rows
 from skuowq._uowq.fitted import Plain
 from skuowq._utils._base_estimator import seeded
 from skuowq._utils._logistic import is_logistic, ridge_of
 
-from .class_shares import at_the_targets_class_shares, balance, is_balanced
+from .class_shares import at_the_targets_class_shares, fit_stacked
 from .own_intercepts_fit import fit_with_own_intercepts, takes_own_intercepts
 from .road import Road
 from .softmax_weighing import weigh_by_softmax
@@ -32,16 +30,7 @@ class LogisticRoad(Road):
     def fit(self, task, rule):
         """One weighted fit."""
         ridge = ridge_of(self.base)
-        weighing = weigh_by_softmax(
-            task,
-            task.target,
-            task.domains,
-            rule,
-            self.options,
-            self.bounds(rule),
-            ridge=ridge,
-            standardise=False,
-        )
+        weighing = weigh_by_softmax(task, rule, self.options, self.bounds(rule), ridge)
         base = seeded(self.base, self.options.random_state)
         weights = weighing.weights.source_weights
         fit = partial(fit_weighted_logistic, base, task.classes, weighing.model, weights)
@@ -76,23 +65,16 @@ def fit_weighted_logistic(base, classes, model, source_weights, target, domains)
         for domain, w in zip(domains, source_weights, strict=True)
         if w > 0
     ]
-    X, y, weight = zip(*parts, strict=True)
-    sizes = [len(y_k) for y_k in y]
-    X, y, weight = concatenate_rows(X), np.concatenate(y), np.concatenate(weight)
-    estimator = clone(base)
-    balanced = used.any() and is_balanced(estimator)
-    if balanced:
-        # By the classes' shares in the target, not among rows of all domains. As weights of rows:
-        # scikit-learn does not find the label "0" in a dict of class weights.
-        weight = weight * balance(len(classes), target)[y]
-        estimator.set_params(class_weight=None)
-    if own_intercepts:
+    sizes = [len(y_k) for _, y_k, _ in parts]
+
+    def fit(estimator, X, y, weight):
+        if not own_intercepts:
+            return estimator.fit(X, y, sample_weight=weight)
         start = _start(model.theta, np.append(True, used))
         variance = model.intercept_variance
-        fit_with_own_intercepts(estimator, X, classes[y], weight, sizes, variance, start)
-    else:
-        estimator.fit(X, classes[y], sample_weight=weight)
-    return estimator.set_params(class_weight="balanced") if balanced else estimator
+        return fit_with_own_intercepts(estimator, X, y, weight, sizes, variance, start)
+
+    return fit_stacked(base, parts, target, classes, fit)
 
 
 def _start(theta, kept):

@@ -69,7 +69,7 @@ class RegressionRowsRoad(Road):
         """One fit with the weights; for a rule that cross-validates, three that are stacked."""
         weighing = weigh_by_linear(task, rule, self.options, self.bounds(rule))
         if task.domains:
-            weighing = without_negligible_sources(weighing, task.target, task.domains)
+            weighing = without_negligible_sources(weighing, task)
         base = seeded(self.base, self.options.random_state)
         fit = partial(_fit_weighted, base, self.weight_name, task, weighing, thin_rows)
         return weighing, fit_or_stack(fit, task, rule, weighing, self.options)

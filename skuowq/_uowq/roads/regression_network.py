@@ -1,6 +1,6 @@
 """Regression networks: weighed on features from the sources, three trainings averaged."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from sklearn.base import is_regressor
@@ -47,11 +47,10 @@ class RegressionNetworkRoad(NetworkRoad):
         training, compared, state = self.training_options(), task, None
         if task.domains:
             head = HeadFeatures(self.base, task.target, task.domains, None, **training)
-            left = replace(task.left, domains=head.domains)
-            compared, state = replace(task, target=head.target, left=left), head.state
+            compared, state = head.compared(task), head.state
         weighing = weigh_by_linear(compared, rule, self.options, self.bounds(rule))
         if task.domains:
-            weighing = without_negligible_sources(weighing, task.target, task.domains)
+            weighing = without_negligible_sources(weighing, task)
         fit = partial(_train, self.base, task.domains, weighing.model.levels, state, training)
         fitted = fit_or_stack(fit, task, rule, weighing, self.options, n_folds=_N_FOLDS)
         return weighing, _of_nets(fitted)

@@ -3,14 +3,12 @@
 from functools import partial
 
 import numpy as np
-from sklearn.base import clone
 
-from skuowq._data.domains import concatenate_rows
 from skuowq._held_out.stack import stack_fits
 from skuowq._uowq.fitted import Plain, Stacked
 from skuowq._utils._base_estimator import sample_weight_name, seeded
 
-from .class_shares import at_the_targets_class_shares, balance, is_balanced
+from .class_shares import at_the_targets_class_shares, fit_stacked
 from .road import Road
 from .softmax_weighing import weigh_by_softmax
 from .thinning import thin_rows, without_negligible
@@ -33,17 +31,8 @@ class RowsRoad(Road):
 
     def fit(self, task, rule):
         """One fit with the weights; for a rule that cross-validates, three that are stacked."""
-        weighing = weigh_by_softmax(
-            task,
-            task.target,
-            task.domains,
-            rule,
-            self.options,
-            self.bounds(rule),
-            ridge=1.0,
-            standardise=True,
-        )
-        weighing = without_negligible_sources(weighing, task.target, task.domains, task.classes)
+        weighing = weigh_by_softmax(task, rule, self.options, self.bounds(rule))
+        weighing = without_negligible_sources(weighing, task)
         base = seeded(self.base, self.options.random_state)
         fit = partial(
             fit_weighted_rows, base, self.weight_name, task.classes, weighing.model, task.domains
@@ -115,26 +104,20 @@ def fit_weighted_rows(base, weight_name, classes, model, domains, target, source
         for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True))
         if w > 0
     ]
-    X, y, weight = zip(*parts, strict=True)
-    X, y, weight = concatenate_rows(X), np.concatenate(y), np.concatenate(weight)
-    estimator = clone(base)
-    balanced = bool(np.any(source_weights > 0)) and is_balanced(estimator)
-    if balanced:
-        # By the classes' shares in the target, not among rows of all domains. As weights of rows:
-        # scikit-learn does not find the label "0" in a dict of class weights.
-        weight = weight * balance(len(classes), target)[y]
-        estimator.set_params(class_weight=None)
-    estimator.fit(X, classes[y], **{weight_name: weight})
-    return estimator.set_params(class_weight="balanced") if balanced else estimator
+
+    def fit(estimator, X, y, weight):
+        return estimator.fit(X, y, **{weight_name: weight})
+
+    return fit_stacked(base, parts, target, classes, fit)
 
 
-def without_negligible_sources(weighing, target, domains, classes=None):
+def without_negligible_sources(weighing, task):
     """The weighing without negligible sources, unless a class would go with them."""
-    weights = weighing.weights.source_weights
-    n_rows = np.array([domain.n_samples for domain in domains])
-    kept = without_negligible(weights, n_rows, target.n_samples)
-    if classes is not None:
-        used = [target.y, *(D.y for D, w in zip(domains, kept, strict=True) if w > 0)]
-        if len(np.unique(np.concatenate(used))) < len(classes):
+    weights, sizes = weighing.weights.source_weights, weighing.sizes
+    kept = without_negligible(weights, sizes.n_rows, sizes.n_target)
+    if task.classes is not None:
+        used = [task.target.y]
+        used += [D.y for D, w in zip(task.domains, kept, strict=True) if w > 0]
+        if len(np.unique(np.concatenate(used))) < len(task.classes):
             kept = weights
     return weighing.with_weights(kept)

@@ -11,30 +11,25 @@ from skuowq._uowq.weighing import SoftmaxFit, nothing_to_weigh
 from skuowq.rules import Sizes
 
 
-def weigh_by_softmax(task, target, domains, rule, options, bounds, *, ridge, standardise):
-    """Weigh sources by a softmax regression.
+def weigh_by_softmax(task, rule, options, bounds, ridge=None):
+    """Weigh sources by a softmax regression: that of a logistic regression, or a stand-in.
 
     Parameters
     ----------
     task : Task
-        For its classes and number of features.
-    target : Domain
-    domains : list of Domain
-        The same, or features of them.
     rule : Rule
     options : Options
     bounds : dict
         Further arguments of `weigh`.
-    ridge : float
-        Penalty of a squared coefficient.
-    standardise : bool
-        Whether the penalty is meant in standardised columns.
+    ridge : float, default=None
+        The logistic regression's penalty of a squared coefficient. None is the stand-in: 1, on
+        standardised columns.
 
     Returns
     -------
     weighing : Weighing
     """
-    n_classes = len(task.classes)
+    target, domains, n_classes = task.target, task.domains, len(task.classes)
     n_parameters = float((task.n_features + 1) * max(n_classes - 1, 1))
     if not domains:
         return nothing_to_weigh(target.n_samples, n_parameters, SoftmaxFit())
@@ -42,9 +37,7 @@ def weigh_by_softmax(task, target, domains, rule, options, bounds, *, ridge, sta
     if rule.measure is None:
         sizes = Sizes(target.n_samples, n_rows, np.ones(len(n_rows)))
         return weigh(Unmeasured(sizes, n_parameters), rule, **bounds)
-    problem, centre, scale = _softmax_problem(
-        [target, *domains], n_classes, ridge=ridge, standardise=standardise
-    )
+    problem, centre, scale = _softmax_problem([target, *domains], n_classes, ridge)
     model = softmax_model(
         problem, rule.measure, n_jobs=options.n_jobs, random_state=options.random_state
     )
@@ -53,9 +46,11 @@ def weigh_by_softmax(task, target, domains, rule, options, bounds, *, ridge, sta
     return replace(weighing, model=replace(weighing.model, theta=theta))
 
 
-def _softmax_problem(domains, n_classes, *, ridge, standardise):
+def _softmax_problem(domains, n_classes, ridge):
     """The softmax regression that measures the sources, and the units of its columns."""
-    matrix, penalty, centre, scale = make_design(domains, ridge=ridge, standardise=standardise)
+    matrix, penalty, centre, scale = make_design(
+        domains, ridge=1.0 if ridge is None else ridge, standardise=ridge is None
+    )
     if n_classes == 2:
         # scikit-learn penalises the difference of the two classes' coefficients, which is sqrt(2)
         # times the coordinate along the orthonormal contrast.

@@ -30,16 +30,7 @@ class NetworkRoad(Road):
         """Weights that need no features, and one training."""
         from skuowq.networks import train_weighted
 
-        weighing = weigh_by_softmax(
-            task,
-            task.target,
-            task.domains,
-            rule,
-            self.options,
-            self.bounds(rule),
-            ridge=1.0,
-            standardise=True,
-        )
+        weighing = weigh_by_softmax(task, rule, self.options, self.bounds(rule))
         weights = weighing.weights.source_weights
         net = train_weighted(self.base, task.target, task.domains, weights, **training)
         return weighing, Network(net, None, task.classes)

@@ -187,6 +187,7 @@ def test_a_network_without_sources_and_with_shut_ones(tasks):
     assert not np.allclose(near.predict_proba(tasks.X_test), shut.predict_proba(tasks.X_test))
 
 
+@pytest.mark.slow
 def test_trust_of_a_network_by_cross_validation(tasks, capsys):
     clf = fit(network(trust="cv", max_epochs=4, verbose=1), tasks)
     assert "[gate] trust" in capsys.readouterr().out
@@ -558,7 +559,7 @@ def test_a_network_that_diverges_is_an_error(method, tasks):
         clf.fit(1e20 * tasks.X_target, tasks.y_target)
 
 
-@pytest.mark.parametrize("method", ["dann", "dcoral"])
+@pytest.mark.parametrize("method", [pytest.param("dann", marks=pytest.mark.slow), "dcoral"])
 def test_a_candidate_that_diverges_is_out(method, tasks):
     clf = network(ALIGNMENTS[method](), perceptron(**DIVERGES), trust="cv")
     with pytest.warns(UserWarning, match=r"source 'far' spans .* other units"):
@@ -694,6 +695,7 @@ def test_a_new_alignment_is_a_class_and_a_line_in_the_registry(tasks, monkeypatc
         fit(network(DistanceAlignment()), tasks)
 
 
+@pytest.mark.slow
 def test_nothing_set_is_gated_dann_on_the_perceptron(tasks):
     default = DiscriminatorGateClassifier(trust=1.0, random_state=0)
     written_out = network(DANN(weight=0.1), make_perceptron())
@@ -786,6 +788,7 @@ def test_a_module_that_a_callback_changes_behind_the_nets_back_is_refused(tasks)
         fit(network(estimator=changed), tasks)
 
 
+@pytest.mark.slow
 def test_more_outputs_than_classes(tasks):
     clf = fit(network(estimator=own_net(Small, module__n_classes=4), trust="cv"), tasks)
     p = clf.predict_proba(tasks.X_test)

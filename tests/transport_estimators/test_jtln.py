@@ -311,6 +311,7 @@ def test_modules_for_other_inputs(data, options):
             jtln(net, **options).fit(*data["target"], sources=data["sources"])
 
 
+@pytest.mark.slow
 def test_nothing_set_is_the_perceptron(data):
     X, y = data["target"]
     default = JTLNClassifier(random_state=0).fit(X, y, sources=data["sources"])

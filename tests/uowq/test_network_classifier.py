@@ -110,6 +110,7 @@ def test_images_keep_their_axes():
         UOWQClassifier(net).fit(X, y, sources=[sources[0], (sources[1][0][..., :3], sources[1][1])])
 
 
+@pytest.mark.slow
 def test_grid_search_over_module_sizes_and_pipelines(tasks):
     model = make_transfer_pipeline(StandardScaler(), UOWQClassifier(make_net(), random_state=0))
     search = GridSearchCV(

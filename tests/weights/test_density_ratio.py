@@ -70,7 +70,9 @@ def test_a_calibrated_ratio_has_mean_1_and_sums_to_the_targets_mean(kind):
     assert abs(ratio.mean() - 1) < 0.05
 
 
-@pytest.mark.parametrize("kind", ["plausibility", "interactions", "boosted"])
+@pytest.mark.parametrize(
+    "kind", ["plausibility", "interactions", pytest.param("boosted", marks=pytest.mark.slow)]
+)
 def test_rows_of_one_distribution_have_ratios_near_1(kind):
     rng = np.random.RandomState(0)
     means = rng.normal(size=(3, 20))

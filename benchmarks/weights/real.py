@@ -1,9 +1,9 @@
 """Weights on real tables: log loss and accuracy of every method, by suite and by target domain.
 
-Ten labelled rows a class of one domain are the target's, drawn at random with every class among
-them; the other domains are the sources (at most 1,000 rows of each), and the rest of the target's
-rows the test. Finished cells are read from the JSON file, so an interrupted run resumes; a method
-that is new there is run alone. ``--fresh METHOD`` forgets a method's cells.
+Ten labelled rows a class (a suite may say fewer) of one domain are the target's, drawn at random
+with every class among them; the other domains are the sources (at most 1,000 rows of each), and the
+rest of the target's rows the test. Finished cells are read from the JSON file, so an interrupted
+run resumes; a method that is new there is run alone. ``--fresh METHOD`` forgets a method's cells.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from more_suites import ALL
 from rivals import RIVALS, Task, best_single_source, losses
 from sklearn.metrics import balanced_accuracy_score
-from suites import SUITES
 
 RESULTS = Path(__file__).parents[1] / "results" / "weights_real.json"
 MAX_SOURCE_ROWS = 1000
@@ -41,7 +41,7 @@ def draw(suite, target, seed):
     rows = np.flatnonzero(suite.domain == target)
     while True:
         rows = rng.permutation(rows)
-        labelled, test = rows[: 10 * n_classes], rows[10 * n_classes :]
+        labelled, test = np.split(rows, [suite.rows_a_class * n_classes])
         if len(np.unique(suite.y[labelled])) == n_classes:
             break
     chosen = []
@@ -80,7 +80,7 @@ def measure(suite, target, seed, methods):
 
 def run(names, methods, n_seeds, results, save, n_jobs):
     for name in names:
-        suite = SUITES[name]()
+        suite = ALL[name]()
         todo = []
         for target, seed in itertools.product(suite.targets, range(n_seeds)):
             done = results.setdefault(f"{name}|{target}|{seed}", {})
@@ -157,7 +157,7 @@ def paired(results, prefix, rival):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--suites", nargs="+", default=list(SUITES), choices=list(SUITES))
+    parser.add_argument("--suites", nargs="+", default=list(ALL), choices=list(ALL))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--fresh", nargs="*", default=[], help="methods to run again")
     arguments = parser.parse_args()

@@ -13,16 +13,20 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Suite:
-    """`X` (n, p), class indices `y` (n,), `domain` (n,) of names, and which may be targets."""
+    """`X` (n, p), class indices `y` (n,), `domain` (n,) of names, and which may be targets.
+
+    A target has `rows_a_class` times as many labelled rows as there are classes.
+    """
 
     name: str
     X: np.ndarray
     y: np.ndarray
     domain: np.ndarray
     targets: list
+    rows_a_class: int = 10
 
 
-def table(name, frame, label, domain, *, min_rows, target_rows=None):
+def table(name, frame, label, domain, *, min_rows, target_rows=None, rows_a_class=10):
     """A suite from a data frame; `label` and `domain` are its columns."""
     frame = frame.dropna(subset=[label, domain])
     counts = frame[domain].value_counts()
@@ -36,10 +40,11 @@ def table(name, frame, label, domain, *, min_rows, target_rows=None):
         key
         for key, labels in rows.items()
         if len(labels) >= (target_rows or min_rows)
-        # Ten labelled rows a class, and as many again to be tested on.
-        and np.bincount(labels, minlength=len(classes)).min() >= 15
+        # The labelled rows of a class, and five more to be tested on.
+        and np.bincount(labels, minlength=len(classes)).min() >= rows_a_class + 5
     ]
-    return Suite(name, encode(frame.drop(columns=[label, domain])), y, names, targets)
+    X = encode(frame.drop(columns=[label, domain]))
+    return Suite(name, X, y, names, targets, rows_a_class)
 
 
 def encode(frame):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import unicodedata
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -226,36 +227,43 @@ def exercises():
 
 
 def sounds():
-    """The sound that a word begins with, from its first four letters; six languages.
+    """The sound of a letter, "_" if silent, from it and two letters either side; six languages.
 
-    gruut-lang-en, -it, -pt, -sv 2.0.1 and -fr, -nl 2.0.2 (MIT). Vowels are told apart as a, e, i,
-    o, u only, r is r wherever it is formed, and sounds that a language lacks are left out.
+    gruut-lang-en, -it, -pt, -sv 2.0.1 and -fr, -nl 2.0.2 (MIT). One letter of each word. Vowels are
+    told apart as a, e, i, o, u, y only, r is r and g is g wherever they are formed, and sounds of
+    fewer than five of the languages are left out.
     """
-    alike = str.maketrans("ɑɐæɛɪɔɹʁɾ", "aaaeiorrr")
-    frames = []
+    alike = str.maketrans("ɑɐæʌɛəøœɪɔʊʉɵɹʁɾɣ\u0261", "aaaaeeeeiouuurrrgg")
+    rng = np.random.default_rng(0)
+    rows = []
     for language in ("en", "fr", "it", "nl", "pt", "sv"):
-        path = files(f"gruut_lang_{language}") / "lexicon.db"
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as lexicon:
-            query = "SELECT word, phonemes FROM word_phonemes WHERE pron_order = 0 ORDER BY id"
-            words = pd.read_sql(query, lexicon).sample(4000, random_state=0)
-        letters = words["word"].map(plain)
-        first = words["phonemes"].str.split().str[0].str.strip("ˈˌ²'")
-        # Of a diphthong or a nasal vowel the first sign, of an affricate both.
-        sound = first.map(lambda s: s if "͡" in s else unicodedata.normalize("NFD", s)[:1])
-        frame = pd.DataFrame({f"letter {k}": letters.str[k] for k in range(4)})
-        frame = frame.assign(sound=sound.str.translate(alike), language=language)
-        frames.append(frame[letters.str.len() >= 4])
-    frame = pd.concat(frames)
-    least = pd.crosstab(frame["sound"], frame["language"]).min(axis=1)
-    frame = frame[frame["sound"].isin(least.index[least >= 15])]
+        lexicon = files(f"gruut_lang_{language}") / "lexicon.db"
+        with closing(sqlite3.connect(lexicon)) as database:
+            query = "SELECT alignment FROM g2p_alignments ORDER BY id"
+            words = [alignment.split() for (alignment,) in database.execute(query)]
+        for at in rng.choice(len(words), 6000, replace=False):
+            # Each part of a word is letters}sounds, several of one kind joined by a bar.
+            parts = [part.split("}") for part in words[at]]
+            k = rng.integers(len(parts))
+            letter, sound = parts[k][0], parts[k][1].strip("ˈˌ²'")
+            if plain(letter) and "|" not in letter + sound:
+                before = "".join(pair[0] for pair in parts[:k]).replace("|", "")[-2:]
+                after = "".join(pair[0] for pair in parts[k + 1 :]).replace("|", "")[:2]
+                around = [*before.rjust(2), letter, *after.ljust(2)]
+                if "͡" not in sound:  # Of a diphthong or a nasal vowel the first sign.
+                    sound = unicodedata.normalize("NFD", sound)[:1].translate(alike)
+                rows.append([*map(plain, around), sound, language])
+    frame = pd.DataFrame(rows).rename(columns={5: "sound", 6: "language"})
+    spread = (pd.crosstab(frame["sound"], frame["language"]) >= 15).sum(axis=1)
+    frame = frame[frame["sound"].isin(spread.index[spread >= 5])]
     return table("sounds", frame, "sound", "language", min_rows=60)
 
 
 def names():
     """Whether a first name is a man's, from its first and last letters; 26 countries.
 
-    300 names of each country of which a thousand are listed.
-    gender-guesser 0.4.0 (GPL-3; the list of names itself is under the GFDL).
+    gender-guesser 0.4.0 (GPL-3; the list of names itself is under the GFDL). 300 names of each
+    country that has at least 1,000.
     """
     from gender_guesser.detector import Detector
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from skuowq import UOWQClassifier
 from skuowq.rules import PlugIn
@@ -79,15 +79,20 @@ def losses(p, y):
     return -np.log(np.maximum(p[np.arange(len(y)), y], LEAST))
 
 
-def cross_validated_loss(task, weights):
-    """Target log loss, held out; only target rows are split."""
+def folds(y, n_splits):
+    """Training and held-out rows; stratified unless no class has a row for each fold."""
+    kind = KFold if np.bincount(y).max() < n_splits else StratifiedKFold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # The rarest class may have fewer rows than folds.
-        folds = StratifiedKFold(5, shuffle=True, random_state=0).split(task.X, task.y)
-        return sum(
-            losses(weighted_fit(task.subset(train), weights)(task.X[test]), task.y[test]).sum()
-            for train, test in folds
-        )
+        return list(kind(n_splits, shuffle=True, random_state=0).split(y, y))
+
+
+def cross_validated_loss(task, weights):
+    """Target log loss, held out; only target rows are split."""
+    return sum(
+        losses(weighted_fit(task.subset(train), weights)(task.X[test]), task.y[test]).sum()
+        for train, test in folds(task.y, 5)
+    )
 
 
 def common_weight(task, X_test):

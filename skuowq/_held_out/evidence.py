@@ -10,12 +10,11 @@ from scipy.special import softmax
 BELIEVED = 0.5
 # The probability of a label counts for no less: one row must not decide.
 LEAST_PROBABILITY = 1e-3
-# Shares of the source weights that are tried beside all and none of them.
-_SMALLER_SHARES = (0.1, 0.01)
-# Before the rows are seen, against each other candidate: that the weights stand, and that no source
-# helps.
-_ODDS_ON_ALL = 4.0
-_ODDS_ON_NOTHING = 3.0
+# A share of the source weights that is tried beside all and none of them.
+_SMALLER_SHARE = 0.1
+# Before the rows are seen, in the order of `candidate_weights`: that the weights stand, that no
+# source helps, that the cautious weights are right, a smaller share, and sources alike.
+_ODDS = np.array([4.0, 3.0, 2.0, 1.0, 1.0])
 # So much in favour of the weights against no sources, and they stand as they are.
 _CLEAR_EVIDENCE = np.log(100)
 # A stack's three predictions: rows' worth of belief in each before any row is held out.
@@ -24,23 +23,21 @@ STACK_PRIOR_ROWS = np.array([2.0, 1.0, 0.0])
 STACK_PRIOR_ERRORS = 3.0
 
 
-def candidate_weights(source_weights, n_samples):
-    """Weights as they are, none, less of them, and as much in total but alike for all sources."""
-    shares = [1.0, 0.0, *_SMALLER_SHARES]
-    candidates = [share * source_weights for share in shares]
-    if len(source_weights) > 1:
-        alike = source_weights @ n_samples / n_samples.sum()
-        candidates.append(np.full_like(source_weights, alike))
-    return candidates
+def candidate_weights(source_weights, cautious_weights, n_samples):
+    """Weights as they are, none, cautious ones, less of them, and as much in total but alike."""
+    shares = source_weights, 0.0 * source_weights, cautious_weights, _SMALLER_SHARE * source_weights
+    if len(source_weights) == 1:
+        return list(shares)
+    alike = source_weights @ n_samples / n_samples.sum()
+    return [*shares, np.full_like(source_weights, alike)]
 
 
-def stands(everything, nothing):
-    """Whether losses with the weights and without sources leave no doubt."""
-    return BELIEVED * (nothing - everything) > _CLEAR_EVIDENCE
+def stands(everything, otherwise):
+    """Whether losses with the weights and without them leave no doubt."""
+    return BELIEVED * (otherwise - everything) > _CLEAR_EVIDENCE
 
 
 def posterior_mean(candidates, losses):
     """Mean of `candidate_weights` by their held-out losses, in nats over all rows."""
-    odds = np.array([_ODDS_ON_ALL, _ODDS_ON_NOTHING, *np.ones(len(candidates) - 2)])
-    posterior = softmax(np.log(odds) - BELIEVED * np.array(losses))
+    posterior = softmax(np.log(_ODDS[: len(candidates)]) - BELIEVED * np.array(losses))
     return posterior @ np.array(candidates)

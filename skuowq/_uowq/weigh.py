@@ -81,18 +81,22 @@ def weigh(
     """
     sizes, unit = model.sizes, model.sizes.row_information
     current = previous = model.start
-    history, swings = [], False
-    for update in range(rule.n_updates + 1):
-        contrast_gram, d = model.contrasts(current)
-        candidates, belief = checked_candidates(rule, contrast_gram, sizes, d)
-        result, discrepancy = averaged_weights(
-            candidates,
+    first_gram, history, swings = None, [], False
+
+    def solved(discrepancies, belief):
+        return averaged_weights(
+            discrepancies,
             belief,
             sizes.n_target,
             sizes.n_samples,
             max_weight=max_weight,
             solver=solver,
         )
+
+    for update in range(rule.n_updates + 1):
+        contrast_gram, d = model.contrasts(current)
+        first_gram = contrast_gram if first_gram is None else first_gram
+        result, discrepancy = solved(*checked_candidates(rule, contrast_gram, sizes, d))
         found, gap = result.source_weights, result.gap
         settled = np.abs(found - current).max() <= SETTLED
         # Weights that swing look too low from above and too high from below. Separate fits do not.
@@ -106,7 +110,9 @@ def weigh(
         if settled:
             break
     if rule.cross_validates:
-        current = supported(model, current)
+        # The plug-in takes the target's own noise for distance, so no source weighs much by it.
+        cautious, _ = solved([first_gram], [1.0])
+        current = supported(model, current, cautious.source_weights)
         history.append(current * unit)
     return Weighing(
         weights=weights_record(current * unit, sizes.n_rows, gap),
@@ -143,20 +149,21 @@ def checked_candidates(rule, contrast_gram, sizes, n_parameters):
     return discrepancies, belief
 
 
-def supported(model, weights):
+def supported(model, weights, cautious_weights):
     """Weights as far as the target's rows, held out, support them.
 
     The scores of a source that contradicts the target are bounded, so its discrepancy is
     underestimated where it is large. The theory says nothing of distances beyond ``1 / sqrt(N0)``.
     And it takes every direction for an independent witness, so differences between sources look
-    more certain than they are. So shares of the weights are tried, from none to all, and weights of
-    the same total that are alike for all sources; the answer is their mean by their evidence.
+    more certain than they are. So other weights are tried beside these: none, cautious ones, and
+    weights of the same total that are alike for all sources; the answer is their mean by their
+    evidence.
     """
     if not model.can_hold_out():
         return weights
-    candidates = candidate_weights(weights, model.sizes.n_samples)
-    losses = [model.held_out_loss(candidate) for candidate in candidates[:2]]
-    if stands(*losses):
+    candidates = candidate_weights(weights, cautious_weights, model.sizes.n_samples)
+    losses = [model.held_out_loss(candidate) for candidate in candidates[:3]]
+    if stands(losses[0], min(losses[1:])):
         return weights
-    losses += [model.held_out_loss(candidate) for candidate in candidates[2:]]
+    losses += [model.held_out_loss(candidate) for candidate in candidates[3:]]
     return posterior_mean(candidates, losses)

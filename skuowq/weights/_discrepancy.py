@@ -9,8 +9,9 @@ target. The Gram matrix of the contrasts is
   that is identical to the target seems to be ``1 / N_0`` away.
 - ``"debiased"``: S minus its expected noise, projected onto the positive semidefinite matrices.
 - ``"reml"``: the own discrepancy of each source is estimated by restricted maximum likelihood in a
-  random-effects model. Then the weighted mean of the sources is tested for a shift that they all
-  share. The results with and without the shift are averaged by their evidence.
+  random-effects model. Groups of sources that share a shift are looked for. Then the weighted mean
+  of the sources is tested for a shift that they all share. The results with and without the latter
+  are averaged by their evidence.
 """
 
 from __future__ import annotations
@@ -25,6 +26,13 @@ from skuowq._utils._checks import check_discrepancy, check_sizes
 
 from ._program import SourceWeights, check_bound, check_solver, solve_checked, weights_record
 from ._reml import reml_fit
+from ._shared_shifts import (
+    MOST_PRECISE,
+    discrepancy_of,
+    groups_in,
+    mean_precision,
+    shared_shifts,
+)
 
 METHODS = ("reml", "debiased", "plugin")
 # Below, a matrix of squares is near a singular one.
@@ -90,12 +98,19 @@ def estimate_discrepancy(
     ``2 (d - 2) / d``: up to this value the rule does no harm on average, even if the source is far
     away. For ``d <= 4``, ``b = 1``. "debiased" always has ``b = 1``.
 
-    For several sources, ``u_i = 1 / (1/N_i + tau_i)`` is the precision of source i, and ``U`` is
-    the sum of the ``u_i``. The mean contrast ``sum_i u_i D_i / U`` has the noise ``1/N0 + 1/U``;
-    ``S_u`` is its square. The estimated shift is ``c = max(S_u / b - 1/N0 - 1/U, 0)``. With
-    ``r = S_u / (1/N0 + 1/U)``, the evidence for a shift is ``g = (d/2) (r - 1 - log r)`` if
-    ``r > 1``, and 0 otherwise. The result is ``G = diag(tau) + p c 11'`` with
-    ``p = logistic(g - log 3)``. Part of a large shift is also contained in ``tau``. So if all
+    Several sources may be wrong in the same way. So groups of at least two of them are looked for
+    that share a shift: members of group g have ``omega_g`` in common, beside their own ``tau_i``.
+    Candidates are the clusters of the sources' own differences. A group is taken in if the log
+    likelihood grows by more than the logarithm of ``3 (K - 2)``, at most three of them, and not for
+    more than 1,000 sources.
+
+    Then ``u_i`` is the precision of source i, ``1 / (1/N_i + tau_i)`` where no group is found, and
+    ``U`` is the sum of the ``u_i``. The mean contrast ``sum_i u_i D_i / U`` has the noise
+    ``1/N0 + 1/U``; ``S_u`` is its square. The estimated shift is
+    ``c = max(S_u / b - 1/N0 - 1/U, 0)``. With ``r = S_u / (1/N0 + 1/U)``, the evidence for a shift
+    is ``g = (d/2) (r - 1 - log r)`` if ``r > 1``, and 0 otherwise. The result is
+    ``G = diag(tau) + sum_g omega_g z_g z_g' + p c 11'`` with ``p = logistic(g - log 3)``; ``z_g``
+    is 1 for the members of group g. Part of a large shift is also contained in ``tau``. So if all
     sources are far from the target, they may seem up to half as far again as they are.
 
     Examples
@@ -149,7 +164,7 @@ def discrepancy_std_error(
     contrasts are draws with covariance ``Sigma = diag(1/N + tau) + (1/N0 + c) 11'``, where
     ``tau_i + c`` is the discrepancy of source i. The entries of the Fisher information of ``tau``
     and ``c`` are ``(d/2) (Sigma^-1)_ij^2``, ``(d/2) (Sigma^-1 1)_i^2`` and
-    ``(d/2) (1' Sigma^-1 1)^2``.
+    ``(d/2) (1' Sigma^-1 1)^2``. What groups of sources share is added in the same way.
 
     Examples
     --------
@@ -161,7 +176,7 @@ def discrepancy_std_error(
         discrepancy, n_target, n_samples, n_parameters, method, "discrepancy"
     )
     if method == "reml":
-        _check_shared_shift(G)
+        _check_shared_shifts(G)
     return std_error_of_checked(G, n_target, n_samples, d, method)
 
 
@@ -190,13 +205,32 @@ def std_error_of_checked(
         return np.sqrt(2 / d) * own
     if method == "debiased" or len(own) == 1:
         return np.sqrt(2 / d) * (own + 1 / n_target + 1 / n_samples)
-    shift = max(G[0, 1], 0.0)  # As REML has it, all sources share it.
-    # One of 1e17 rows and more has no noise beside a shift that all share.
-    noise = 1 / n_samples + np.maximum(own - shift, 0.0)
+    groups, shifts, shift = groups_in(G)
+    # One of 1e17 rows and more has no noise beside a shift that it shares.
+    noise = 1 / n_samples + np.maximum(own - shift - groups @ shifts, 0.0)
     u = 1 / np.maximum(noise, np.finfo(float).eps * own)
     shared = 1 / (1 / n_target + shift)
+    if len(shifts):
+        u = 1 / np.maximum(noise, own / MOST_PRECISE)
+        return np.sqrt(2 / d * _variances_with_groups(u, groups, shifts, shared))
     information = _ReducedInformation(u, shared)
     return np.sqrt(2 / d * information.variances())
+
+
+def _variances_with_groups(u, groups, shifts, shared):
+    """As `_ReducedInformation.variances`, where groups share shifts: nothing is sparse any more."""
+    K = len(u)
+    common = np.column_stack([groups, np.ones(K)])
+    B = u[:, None] * common
+    inner, sizes = common.T @ B, np.append(shifts, 1 / shared)
+    R = np.linalg.inv(np.eye(len(sizes)) + sizes[:, None] * inner)
+    precision = np.block([[np.diag(u) - B @ (R * sizes) @ B.T, B @ R], [(B @ R).T, inner @ R]])
+    # In units in which the diagonal is 1.
+    unit = np.sqrt(np.maximum(precision.diagonal(), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh((precision / unit / unit[:, None]) ** 2)
+    known = values > len(values) * np.finfo(float).eps * values[-1]
+    wanted = np.column_stack([np.eye(K), common]) / unit**2 @ vectors
+    return wanted[:, known] ** 2 @ (1 / values[known])
 
 
 class _ReducedInformation:
@@ -416,12 +450,13 @@ def candidate_discrepancies(
         shift, _ = _shift(S.item(), 1 / n_target + 1 / n_samples.item(), n_parameters)
         return [np.array([[shift]])], [1.0]
     tau = reml_fit(S, n_target, n_samples)
-    precision = 1 / (1 / n_samples + tau)
+    found = shared_shifts(tau, S, n_target, n_samples, n_parameters)
+    G, precision = discrepancy_of(*found), mean_precision(*found, n_samples)
     total = precision.sum()
     shift, p = _shift(precision @ S @ precision / total**2, 1 / n_target + 1 / total, n_parameters)
     if shift == 0:
-        return [np.diag(tau)], [1.0]
-    return [np.diag(tau), np.diag(tau) + shift], [1 - p, p]
+        return [G], [1.0]
+    return [G, G + shift], [1 - p, p]
 
 
 def _shift(contrast, noise, n_parameters):
@@ -445,20 +480,15 @@ def _project(S):
     return (projected + projected.T) / 2
 
 
-def _check_shared_shift(G):
-    """Refuse a matrix that REML never returns: its entries off the diagonal are one number."""
-    shared = G[~np.eye(len(G), dtype=bool)]
-    rounding = 1e-8 * np.abs(G).max()
-    if shared.size and (
-        np.ptp(shared) > rounding
-        or shared[0] < -rounding
-        or shared[0] > G.diagonal().min() + rounding
-    ):
+def _check_shared_shifts(G):
+    """Refuse a matrix that REML never returns: off the diagonal it has what groups share."""
+    if groups_in(G)[0] is None:
+        shared = G[~np.eye(len(G), dtype=bool)]
         raise ValueError(
             "discrepancy is not one that method='reml' estimates: off the diagonal its entries "
-            f"range from {shared.min():.3g} to {shared.max():.3g}, but must all be one number "
-            "between 0 and the least of the diagonal. Pass what estimate_discrepancy returned, or "
-            "the method that made it."
+            f"range from {shared.min():.3g} to {shared.max():.3g}, but must be what nested groups "
+            "of sources share, between 0 and the least of the diagonal. Pass what "
+            "estimate_discrepancy returned, or the method that made it."
         )
 
 

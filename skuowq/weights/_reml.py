@@ -38,14 +38,16 @@ def reml_fit(S, n_target, n_samples):
     """
     floor = 1 / n_samples
     starts = _expectation_maximisation(S, floor, 1 / n_target, _starts(S, floor, 1 / n_target))
-    values = [_negative_log_likelihood(v, S, n_target)[0] for v in starts]
+    target, everywhere = np.array([1 / n_target]), np.ones((len(S), 1))
+    values = [negative_log_likelihood(v, target, everywhere, S)[0] for v in starts]
     lower = np.log(floor)
     # No source is further away than the largest contrast observed.
     upper = np.log(4 * np.diag(S).max() + 4 * floor)
 
     def objective(log_variances):
-        value, slope = _negative_log_likelihood(np.exp(log_variances), S, n_target)
-        return value, slope * np.exp(log_variances)
+        variances = np.exp(log_variances)
+        value, slope, _ = negative_log_likelihood(variances, target, everywhere, S)
+        return value, slope * variances
 
     result = minimize(
         objective,
@@ -76,18 +78,45 @@ def _expectation_maximisation(S, floor, target_noise, starts):
     return variances
 
 
-def _negative_log_likelihood(variances, S, n_target):
-    """``log det Sigma + trace(Sigma^-1 S)`` up to a constant, and its derivatives in ``v``."""
+def negative_log_likelihood(variances, shared, loadings, S):
+    """``log det Sigma + trace(Sigma^-1 S)`` and its derivatives.
+
+    ``Sigma = diag(v) + A diag(c) A'``. As ``A`` has few columns, a call costs O(K^2).
+
+    Parameters
+    ----------
+    variances : ndarray of shape (n_sources,)
+        ``v``, above 0.
+    shared : ndarray of shape (n_shared,)
+        ``c``, above 0: variances of what several sources have in common.
+    loadings : ndarray of shape (n_sources, n_shared)
+        ``A``: 1 for a source that has its part of it, 0 for one that has none.
+    S : ndarray of shape (n_sources, n_sources)
+
+    Returns
+    -------
+    value : float
+    slope : ndarray of shape (n_sources,)
+        In ``v``.
+    shared_slope : ndarray of shape (n_shared,)
+        In ``c``.
+    """
     u = 1 / variances
     own = S.diagonal()
-    total = u.sum()
-    damping = 1 / (n_target + total)
-    Su = S @ u
-    uSu = u @ Su
-    value = np.log1p(total / n_target) - np.log(u).sum() + own @ u - damping * uSu
-    # Diagonals of Sigma^-1 and Sigma^-1 S Sigma^-1, with Sigma^-1 = diag(u) - damping u u'.
-    slope = u - damping * u**2 - u**2 * (own - 2 * damping * Su + damping**2 * uSu)
-    return value, slope
+    # Sigma^-1 = diag(u) - B M B' and Sigma^-1 A = B R.
+    B = u[:, None] * loadings
+    inner = loadings.T @ B
+    damped = np.eye(len(shared)) + shared[:, None] * inner
+    R = np.linalg.inv(damped)
+    M = R * shared
+    BM, SB = B @ M, S @ B
+    BSB = B.T @ SB
+    value = np.linalg.slogdet(damped)[1] - np.log(u).sum() + own @ u - np.sum(M * BSB)
+    # Diagonals of Sigma^-1 and of Sigma^-1 S Sigma^-1.
+    precision = u - np.sum(BM * B, axis=1)
+    explained = u**2 * own - 2 * u * np.sum(SB * BM, axis=1) + np.sum((BM @ BSB) * BM, axis=1)
+    shared_slope = np.diag(inner @ R) - np.diag(R.T @ BSB @ R)
+    return value, precision - explained, shared_slope
 
 
 def _starts(S, floor, target_noise):

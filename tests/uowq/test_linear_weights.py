@@ -165,7 +165,7 @@ def test_noisy_far_and_shifted_sources_weigh_less():
     ]
     near, noisy, far, shifted = weigh(make_problem(parts)).weights.source_weights
     assert noisy < 0.3 * near
-    assert far < 0.05 * near
+    assert far < 0.1 * near
     assert shifted > 0.5 * near
     assert weigh(make_problem(parts, own_levels=False)).weights.source_weights[3] < 0.05
     for method in ("plugin", "debiased"):

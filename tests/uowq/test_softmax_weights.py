@@ -53,7 +53,7 @@ def judged(problem, weights, theta, curvature):
     """What the target's held-out rows leave of the weights, at a fit that is known."""
     model = scores_of(problem)
     model.problem, model.theta, model.curvature = problem, theta, curvature
-    return supported(model, weights)
+    return supported(model, weights, np.zeros_like(weights))
 
 
 def test_noise_of_the_scores_is_one_row_in_n():

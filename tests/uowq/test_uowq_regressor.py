@@ -111,7 +111,7 @@ def test_through_scikit_learn():
     sources = Sources(SOURCES)
     assert cross_val_score(UOWQRegressor(), X, y, params={"sources": sources}).mean() > 0.5
     model = make_transfer_pipeline(StandardScaler(), UOWQRegressor(Ridge()))
-    search = GridSearchCV(model, {"uowqregressor__estimator__alpha": [0.1, 10.0]}, cv=3)
+    search = GridSearchCV(model, {"uowqregressor__estimator__alpha": [0.1, 1e4]}, cv=3)
     search.fit(X, y, sources=sources)
     assert search.best_params_ == {"uowqregressor__estimator__alpha": 0.1}
     bound = UOWQRegressor().bind_sources(sources).fit(X, y)

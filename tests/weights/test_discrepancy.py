@@ -1,6 +1,8 @@
+import itertools
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from problems import PROBLEMS, simulate_contrasts, true_discrepancy
 from reference.james_stein import risk
 from reference.reml import brute_maximum, log_likelihood, shift_evidence
@@ -12,7 +14,8 @@ from skuowq.weights import (
     optimal_source_weights,
     solve_source_weights,
 )
-from skuowq.weights._reml import _negative_log_likelihood, reml_fit
+from skuowq.weights._reml import negative_log_likelihood, reml_fit
+from skuowq.weights._shared_shifts import discrepancy_of, groups_in, shared_shifts
 
 
 def contrast_gram(problem, rng):
@@ -34,17 +37,32 @@ def test_reml_reaches_the_maximum_of_the_likelihood(name):
 
 
 def test_likelihood_and_its_gradient():
+    """Against the dense transcription, without a group and with two nested ones."""
     rng = np.random.default_rng(3)
     S = contrast_gram(PROBLEMS["near to far"], rng)
     n_samples = np.full(5, 1000)
-    variances = rng.uniform(0.01, 1, size=5)
-    value, slope = _negative_log_likelihood(variances, S, 50)
-    numeric = approx_fprime(variances, lambda v: _negative_log_likelihood(v, S, 50)[0], 1e-7)
-    assert_allclose(slope, numeric, rtol=1e-4)
-    direct = log_likelihood(variances - 1 / n_samples, S, 50, n_samples, 1)
-    other = log_likelihood(2 * variances - 1 / n_samples, S, 50, n_samples, 1)
-    twice, _ = _negative_log_likelihood(2 * variances, S, 50)
-    assert_allclose(-0.5 * (value - twice), direct - other, rtol=1e-9)
+    nested = np.array([[1, 1, 1, 1, 0], [0, 1, 1, 0, 0]]).T
+    for groups in (nested[:, :0], nested[:, :1], nested):
+        loadings = np.column_stack([np.ones(5), groups])
+        n_shared = loadings.shape[1]
+        values = np.append(rng.uniform(0.01, 1, size=4 + n_shared), 1 / 50)
+
+        def value(values, loadings=loadings):
+            shared = np.append(values[-1], values[5:-1])
+            return negative_log_likelihood(values[:5], shared, loadings, S)[0]
+
+        _, slope, shared_slope = negative_log_likelihood(
+            values[:5], np.append(values[-1], values[5:-1]), loadings, S
+        )
+        numeric = approx_fprime(values, value, 1e-7)
+        assert_allclose(slope, numeric[:5], rtol=1e-4)
+        assert_allclose(shared_slope, np.append(numeric[-1], numeric[5:-1]), rtol=1e-4)
+        direct, other = (
+            log_likelihood(v - 1 / n_samples, S, 50, n_samples, 1, groups, values[5:-1])
+            for v in (values[:5], 2 * values[:5])
+        )
+        twice = value(np.append(2 * values[:5], values[5:]))
+        assert_allclose(-0.5 * (value(values) - twice), direct - other, rtol=1e-9)
 
 
 @pytest.mark.parametrize("contrast", [0.001, 0.07, 3.0])
@@ -107,16 +125,80 @@ def test_the_quadrature_agrees_with_simulation():
 def test_a_shift_is_judged_by_the_mean_contrast(name):
     """The closed form against dense Gaussian densities, with all sources moved by a shift."""
     n_target, n_samples, displacements = PROBLEMS[name]
-    d = len(displacements)
+    sizes, d = np.array(n_samples, dtype=float), len(displacements)
     for size in (0.0, 1.0, 3.0):
         moved = displacements + size * np.eye(d)[:, [0]]
         S = contrast_gram((n_target, n_samples, moved), np.random.default_rng(5))
-        tau = reml_fit(S, n_target, np.array(n_samples, dtype=float))
-        shift, p = shift_evidence(tau, S, n_target, n_samples, d)
+        tau, groups, shifts = shared_shifts(reml_fit(S, n_target, sizes), S, n_target, sizes, d)
+        own = np.diag(tau) + (groups * shifts) @ groups.T
+        shift, p = shift_evidence(own, S, n_target, sizes, d)
         G = estimate_discrepancy(S, n_target, n_samples, d)
-        assert_allclose(G, np.diag(tau) + p * shift, atol=1e-10)
-    assert p > 0.99
-    assert shift > 0
+        assert_allclose(G, own + p * shift, atol=1e-10)
+        # Where all but a few sources agree, the shift is the many's.
+        assert np.median(G.diagonal()) > 0.5 * size**2 / d
+
+
+def agreeing_wrong_sources(rng, n_good=2, n_bad=6, n_groups=1, shift=2.5, d=10, n_target=50, n=200):
+    """Contrasts of sources that are the target, and of groups that share a shift each."""
+    direction = rng.normal(size=(d, n_groups))
+    direction *= shift / np.sqrt(d * n_target) * np.sqrt(d) / np.linalg.norm(direction, axis=0)
+    bad = direction[:, np.arange(n_bad) % n_groups]
+    return n_target, [n] * (n_good + n_bad), np.hstack([np.zeros((d, n_good)), bad])
+
+
+@pytest.mark.parametrize(("n_bad", "n_groups"), [(6, 1), (12, 3), (20, 2)])
+def test_sources_that_are_wrong_in_the_same_way_are_one_witness(n_bad, n_groups):
+    """The two good sources are nearest, and weigh most, in nearly all draws."""
+    right = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        problem = agreeing_wrong_sources(rng, n_bad=n_bad, n_groups=n_groups, shift=6.0)
+        S = contrast_gram(problem, rng)
+        n_target, n_samples, displacements = problem
+        result = optimal_source_weights(S, n_target, n_samples, len(displacements))
+        right += result.source_weights[:2].min() > result.source_weights[2:].max()
+    assert right >= 18
+
+
+def test_a_group_is_found_by_brute_force_too():
+    """No subset of the sources as a group is likelier than the one that is found."""
+    rng = np.random.default_rng(2)
+    n_target, n_samples, displacements = agreeing_wrong_sources(rng, 2, 3, shift=8.0)
+    S = contrast_gram((n_target, n_samples, displacements), rng)
+    sizes, d = np.array(n_samples, dtype=float), len(displacements)
+    tau, groups, shifts = shared_shifts(reml_fit(S, n_target, sizes), S, n_target, sizes, d)
+    assert_array_equal(groups.T, [[0, 0, 1, 1, 1]])
+    found = log_likelihood(tau, S, n_target, sizes, d, groups, shifts)
+    for members in itertools.product([0.0, 1.0], repeat=5):
+        if 2 <= sum(members) <= 4:
+            other = np.array([members]).T
+            best = brute_maximum(S, n_target, sizes, d, groups=other)
+            assert best <= found + 0.01
+
+
+def test_groups_are_read_off_the_matrix_that_they_made():
+    nested = np.array([[1.0, 1, 1, 1, 0, 0], [0, 1, 1, 0, 0, 0], [0, 0, 0, 0, 1, 1]]).T
+    shifts, tau = np.array([0.2, 0.5, 0.3]), np.array([0.0, 0.1, 0.2, 0.3, 0.0, 1.0])
+    G = discrepancy_of(tau, nested, shifts) + 0.05
+    groups, sizes, everywhere = groups_in(G)
+    assert everywhere == pytest.approx(0.05)
+    assert_allclose((groups * sizes) @ groups.T, (nested * shifts) @ nested.T)
+    crossing = np.array([[1.0, 1, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0]]).T
+    assert groups_in(np.eye(6) + crossing @ crossing.T)[0] is None
+
+
+def test_standard_errors_with_groups_are_those_of_the_dense_information():
+    nested = np.array([[1.0, 1, 1, 1, 0], [0, 1, 1, 0, 0]]).T
+    shifts, tau, everywhere = np.array([0.2, 0.5]), np.array([0.1, 0.1, 0.2, 0.3, 0.4]), 0.05
+    n_target, n_samples, d = 30, np.array([100.0, 200, 300, 400, 500]), 12
+    G = discrepancy_of(tau, nested, shifts) + everywhere
+    loadings = np.column_stack([np.eye(5), nested, np.ones(5)])
+    Sigma = np.diag(1 / n_samples) + G + 1 / n_target
+    precision = np.linalg.inv(Sigma)
+    information = d / 2 * (loadings.T @ precision @ loadings) ** 2
+    covariance = loadings @ np.linalg.inv(information) @ loadings.T
+    found = discrepancy_std_error(G, n_target, n_samples, d)
+    assert_allclose(found, np.sqrt(covariance.diagonal()), rtol=1e-6)
 
 
 def test_plugin_is_biased_by_the_noise_of_both_fits():

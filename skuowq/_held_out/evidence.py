@@ -13,23 +13,34 @@ LEAST_PROBABILITY = 1e-3
 # A share of the source weights that is tried beside all and none of them.
 _SMALLER_SHARE = 0.1
 # Before the rows are seen, in the order of `candidate_weights`: that the weights stand, that no
-# source helps, that the cautious weights are right, a smaller share, and sources alike.
-_ODDS = np.array([4.0, 3.0, 2.0, 1.0, 1.0])
+# source helps, that the cautious weights are right, equal mass, a smaller share, and sources alike.
+_ODDS = np.array([4.0, 3.0, 2.0, 2.0, 1.0, 1.0])
 # So much in favour of the weights against no sources, and they stand as they are.
 _CLEAR_EVIDENCE = np.log(100)
-# A stack's three predictions: rows' worth of belief in each before any row is held out.
-STACK_PRIOR_ROWS = np.array([2.0, 1.0, 0.0])
+# Rows' worth of belief in the predictions of a stack before any row is held out: of the fit with
+# the weights, of the target alone, of all rows, and of the linear model.
+STACK_PRIOR_ROWS = np.array([1.0, 0.5, 1.0, 2.0])
 # Rows' worth of belief that no average of numbers has errors that cancel.
 STACK_PRIOR_ERRORS = 3.0
 
 
-def candidate_weights(source_weights, cautious_weights, n_samples):
-    """Weights as they are, none, cautious ones, less of them, and as much in total but alike."""
-    shares = source_weights, 0.0 * source_weights, cautious_weights, _SMALLER_SHARE * source_weights
-    if len(source_weights) == 1:
-        return list(shares)
-    alike = source_weights @ n_samples / n_samples.sum()
-    return [*shares, np.full_like(source_weights, alike)]
+def candidate_weights(source_weights, cautious_weights, n_target, n_samples):
+    """Weights that are tried on held-out rows.
+
+    As they are, none, cautious ones, all sources together as much as the target, less of the
+    weights, and as much in total but alike for all sources.
+    """
+    total = n_samples.sum()
+    candidates = [
+        source_weights,
+        np.zeros_like(source_weights),
+        cautious_weights,
+        np.full_like(source_weights, min(1.0, n_target / total)),
+        _SMALLER_SHARE * source_weights,
+    ]
+    if len(source_weights) > 1:
+        candidates.append(np.full_like(source_weights, source_weights @ n_samples / total))
+    return candidates
 
 
 def stands(everything, otherwise):

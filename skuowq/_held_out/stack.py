@@ -1,12 +1,11 @@
-"""Three fits of one estimator stacked: with the theory's weights, of the target alone, of all rows.
+"""Several fits stacked, with weights by held-out rows of the target.
 
 The theory's weights are those of a linear model. What they are worth to another estimator, to trees
-for one, the target's own rows tell: the three are fitted without a fold of them at a time, and
-their predictions averaged with the weights that are best for the rows held out: of probabilities
-under which these are likeliest (Smyth and Wolpert, 1999), of numbers with the least squared error
-(Breiman, 1996). Sources that do harm may still blur what is too sure of itself, so all rows take
-part only where they are better for the held-out ones than the target alone. One of the three that
-cannot be fitted, or predicts numbers that are not finite, is out.
+for one, the target's own rows tell. The estimator is fitted in a few ways, with the weights and
+without, each without a fold of these rows at a time. The predictions are averaged with the weights
+that are best for the rows held out: of probabilities under which these are likeliest (Smyth and
+Wolpert, 1999), of numbers with the least squared error (Breiman, 1996). A fit that fails, or that
+predicts numbers that are not finite, is out.
 """
 
 import warnings
@@ -27,9 +26,9 @@ from skuowq._utils._warn import warn
 from .evidence import LEAST_PROBABILITY, STACK_PRIOR_ERRORS, STACK_PRIOR_ROWS
 
 _FEWEST_ROWS = 4
+# Of the user's estimator: with the weights, of the target alone, of all rows.
+_OWN_FITS = 3
 _EM_STEPS = 200
-# Losses that differ by less, relatively, are the same: rounding must not decide.
-_TIE = 1e-9
 # With an error so many times the least one, an estimator adds nothing to the average.
 _HOPELESS = 1e6
 # With what an estimator fails that cannot be fitted to some rows, or knows nothing of others.
@@ -43,9 +42,8 @@ class Stack:
     Attributes
     ----------
     estimators : list
-        With the weights of the sources as they are, without sources, and with all rows in full.
-        None, of weight 0, where it could not be fitted.
-    weights : ndarray of shape (3,)
+        In the order of `stack_fits`. None, of weight 0, where it could not be fitted.
+    weights : ndarray of shape (n_fits,)
         They sum to 1.
     """
 
@@ -65,65 +63,54 @@ class Stack:
         return [pair for pair in zip(self.estimators, self.weights, strict=True) if pair[1] > 0]
 
 
-def stack_fits(
-    fit,
-    target,
-    domains,
-    source_weights,
-    classes,
-    n_jobs,
-    independent_share=1.0,
-    max_weight=None,
-    n_folds=5,
-):
-    """Fit the three, and find their weights by held-out rows of the target.
+def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_folds=5):
+    """Fit in several ways, and find the weights of the fits by held-out rows of the target.
 
     Parameters
     ----------
-    fit : callable
-        ``fit(target, weights)`` returns the estimator fitted to these rows of the target, and to
-        the sources with these weights.
+    fits : list of callable
+        Each takes rows of the target as a `Domain` and returns an estimator fitted to them and to
+        the sources: with their weights the first, to the target alone the second.
     target : Domain
     domains : list of Domain
-    source_weights : ndarray of shape (n_sources,)
     classes : ndarray or None
         Labels that the target's indices stand for; None where these are numbers.
     n_jobs : int or None
     independent_share : float, default=1
         Independent rows that the target's are worth, over the sum of their weights.
-    max_weight : float, default=None
-        Upper bound on the weight of a source row, where all rows take part in full.
     n_folds : int, default=5
 
     Returns
     -------
     estimator : estimator
-        Fitted with the weights.
+        The first.
     stack : Stack or None
-        None where the target has too few rows to hold any out, or there are no probabilities, or
-        the estimator makes nothing of the target's rows alone; the last with a warning.
+        None where there are no probabilities, or the estimator makes nothing of the target's rows
+        alone; the latter with a warning. Where the target has too few rows to hold any out, the
+        weights are those before any evidence.
 
     Raises
     ------
     FailedFit
-        If none of the three predicts finite numbers.
+        If none of the estimator's own fits predicts finite numbers.
     """
-    estimator = fit(target, source_weights)
+    estimator = fits[0](target)
     judged = np.arange(len(target.y))
     labels = np.zeros(len(judged), dtype=int) if classes is None else target.y
     if classes is not None:
-        several = groups_with_label(labels, target.groups) > 1
-        if several.sum() < 2 or not hasattr(estimator, "predict_proba"):
+        if not hasattr(estimator, "predict_proba"):
             return estimator, None
+        several = groups_with_label(labels, target.groups) > 1
         judged = judged[several[labels]]  # Nobody could have learned the others.
     groups = target.groups[judged]
-    if len(np.unique(groups)) < _FEWEST_ROWS:
-        return estimator, None
-    folds = [judged[held] for _, held in folds_of(labels[judged], n_folds, 0, groups)]
-    in_full = 1.0 if max_weight is None else min(1.0, max_weight)
-    candidates = [w * np.ones_like(source_weights) for w in (source_weights, 0.0, in_full)]
-    jobs = [(np.setdiff1d(np.arange(len(labels)), held), w) for held in folds for w in candidates]
-    held_out = [take_rows(target, held) for held in folds for _ in candidates]
+    enough = len(np.unique(groups)) >= _FEWEST_ROWS and len(np.unique(labels[judged])) >= (
+        1 if classes is None else 2
+    )
+    folds = []
+    if enough:
+        folds = [judged[held] for _, held in folds_of(labels[judged], n_folds, 0, groups)]
+    jobs = [(np.setdiff1d(np.arange(len(labels)), held), fit) for held in folds for fit in fits]
+    held_out = [take_rows(target, held) for held in folds]
 
     def predict(fitted, X):
         if isinstance(fitted, Exception):
@@ -133,9 +120,10 @@ def stack_fits(
         return _probabilities(fitted, X, classes)
 
     def judge(k):
-        """Predictions of one of the three for the rows held out."""
-        pairs = zip(fitted[k::3], held_out[k::3], strict=True)
-        found = np.concatenate([predict(model, part.X) for model, part in pairs])
+        """Predictions of one of the fits for the rows held out."""
+        pairs = zip(fitted[k :: len(fits)], held_out, strict=True)
+        found = predict(finals[k], target.X)[:0]
+        found = np.concatenate([found, *(predict(model, part.X) for model, part in pairs)])
         if not (np.isfinite(found).all() and np.isfinite(predict(finals[k], target.X)).all()):
             raise FailedFit(
                 f"{type(estimator).__name__} predicts numbers that are not finite: scale the "
@@ -146,32 +134,36 @@ def stack_fits(
                 predict(finals[k], domain.X)  # Of kinds that the target lacks it may know nothing.
         return found
 
-    finals = [estimator, *(_attempt(fit, target, w) for w in candidates[1:])]
+    finals = [estimator, *(_attempt(fit, target) for fit in fits[1:])]
     fitted = Parallel(n_jobs=n_jobs)(
-        delayed(_attempt)(fit, take_rows(target, rows), w) for rows, w in jobs
+        delayed(_attempt)(fit, take_rows(target, rows)) for rows, fit in jobs
     )
-    found = [_attempt(judge, k) for k in range(3)]
+    found = [_attempt(judge, k) for k in range(len(fits))]
     usable = np.array([not isinstance(part, Exception) for part in found])
     failed = [isinstance(part, FailedFit) for part in found]
-    if not usable[1] and not any(failed[:2]):
+    if enough and not usable[1] and not any(failed[:2]):
         warn(
             f"{type(estimator).__name__} makes nothing of the target's rows alone, so they do not "
             "judge how far to follow the weights; compare with negative_transfer_gap, or pass an "
             f"estimator that can be fitted to fewer rows. It said: {found[1]}"
         )
         return estimator, None
-    if not usable.any():
+    own = usable[:_OWN_FITS]
+    if not own.any():  # A linear model beside it does not stand for the user's estimator.
         raise found[failed.index(True)]
     nothing = np.zeros_like(found[int(np.argmax(usable))])
     found = np.stack([part if used else nothing for part, used in zip(found, usable, strict=True)])
-    y = np.concatenate([part.y for part in held_out[::3]])
-    weight = np.concatenate([part.sample_weight for part in held_out[::3]]) * independent_share
+    finals = [None if isinstance(model, Exception) else model for model in finals]
+    if not enough:
+        weights = STACK_PRIOR_ROWS[: len(fits)] * usable
+        return estimator, Stack(finals, weights / weights.sum())
+    y = np.concatenate([part.y for part in held_out])
+    weight = np.concatenate([part.sample_weight for part in held_out]) * independent_share
     if classes is None:
         weights = least_squares_weights(found, y, weight, usable)
     else:
         likelihoods = np.maximum(found[:, np.arange(len(y)), y], LEAST_PROBABILITY)
         weights = mixture_weights(likelihoods, weight, usable)
-    finals = [None if isinstance(model, Exception) else model for model in finals]
     return estimator, Stack(finals, weights)
 
 
@@ -190,54 +182,53 @@ def _probabilities(estimator, X, classes):
     return aligned_columns(estimator.predict_proba(X), estimator.classes_, classes)
 
 
-def mixture_weights(likelihoods, row_weight, usable=(True, True, True)):
+def mixture_weights(likelihoods, row_weight, usable=None):
     """Weights under which the mixture of some densities makes the rows likeliest, by EM.
 
     Parameters
     ----------
-    likelihoods : ndarray of shape (3, n_rows)
+    likelihoods : ndarray of shape (n_fits, n_rows)
         Above 0.
     row_weight : ndarray of shape (n_rows,)
-    usable : sequence of bool, default=(True, True, True)
-        Which of the three take part at all.
+    usable : sequence of bool, default=None
+        Which take part at all; None is all.
 
     Returns
     -------
-    weights : ndarray of shape (3,)
+    weights : ndarray of shape (n_fits,)
         At least 0, with sum 1.
     """
-    usable = np.asarray(usable, dtype=float)
-    _, alone, pooled = np.log(likelihoods) @ row_weight
-    weights = usable * [1.0, 1.0, float(pooled > alone + _TIE * abs(alone) or not usable[1])]
+    weights = np.ones(len(likelihoods)) if usable is None else np.asarray(usable, dtype=float)
+    prior = STACK_PRIOR_ROWS[: len(weights)] * weights
     for _ in range(_EM_STEPS):
         part = weights[:, None] * likelihoods
-        weights = (part / part.sum(axis=0)) @ row_weight + usable * STACK_PRIOR_ROWS
+        weights = (part / part.sum(axis=0)) @ row_weight + prior
         weights /= weights.sum()
     return weights
 
 
-def least_squares_weights(predictions, y, row_weight, usable=(True, True, True)):
+def least_squares_weights(predictions, y, row_weight, usable=None):
     """Weights of the average of some predictions with the least squared error.
 
     Parameters
     ----------
-    predictions : ndarray of shape (3, n_rows)
+    predictions : ndarray of shape (n_fits, n_rows)
     y, row_weight : ndarray of shape (n_rows,)
-    usable : sequence of bool, default=(True, True, True)
-        Which of the three take part at all.
+    usable : sequence of bool, default=None
+        Which take part at all; None is all.
 
     Returns
     -------
-    weights : ndarray of shape (3,)
+    weights : ndarray of shape (n_fits,)
         At least 0, with sum 1.
     """
     with np.errstate(over="ignore"):
         errors = ((predictions - y) * np.sqrt(row_weight)).T
     # Squares of large numbers may be infinite, norms are not.
     sizes = np.array([norm(own, check_finite=False) for own in errors.T])
-    sizes[~np.asarray(usable)] = np.inf
+    if usable is not None:
+        sizes[~np.asarray(usable)] = np.inf
     taken = sizes <= _HOPELESS * sizes.min()
-    taken[2] &= sizes[2] < sizes[1] * (1 - _TIE)
     errors = errors[:, taken] / (sizes[taken].max() or 1.0)
     # The prior: rows on which each errs as the best does on average, and no other does.
     least = np.sum(errors**2, axis=0).min() / row_weight.sum()
@@ -245,7 +236,7 @@ def least_squares_weights(predictions, y, row_weight, usable=(True, True, True))
     system = np.vstack([errors, own])
     # The sum by a row so heavy that it holds.
     heavy = 1e4 * (np.linalg.norm(system) or 1.0)
-    weights = np.zeros(3)
+    weights = np.zeros(len(sizes))
     weights[taken], _ = nnls(
         np.vstack([system, np.full(taken.sum(), heavy)]), np.append(np.zeros(len(system)), heavy)
     )

@@ -64,10 +64,13 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
     estimator_ : classifier
         The base estimator, fitted to target and sources.
     target_estimator_, pooled_estimator_ : classifier or None
-        The base estimator fitted to the target alone, and to all rows in full. The predictions are
-        an average of theirs and those of `estimator_`. None where nothing is averaged.
-    pool_weights_ : ndarray of shape (3,) or None
-        Shares of `estimator_`, `target_estimator_` and `pooled_estimator_` in the average.
+        The base estimator fitted to the target alone, and to all rows in full with columns that say
+        which domain a row is of. None where nothing is averaged.
+    linear_estimator_ : Pipeline or None
+        The logistic regression that weighed the sources, around another estimator.
+    pool_weights_ : ndarray of shape (4,) or None
+        Shares of `estimator_`, `target_estimator_`, `pooled_estimator_` and `linear_estimator_` in
+        the average of probabilities that is predicted.
     pool_exponents_ : ndarray of shape (2,) or None
         For networks: powers of the probabilities of `estimator_` and `target_estimator_` in their
         product.
@@ -142,6 +145,7 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
         (
             "target_estimator_",
             "pooled_estimator_",
+            "linear_estimator_",
             "pool_weights_",
             "pool_exponents_",
             "record_point_",

@@ -49,7 +49,7 @@ class Plain:
 
 @dataclass(frozen=True, eq=False)
 class Stacked:
-    """The estimator fitted with the weights, to the target alone and to all rows, averaged.
+    """The estimator fitted in several ways, averaged.
 
     Attributes
     ----------
@@ -80,12 +80,10 @@ class Stacked:
 
     def attributes(self):
         """Public attributes."""
-        _, alone, pooled = self.stack.estimators
-        return named(self.estimator, self.classes) | {
-            "target_estimator_": alone,
-            "pooled_estimator_": pooled,
-            "pool_weights_": self.stack.weights,
-        }
+        names = "target_estimator_", "pooled_estimator_", "linear_estimator_"
+        others = dict(zip(names, self.stack.estimators[1:], strict=False))
+        found = named(self.estimator, self.classes) | others
+        return found | {"pool_weights_": self.stack.weights}
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,10 +50,13 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
     estimator_ : regressor
         The base estimator, fitted to target and sources.
     target_estimator_, pooled_estimator_ : regressor or None
-        The base estimator fitted to the target alone, and to all rows in full. The predictions are
-        an average of theirs and those of `estimator_`. None where nothing is averaged.
-    pool_weights_ : ndarray of shape (3,) or None
-        Shares of `estimator_`, `target_estimator_` and `pooled_estimator_` in the average.
+        The base estimator fitted to the target alone, and to all rows in full with columns that say
+        which domain a row is of; a network has no such columns. None where nothing is averaged.
+    linear_estimator_ : Pipeline or None
+        The linear model that weighed the sources, around another estimator that is no network.
+    pool_weights_ : ndarray of shape (4,), (3,) for networks, or None
+        Shares of `estimator_`, `target_estimator_`, `pooled_estimator_` and `linear_estimator_` in
+        the average that is predicted.
     source_weights_ : ndarray of shape (n_sources,)
         Weight of one row of each source. A target row weighs 1. Twice the noise variance halves the
         weight.
@@ -126,7 +129,9 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
     """
 
     _roads, _model = REGRESSOR_ROADS, "linear"
-    _of_some_roads = dict.fromkeys(("target_estimator_", "pooled_estimator_", "pool_weights_"))
+    _of_some_roads = dict.fromkeys(
+        ("target_estimator_", "pooled_estimator_", "linear_estimator_", "pool_weights_")
+    )
 
     _parameter_constraints = {  # noqa: RUF012
         "estimator": [HasMethods("fit"), None],

@@ -112,7 +112,7 @@ def weigh(
     if rule.cross_validates:
         # The plug-in takes the target's own noise for distance, so no source weighs much by it.
         cautious, _ = solved([first_gram], [1.0])
-        current = supported(model, current, cautious.source_weights)
+        current = supported(model, current, cautious.source_weights, max_weight)
         history.append(current * unit)
     return Weighing(
         weights=weights_record(current * unit, sizes.n_rows, gap),
@@ -149,19 +149,21 @@ def checked_candidates(rule, contrast_gram, sizes, n_parameters):
     return discrepancies, belief
 
 
-def supported(model, weights, cautious_weights):
+def supported(model, weights, cautious_weights, max_weight=None):
     """Weights as far as the target's rows, held out, support them.
 
     The scores of a source that contradicts the target are bounded, so its discrepancy is
     underestimated where it is large. The theory says nothing of distances beyond ``1 / sqrt(N0)``.
     And it takes every direction for an independent witness, so differences between sources look
-    more certain than they are. So other weights are tried beside these: none, cautious ones, and
-    weights of the same total that are alike for all sources; the answer is their mean by their
-    evidence.
+    more certain than they are. So other weights are tried beside these, none and equal ones among
+    them; the answer is their mean by their evidence.
     """
     if not model.can_hold_out():
         return weights
-    candidates = candidate_weights(weights, cautious_weights, model.sizes.n_samples)
+    sizes = model.sizes
+    candidates = candidate_weights(weights, cautious_weights, sizes.n_target, sizes.n_samples)
+    if max_weight is not None:
+        candidates = [np.minimum(candidate, max_weight) for candidate in candidates]
     losses = [model.held_out_loss(candidate) for candidate in candidates[:3]]
     if stands(losses[0], min(losses[1:])):
         return weights

@@ -1,5 +1,7 @@
 """Copies of rows, weights in place of copies, and rows that the user says belong together."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -187,7 +189,9 @@ def test_a_weight_is_as_many_copies_to_a_stack(numbers, seed):
         errors = target.y - np.average(target.y, weights=target.sample_weight)
         share = independent_share(errors[:, None], target.sample_weight, target.groups)
         assert 0.2 < share < 1
-        _, stack = stack_fits(fit, target, domains, np.array([0.5, 0.1]), classes, None, share)
+        candidates = np.array([0.5, 0.1]), np.zeros(2), np.ones(2)
+        fits = [functools.partial(fit, weights=w) for w in candidates]
+        _, stack = stack_fits(fits, target, domains, classes, None, share)
         found.append(stack.weights)
     assert_allclose(found[1], found[0], atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""Regressors: Ridge as it is, any other with a linear stand-in and three fits stacked."""
+"""Regressors: Ridge as it is, any other with a linear stand-in and several fits stacked."""
 
 from functools import partial
 
@@ -14,6 +14,7 @@ from skuowq._uowq.weigh import weigh
 from skuowq._uowq.weighing import LinearFit, nothing_to_weigh
 from skuowq._utils._base_estimator import sample_weight_name, seeded
 
+from .domain_columns import KnowsDomains, with_domain_columns
 from .road import Road
 from .rows import fit_or_stack, without_negligible_sources
 from .thinning import thin_rows
@@ -41,8 +42,8 @@ class RidgeRoad(Road):
         fitted = _fit_weighted(
             base,
             "sample_weight",
-            task,
-            weighing,
+            task.domains,
+            weighing.model.levels,
             _all_rows,
             task.target,
             weighing.weights.source_weights,
@@ -66,13 +67,20 @@ class RegressionRowsRoad(Road):
         super().check(rule)
 
     def fit(self, task, rule):
-        """One fit with the weights; for a rule that cross-validates, three that are stacked."""
+        """One fit with the weights; for a rule that cross-validates, several that are stacked."""
         weighing = weigh_by_linear(task, rule, self.options, self.bounds(rule))
         if task.domains:
             weighing = without_negligible_sources(weighing, task)
         base = seeded(self.base, self.options.random_state)
-        fit = partial(_fit_weighted, base, self.weight_name, task, weighing, thin_rows)
-        return weighing, fit_or_stack(fit, task, rule, weighing, self.options)
+        levels, weights = weighing.model.levels, weighing.weights.source_weights
+        fit = partial(_fit_weighted, base, self.weight_name, task.domains, levels, thin_rows)
+
+        def linear(target, domains):
+            return _fit_weighted(
+                Ridge(), "sample_weight", domains, levels, _all_rows, target, weights
+            )
+
+        return weighing, fit_or_stack(fit, task, rule, weighing, self.options, linear=linear)
 
 
 def weigh_by_linear(task, rule, options, bounds, ridge=None):
@@ -105,15 +113,17 @@ def _all_rows(domain, weight, number):
     return domain.X, domain.y, weight * domain.sample_weight
 
 
-def _fit_weighted(base, weight_name, task, weighing, rows_of, target, source_weights):
+def _fit_weighted(base, weight_name, domains, levels, rows_of, target, source_weights, shown=None):
     """One fit; sources of weight zero stay out of it, others are moved to the target's level."""
-    levels = weighing.model.levels
-    parts = [(target.X, target.y, target.sample_weight)]
-    for i, (domain, w) in enumerate(zip(task.domains, source_weights, strict=True)):
+    parts, numbers = [(target.X, target.y, target.sample_weight)], [0]
+    for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True)):
         if w > 0:
-            shift = levels[0] - levels[1 + i]
-            moved = Domain(domain.X, domain.y + shift, domain.sample_weight)
+            moved = Domain(domain.X, domain.y + levels[0] - levels[1 + i], domain.sample_weight)
             parts.append(rows_of(moved, w, i))
+            numbers.append(1 + i)
     X, y, weight = zip(*parts, strict=True)
+    if shown is not None:
+        X = [with_domain_columns(X_k, shown, k) for X_k, k in zip(X, numbers, strict=True)]
     row_weights = {weight_name: np.concatenate(weight)}
-    return clone(base).fit(concatenate_rows(X), np.concatenate(y), **row_weights)
+    fitted = clone(base).fit(concatenate_rows(X), np.concatenate(y), **row_weights)
+    return fitted if shown is None else KnowsDomains(fitted, shown)

@@ -1,17 +1,24 @@
-"""Any classifier whose `fit` takes `sample_weight`: weights by a stand-in, three fits stacked."""
+"""Any classifier whose `fit` takes `sample_weight`: weights by a stand-in, several fits stacked."""
 
 from functools import partial
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from skuowq._held_out.stack import stack_fits
 from skuowq._uowq.fitted import Plain, Stacked
 from skuowq._utils._base_estimator import sample_weight_name, seeded
 
 from .class_shares import at_the_targets_class_shares, fit_stacked
+from .domain_columns import KnowsDomains, domains_shown, with_domain_columns
+from .linear_member import linear_fit
+from .logistic import fit_weighted_logistic
 from .road import Road
 from .softmax_weighing import weigh_by_softmax
 from .thinning import thin_rows, without_negligible
+
+# Of the stand-in's own fit.
+_MAX_ITER = 1000
 
 
 class RowsRoad(Road):
@@ -30,27 +37,40 @@ class RowsRoad(Road):
         super().check(rule)
 
     def fit(self, task, rule):
-        """One fit with the weights; for a rule that cross-validates, three that are stacked."""
+        """One fit with the weights; for a rule that cross-validates, several that are stacked."""
         weighing = weigh_by_softmax(task, rule, self.options, self.bounds(rule))
         weighing = without_negligible_sources(weighing, task)
         base = seeded(self.base, self.options.random_state)
         fit = partial(
             fit_weighted_rows, base, self.weight_name, task.classes, weighing.model, task.domains
         )
-        return weighing, fit_or_stack(fit, task, rule, weighing, self.options)
+        weights = weighing.weights.source_weights
+        linear = partial(
+            fit_weighted_logistic,
+            LogisticRegression(max_iter=_MAX_ITER),
+            task.classes,
+            weighing.model,
+            weights,
+        )
+        return weighing, fit_or_stack(fit, task, rule, weighing, self.options, linear=linear)
 
 
-def fit_or_stack(fit, task, rule, weighing, options, n_folds=5):
-    """The estimator fitted with the weights; if the rule cross-validates, stacked with two others.
+def fit_or_stack(fit, task, rule, weighing, options, *, linear=None, n_folds=5):
+    """The estimator fitted with the weights; if the rule cross-validates, stacked with others.
 
     Parameters
     ----------
     fit : callable
-        ``fit(target, source_weights)`` returns a fitted estimator.
+        ``fit(target, source_weights, shown=None)`` returns a fitted estimator; `shown` are domains
+        that get an indicator column each.
     task : Task
     rule : Rule
     weighing : Weighing
     options : Options
+    linear : callable, default=None
+        ``linear(target, domains)`` fits the model that weighs the sources to transformed rows. None
+        is for estimators, networks for one, that get neither domain columns nor this model beside
+        them.
     n_folds : int, default=5
         Parts in which the target's rows are held out.
 
@@ -59,17 +79,23 @@ def fit_or_stack(fit, task, rule, weighing, options, n_folds=5):
     fitted : Plain or Stacked
     """
     weights = weighing.weights.source_weights
-    if not (task.domains and rule.cross_validates):
+    in_full = np.minimum(1.0, np.full_like(weights, options.max_weight or np.inf))
+    if not (task.domains and rule.cross_validates) or options.max_weight == 0:
         return Plain(fit(task.target, weights), task.classes)
+    fits = [partial(fit, source_weights=w) for w in (weights, 0.0 * weights)]
+    if linear is None:
+        fits.append(partial(fit, source_weights=in_full))
+    else:
+        shown = domains_shown(task.domains)
+        fits.append(partial(fit, source_weights=in_full, shown=shown))
+        fits += [member for member in [linear_fit(linear, task)] if member is not None]
     estimator, stack = stack_fits(
-        fit,
+        fits,
         task.target,
         task.domains,
-        weights,
         task.classes,
         options.n_jobs,
         weighing.sizes.independent_share,
-        options.max_weight,
         n_folds,
     )
     if stack is None:
@@ -77,7 +103,9 @@ def fit_or_stack(fit, task, rule, weighing, options, n_folds=5):
     return Stacked(estimator, stack, task.classes)
 
 
-def fit_weighted_rows(base, weight_name, classes, model, domains, target, source_weights):
+def fit_weighted_rows(
+    base, weight_name, classes, model, domains, target, source_weights, shown=None
+):
     """A classifier on weighted rows; sources of weight zero stay out of it.
 
     Parameters
@@ -92,6 +120,8 @@ def fit_weighted_rows(base, weight_name, classes, model, domains, target, source
     domains : list of Domain
     target : Domain
     source_weights : ndarray of shape (n_sources,)
+    shown : ndarray of int, default=None
+        Domains with an indicator column. None adds no columns.
 
     Returns
     -------
@@ -108,7 +138,14 @@ def fit_weighted_rows(base, weight_name, classes, model, domains, target, source
     def fit(estimator, X, y, weight):
         return estimator.fit(X, y, **{weight_name: weight})
 
-    return fit_stacked(base, parts, target, classes, fit)
+    if shown is None:
+        return fit_stacked(base, parts, target, classes, fit)
+    numbers = np.append(0, 1 + np.flatnonzero(source_weights > 0))
+    parts = [
+        (with_domain_columns(X, shown, number), y, weight)
+        for (X, y, weight), number in zip(parts, numbers, strict=True)
+    ]
+    return KnowsDomains(fit_stacked(base, parts, target, classes, fit), shown)
 
 
 def without_negligible_sources(weighing, task):

@@ -98,6 +98,9 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
         With sources that are models or records: the point for records of a second round.
     intercept_variance_ : float
         Variance of the domains' own intercepts. 0 where they have none.
+    slope_variance_ : float
+        Variance of the target's own effects of the features around the common ones, in standardised
+        columns. 0 where it has none.
     source_report_ : SourceReport
         All of this as a table that prints. ``to_frame()`` gives a data frame.
     source_names_ : list of str

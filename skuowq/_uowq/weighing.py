@@ -87,15 +87,25 @@ class SoftmaxFit:
         The target's first, as contrasts between classes.
     theta : ndarray of shape (n_design_columns, n_classes - 1) or None
         The last weighted fit: effects, common and own intercepts.
+    slope_variance : float
+        Of the target's own effects beside the common ones, in standardised columns.
+    centre, scale : ndarray of shape (n_columns,) or None
+        What standardised the columns; None where they are standardised as they are given.
     """
 
     intercept_variance: float = 0.0
     own_intercepts: np.ndarray | None = None
     theta: np.ndarray | None = None
+    slope_variance: float = 0.0
+    centre: np.ndarray | None = None
+    scale: np.ndarray | None = None
 
     def attributes(self, among_all):
         """Public attributes; `among_all` puts values of sources where all sources have one."""
-        return {"intercept_variance_": self.intercept_variance}
+        return {
+            "intercept_variance_": self.intercept_variance,
+            "slope_variance_": self.slope_variance,
+        }
 
 
 @dataclass(frozen=True)

@@ -56,10 +56,13 @@ from skuowq.fisher.checked import (
 from skuowq.rules import Sizes
 
 from .own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
-from .softmax_held_out import held_out_loss
+from .own_slopes import effects_apart, slope_variance
+from .softmax_held_out import can_hold_out, held_out_loss
 
 # Up to here the Fisher information is formed; above, products with it are enough.
 _MAX_EXPLICIT_PARAMETERS = 800
+# Up to here the target may have effects of its own, which double the parameters.
+_MAX_OWN_SLOPES = 800
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
 
@@ -215,13 +218,14 @@ class SoftmaxScores:
         self.problem = problem.with_intercept_variance(PRIOR_VARIANCE)
         self.rng = check_random_state(random_state)
         self.theta = self.curvature = self.intercepts = self.judged_fit = None
+        self.apart = None
         # All sources together weigh as much as the target: bad ones cannot carry the first fit.
         n_target, n_samples = problem.domain_sizes()
         self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
 
     def can_hold_out(self):
-        """Not the only group of rows that belong together: it would leave nothing."""
-        return self.problem.target_groups.max() > 0
+        """Whether any class of the target has rows in more than one group to learn it from."""
+        return can_hold_out(self.problem)
 
     def held_out_loss(self, weights):
         """In nats of independent rows."""
@@ -232,9 +236,13 @@ class SoftmaxScores:
         return self.sizes.independent_share * loss
 
     def finish(self, weights):
-        """A fit near the weights, and own intercepts."""
+        """A fit near the weights, own intercepts, and the variance of the target's own slopes."""
         theta = self.theta if self.judged_fit is None else self.judged_fit
-        return SoftmaxFit(self.problem.intercept_variance, self.intercepts, theta)
+        shares = weights * self.sizes.n_samples
+        slopes = 0.0
+        if self.apart is not None and shares.any():
+            slopes = slope_variance(*self.apart, shares / shares.sum())
+        return SoftmaxFit(self.problem.intercept_variance, self.intercepts, theta, slopes)
 
     def contrasts(self, source_weights):
         """Of the domains' mean efficient scores."""
@@ -263,9 +271,10 @@ class SoftmaxScores:
         self.curvature = information(problem.design, probabilities, weight)
         H = self.curvature.common
         projection = _projection(H[:, n_effects:], ridge)
-        return penalised_gram(
-            projection @ H[:, :n_effects], ridge[:n_effects], projection @ contrasts
-        )
+        efficient = projection @ H[:, :n_effects]
+        if self.apart is None and n_effects <= _MAX_OWN_SLOPES:
+            self.apart = effects_apart(scores, self.curvature, self.sizes.n_samples)
+        return penalised_gram(efficient, ridge[:n_effects], projection @ contrasts)
 
     def _estimate_intercepts(self, probabilities):
         """Every domain's own intercepts, and their variance for the next fit."""

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from skuowq._data.held_together import label_of_groups
+from skuowq._data.held_together import groups_with_label, label_of_groups
 from skuowq.fisher.checked import (
     NEWTON_MAX_PARAMETERS,
     class_probabilities,
@@ -18,6 +18,11 @@ _N_FOLDS = 10
 # from a fit so sure of all labels, in nats a row, that its curvature is gone.
 _MAX_LEVERAGE = 0.7
 _LEAST_LOSS = 0.05
+
+
+def can_hold_out(problem):
+    """Whether there are rows of the target to judge by."""
+    return len(_judged(problem)[0]) > 0
 
 
 def held_out_loss(problem, weights, theta, curvature):
@@ -108,11 +113,14 @@ def _rows(problem, chosen):
 def _judged(problem):
     """Rows of the target to judge by, and their groups' places.
 
-    Groups are in label order: every thinning and fold gets its share of each class.
+    Groups are in label order: every thinning and fold gets its share of each class. Without its
+    only group nobody could have learned a class from the target, so that group judges nothing.
     """
-    groups = problem.target_groups
-    labels = label_of_groups(problem.labels[problem.domains[0]], groups)
-    order = np.argsort(labels, kind="stable")[:: 1 + len(labels) // _MAX_JUDGED_ROWS]
+    groups, y = problem.target_groups, problem.labels[problem.domains[0]]
+    labels = label_of_groups(y, groups)
+    order = np.argsort(labels, kind="stable")
+    order = order[groups_with_label(y, groups)[labels[order]] > 1]
+    order = order[:: 1 + len(order) // _MAX_JUDGED_ROWS]
     place = np.full(len(labels), -1)
     place[order] = np.arange(len(order))
     judged = np.argsort(place[groups], kind="stable")

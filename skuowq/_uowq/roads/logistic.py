@@ -9,7 +9,7 @@ from skuowq._utils._base_estimator import seeded
 from skuowq._utils._logistic import is_logistic, ridge_of
 
 from .class_shares import at_the_targets_class_shares, fit_stacked
-from .own_intercepts_fit import fit_with_own_intercepts, takes_own_intercepts
+from .own_effects_fit import fit_with_own_effects, takes_own_intercepts
 from .road import Road
 from .softmax_weighing import weigh_by_softmax
 
@@ -71,8 +71,7 @@ def fit_weighted_logistic(base, classes, model, source_weights, target, domains)
         if not own_intercepts:
             return estimator.fit(X, y, sample_weight=weight)
         start = _start(model.theta, np.append(True, used))
-        variance = model.intercept_variance
-        return fit_with_own_intercepts(estimator, X, y, weight, sizes, variance, start)
+        return fit_with_own_effects(estimator, X, y, weight, sizes, model, start)
 
     return fit_stacked(base, parts, target, classes, fit)
 

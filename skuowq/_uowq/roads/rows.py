@@ -1,5 +1,6 @@
 """Any classifier whose `fit` takes `sample_weight`: weights by a stand-in, several fits stacked."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -49,7 +50,7 @@ class RowsRoad(Road):
             fit_weighted_logistic,
             LogisticRegression(max_iter=_MAX_ITER),
             task.classes,
-            weighing.model,
+            replace(weighing.model, centre=None, scale=None),  # Its columns are standardised.
             weights,
         )
         return weighing, fit_or_stack(fit, task, rule, weighing, self.options, linear=linear)

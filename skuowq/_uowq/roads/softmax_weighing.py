@@ -43,7 +43,8 @@ def weigh_by_softmax(task, rule, options, bounds, ridge=None):
     )
     weighing = weigh(model, rule, **bounds)
     theta = in_given_units(weighing.model.theta, centre, scale)
-    return replace(weighing, model=replace(weighing.model, theta=theta))
+    fitted = replace(weighing.model, theta=theta, centre=centre, scale=scale)
+    return replace(weighing, model=fitted)
 
 
 def _softmax_problem(domains, n_classes, ridge):

@@ -54,12 +54,14 @@ def make_design(domains, *, ridge, standardise):
         The columns are the given ones less their centre, divided by their scale.
     """
     X = _dense_if_small(_numeric(concatenate_rows([domain.X for domain in domains])))
-    centre, spread = _common_units(X, [domain.sample_weight for domain in domains])
+    weights = [domain.sample_weight for domain in domains]
+    centre, spread = _common_units(X, weights)
     # A constant column tells nothing; its penalty then stands for itself.
     spread[spread == 0] = 1.0
     # Penalised as they are given, columns are put into units that make the curvature, penalty
     # included, alike in all of them.
-    scale = spread if standardise else np.sqrt(spread**2 + ridge / X.shape[0])
+    total = sum(weight.sum() for weight in weights)
+    scale = spread if standardise else np.sqrt(spread**2 + ridge / total)
     penalty = np.full(len(scale), ridge) if standardise else ridge / scale**2
     if sparse.issparse(X):
         X, centre = _without_offsets(X, centre)

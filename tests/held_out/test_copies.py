@@ -383,7 +383,9 @@ def test_groups_may_be_any_labels(as_labels):
 
 def test_groups_are_routed_to_the_splitter_and_to_the_estimator(monkeypatch):
     seen = spy_on_folds(monkeypatch, stack)
-    tasks = make_classification_tasks(n_target=40, n_samples=(200, 200), discrepancies=(0.0, 1.0))
+    tasks = make_classification_tasks(
+        n_target=40, n_samples=(200, 200), discrepancies=(0.0, 1.0), random_state=0
+    )
     names = np.arange(40) % 10
     with sklearn.config_context(enable_metadata_routing=True):
         model = (

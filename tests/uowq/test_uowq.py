@@ -29,6 +29,7 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skuowq import DiscriminatorGateClassifier, Sources, UOWQClassifier, UOWQRegressor
+from skuowq._data.design_columns import make_design
 from skuowq._data.domains import Domain
 from skuowq._uowq.roads.class_shares import balance
 from skuowq._uowq.roads.thinning import thin_rows, without_negligible
@@ -101,8 +102,13 @@ def test_without_sources_it_is_the_estimator(tasks):
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("kind", ["dense", "sparse", "frame"])
 def test_the_weights_reported_are_the_weights_used(n_classes, kind):
-    """The fit is a logistic regression with an indicator column a domain, folded afterwards."""
-    tasks = make_classification_tasks(n_classes=n_classes, random_state=0)
+    """The fit is a logistic regression with an indicator column a domain, folded afterwards.
+
+    So are the target's own slopes: its standardised columns again, 0 for the rows of sources.
+    """
+    tasks = make_classification_tasks(
+        n_classes=n_classes, discrepancies=(0.2, 0.3, 0.5), random_state=0
+    )
     make = {"dense": np.asarray, "sparse": sparse.csr_matrix, "frame": to_frame}[kind]
     logistic = LogisticRegression(C=0.7, tol=1e-9, max_iter=5000)
     clf = UOWQClassifier(logistic).fit(
@@ -113,14 +119,23 @@ def test_the_weights_reported_are_the_weights_used(n_classes, kind):
     weight = np.concatenate([np.ones(50), np.repeat(clf.source_weights_, 1000)])
     height = np.sqrt(clf.intercept_variance_ * (2 if n_classes == 2 else 1) / 0.7)
     indicators = height * np.repeat(np.eye(4), [50, 1000, 1000, 1000], axis=0)
-    by_hand = clone(logistic).fit(np.hstack([X, indicators]), y, weight)
-    of_target = np.hstack([tasks.X_test, np.tile(indicators[0], (len(tasks.X_test), 1))])
+    assert clf.slope_variance_ > 0.01
+    height = np.sqrt(clf.slope_variance_ * (2 if n_classes == 2 else 1) / 0.7)
+    parts = [Domain(X_k, None, np.ones(len(X_k))) for X_k in np.split(X, [50, 1050, 2050])]
+    _, _, centre, scale = make_design(parts, ridge=1 / 0.7, standardise=False)
+    slopes = height * (X - centre) / scale * (np.arange(len(X)) < 50)[:, None]
+    by_hand = clone(logistic).fit(np.hstack([X, indicators, slopes]), y, weight)
+    own = np.tile(indicators[0], (len(tasks.X_test), 1))
+    own_slopes = height * (tasks.X_test - centre) / scale
+    of_target = np.hstack([tasks.X_test, own, own_slopes])
     expected = by_hand.predict_proba(of_target)
     X_test = make(tasks.X_test)
-    assert_allclose(clf.predict_proba(X_test), expected, atol=1e-5)
+    # The own intercept takes what the centre of sparse columns was.
+    atol = 0.01 if kind == "sparse" else 1e-5
+    assert_allclose(clf.predict_proba(X_test), expected, atol=atol)
     # What is fitted is an ordinary model.
     assert clf.estimator_.coef_.shape[1] == clf.estimator_.n_features_in_ == X.shape[1]
-    assert_allclose(clf.estimator_.predict_proba(X_test), expected, atol=1e-5)
+    assert_allclose(clf.estimator_.predict_proba(X_test), expected, atol=atol)
     assert clf.estimator_.get_params() == logistic.get_params()
     assert hasattr(clf.estimator_, "feature_names_in_") == (kind == "frame")
 

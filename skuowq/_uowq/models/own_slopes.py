@@ -16,6 +16,8 @@ _GRID = np.geomspace(1e-4, 1e2, 61)
 _DOUBTFUL = 0.3
 # Directions in which the rows say less than this share of what they say in the clearest are none.
 _LEAST_INFORMATION = 1e-4
+# Keeps the intercepts' information invertible where all rows of a domain are certain.
+_ROUNDING = 1e-10
 
 
 def effects_apart(scores, curvature, n_rows):
@@ -44,7 +46,7 @@ def effects_apart(scores, curvature, n_rows):
     n_contrasts = curvature.own.shape[1]
     n_effects = len(scores) - n_contrasts
     border = curvature.border[:, :n_effects]
-    least = _LEAST_INFORMATION * np.trace(curvature.common) / len(scores)
+    least = _ROUNDING * np.trace(curvature.common) / len(scores)
     coupling = border @ np.linalg.inv(curvature.own + least * np.eye(n_contrasts))
     explained = np.tensordot(coupling, border, axes=([0, 2], [0, 2]))
     values, vectors = np.linalg.eigh(curvature.common[:n_effects, :n_effects] - explained)

@@ -113,8 +113,7 @@ def _own_slopes(values, n_first, height, model):
     if not height or len(scale) != n_features:
         return np.zeros((n_rows, 0)), None, None
     first = values[:n_first]
-    if sparse.issparse(values):  # Its zeros are kept; the own intercept takes what the centre was.
-        centre, first = np.zeros(n_features), first.toarray()
+    first = first.toarray() if sparse.issparse(first) else first
     columns = np.zeros((n_rows, n_features))
     columns[:n_first] = height * (first - centre) / scale
     return columns, centre, scale

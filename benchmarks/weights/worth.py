@@ -14,7 +14,7 @@ one draw on one half with those of the other draw on the other half, "same draw"
 on both halves; each is the mean of its two cases. They are those of a half, so they err on the low
 side, and a method may pass the first because it knows which rows were drawn.
 
-Rows. Promised are ``n_target + effective_source_size_`` of the default with all sources of the
+Rows. Promised are ``n_target + calibrated_source_size_`` of the default with all sources of the
 cell. Realised is the number of target rows with which a logistic regression of the target alone (C
 = 1) has the default's test log loss: half of the target's rows are the test, and the labelled rows
 with more and more of the other half, five random choices each, give the curve, on a geometric grid
@@ -110,7 +110,7 @@ def rows_of_default(task, rest, rng):
         return total / N_SUBSETS
 
     realised = reached(loss, grid(n, most), goal)
-    return [n, n + float(model.effective_source_size_), realised, most]
+    return [n, n + float(model.calibrated_source_size_), realised, most]
 
 
 def grid(least, most):

@@ -66,7 +66,7 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
         rows = self._read_target(X, y, frames=frames, checks=road.checks())
         task = road.read(rows, sample_weight, sources, groups)
         weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
-        return self._publish(task, weighing, fitted)
+        return self._publish(task, rule, weighing, fitted)
 
     def _options(self):
         """What the user asked for beside the estimator and the rule."""
@@ -74,12 +74,12 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
         names = [field.name for field in fields(Options)]
         return Options(**{name: given[name] for name in names if name in given})
 
-    def _publish(self, task, weighing, fitted):
+    def _publish(self, task, rule, weighing, fitted):
         """The one place where a fit leaves anything."""
         self._learn(task.rows.learnt)
         self._fitted, self._fitted_on_frames = fitted, task.rows.frames
         found = self._of_some_roads | fitted.attributes()
-        found |= attributes_of(weighing, task.left.kept, task.names, self._model)
+        found |= attributes_of(weighing, task.left.kept, task.names, self._model, rule)
         for name, value in found.items():
             setattr(self, name, value)
         return self

@@ -79,7 +79,10 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
     mixture_weights_ : ndarray of shape (n_sources,)
         Each source's share of all source weight.
     effective_source_size_ : float
-        How many target rows the sources are worth.
+        Sum of the weights of all source rows: how many target rows the sources are worth in theory.
+    calibrated_source_size_ : float
+        How many they are worth on real data, ``sqrt(N0 (N0 + effective_source_size_)) - N0``. The
+        report's worth adds up to it. Rules without cross-validation keep the theory's number.
     discrepancy_ : ndarray of shape (n_sources, n_sources)
         The discrepancy behind the weights. Infinite for a source that was left out.
     discrepancy_std_error_ : ndarray of shape (n_sources,)

@@ -63,7 +63,10 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
     mixture_weights_ : ndarray of shape (n_sources,)
         Each source's share of all source weight.
     effective_source_size_ : float
-        How many target rows the sources are worth.
+        Sum of the weights of all source rows: how many target rows the sources are worth in theory.
+    calibrated_source_size_ : float
+        How many they are worth on real data, ``sqrt(N0 (N0 + effective_source_size_)) - N0``. The
+        report's worth adds up to it. Rules without cross-validation keep the theory's number.
     noise_variance_ : ndarray of shape (1 + n_sources,)
         Of every domain around its own linear fit, the target's first. NaN without sources.
     levels_ : ndarray of shape (1 + n_sources,)

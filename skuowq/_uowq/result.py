@@ -7,10 +7,11 @@ import numpy as np
 from skuowq._data.target_range import put_among_all
 from skuowq.weights.checked import error_of_rows
 
+from .promise import calibrated_rows
 from .source_report import SourceReport
 
 
-def attributes_of(weighing, kept, names, model):
+def attributes_of(weighing, kept, names, model, rule):
     """Everything that is known of the sources.
 
     Parameters
@@ -23,6 +24,7 @@ def attributes_of(weighing, kept, names, model):
         Of all sources.
     model : str
         What the errors are those of.
+    rule : Rule
 
     Returns
     -------
@@ -40,6 +42,7 @@ def attributes_of(weighing, kept, names, model):
         "source_weights_": among_all(weights.source_weights, 0.0),
         "mixture_weights_": among_all(weights.mixture_weights, 0.0),
         "effective_source_size_": weights.effective_source_size,
+        "calibrated_source_size_": _worth(weighing, rule),
         "optimality_gap_": weights.gap,
         "discrepancy_": _discrepancy_of_all(weighing.discrepancy, kept),
         "discrepancy_std_error_": among_all(weighing.std_error, np.nan),
@@ -54,6 +57,12 @@ def _discrepancy_of_all(discrepancy, kept):
     full = np.diag(np.where(kept, 0.0, np.inf))
     full[np.ix_(kept, kept)] = discrepancy
     return full
+
+
+def _worth(weighing, rule):
+    """Target rows that the sources are worth; rules to reproduce the theory keep its own number."""
+    rows = weighing.weights.effective_source_size
+    return calibrated_rows(weighing.sizes.n_target, rows) if rule.cross_validates else rows
 
 
 def _errors(weighing):
@@ -75,6 +84,7 @@ def _report(found, model):
         source_weights=found["source_weights_"],
         mixture_weights=found["mixture_weights_"],
         n_target=found["n_target_"],
+        total_worth=found["calibrated_source_size_"],
         expected_error=found["expected_error_"],
         target_only_error=found["target_only_error_"],
         model=model,

@@ -9,7 +9,7 @@ _COLUMNS = ("source", "rows", "discrepancy", "std error", "weight", "share", "wo
 _MEANINGS = (
     "discrepancy: squared parameter discrepancy per parameter, with the standard error that "
     "sampling noise gives it; weight: of one source row (a target row = 1); share: of all source "
-    "weight; worth: target rows the source is worth"
+    "weight; worth: target rows the source is worth, as real data have it"
 )
 
 
@@ -23,9 +23,12 @@ class SourceReport:
     n_samples, discrepancy, discrepancy_std_error, source_weights, mixture_weights, rows_worth : \
             ndarray (n_sources,)
         Rows (sum of weights), own discrepancy ``G_ii`` and its standard error, weight of one row,
-        share of the mixture, and ``w_i n_i``: the target rows that the source is worth.
+        share of the mixture, and the target rows that the source is worth: this share of
+        `total_worth`.
     n_target : float
         Rows of the target.
+    total_worth : float
+        Target rows that all sources together are worth.
     expected_error, target_only_error : float
         Asymptotic errors with the sources and without.
     model : str
@@ -39,13 +42,14 @@ class SourceReport:
     source_weights: np.ndarray
     mixture_weights: np.ndarray
     n_target: float
+    total_worth: float
     expected_error: float
     target_only_error: float
     model: str = "softmax"
 
     @property
     def rows_worth(self):
-        return self.source_weights * self.n_samples
+        return self.mixture_weights * self.total_worth
 
     def to_frame(self):
         """The table as a pandas DataFrame, indexed by the sources' names."""
@@ -67,8 +71,9 @@ class SourceReport:
             return f"{self.n_target:g} target rows, no sources"
         promise = self.expected_error / self.target_only_error
         return (
-            f"{self.n_target:g} target rows; the sources are worth {self.rows_worth.sum():.4g} "
-            f"more; expected KL error of the {self.model} model {promise:.2g} times target-only's"
+            f"{self.n_target:g} target rows; the sources are worth about {self.total_worth:.3g} "
+            f"more; in theory the KL error of the {self.model} model is {promise:.2g} times "
+            "target-only's"
         )
 
     def _cells(self):

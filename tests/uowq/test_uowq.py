@@ -303,7 +303,10 @@ def test_report_names_and_prints(tasks):
     assert len({len(line) for line in lines[1:]}) == 1
     frame = clf.source_report_.to_frame()
     assert list(frame.index) == ["near", "middle", "far"]
-    assert_allclose(frame["worth"].sum(), clf.effective_source_size_)
+    assert_allclose(frame["worth"].sum(), clf.calibrated_source_size_)
+    total = clf.n_target_ + clf.effective_source_size_
+    promised = clf.n_target_ + clf.calibrated_source_size_
+    assert_allclose(promised, np.sqrt(clf.n_target_ * total))
     assert "<td>near</td>" in clf.source_report_._repr_html_()
 
 

@@ -450,8 +450,9 @@ def candidate_discrepancies(
         shift, _ = _shift(S.item(), 1 / n_target + 1 / n_samples.item(), n_parameters)
         return [np.array([[shift]])], [1.0]
     tau = reml_fit(S, n_target, n_samples)
-    found = shared_shifts(tau, S, n_target, n_samples, n_parameters)
-    G, precision = discrepancy_of(*found), mean_precision(*found, n_samples)
+    tau, groups, shifts = shared_shifts(tau, S, n_target, n_samples, n_parameters)
+    G = discrepancy_of(tau, groups, shifts)
+    precision = mean_precision(tau, groups, shifts, n_samples)
     total = precision.sum()
     shift, p = _shift(precision @ S @ precision / total**2, 1 / n_target + 1 / total, n_parameters)
     if shift == 0:

@@ -96,6 +96,11 @@ class Task:
         """Columns of X."""
         return self.rows.learnt["n_features_in_"]
 
+    @property
+    def n_entries(self):
+        """Rows of all domains times columns."""
+        return (len(self.target.y) + sum(len(D.y) for D in self.domains)) * self.n_features
+
 
 def read_task(rows, sample_weight, sources, groups, *, labels="common", classes="union"):
     """The one door of the estimators: everything that ``fit`` receives, checked once.

@@ -5,6 +5,7 @@ from dataclasses import fields
 from skuowq._data.domains import is_frame
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._utils._sklearn import _fit_context
+from skuowq._utils._threads import threads_for
 from skuowq.rules import as_rule
 
 from .named_rule import NamedRuleMixin
@@ -65,7 +66,8 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
         frames = road.takes_frames and self.estimator is not None and is_frame(X)
         rows = self._read_target(X, y, frames=frames, checks=road.checks())
         task = road.read(rows, sample_weight, sources, groups)
-        weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
+        with threads_for(task.n_entries):
+            weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
         return self._publish(task, rule, weighing, fitted)
 
     def _options(self):

@@ -98,8 +98,9 @@ class Task:
 
     @property
     def n_entries(self):
-        """Rows of all domains times columns."""
-        return (len(self.target.y) + sum(len(D.y) for D in self.domains)) * self.n_features
+        """Rows of all domains that have rows, times columns."""
+        n_rows = [len(domain.y) for domain in [self.target, *self.domains] if hasattr(domain, "y")]
+        return sum(n_rows) * self.n_features
 
 
 def read_task(rows, sample_weight, sources, groups, *, labels="common", classes="union"):

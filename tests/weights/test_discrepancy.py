@@ -160,6 +160,7 @@ def test_sources_that_are_wrong_in_the_same_way_are_one_witness(n_bad, n_groups)
     assert right >= 18
 
 
+@pytest.mark.slow
 def test_a_group_is_found_by_brute_force_too():
     """No subset of the sources as a group is likelier than the one that is found."""
     rng = np.random.default_rng(2)

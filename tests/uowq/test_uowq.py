@@ -503,8 +503,11 @@ def test_categories_and_missing_values_reach_the_estimator(mixed, estimator):
 @pytest.mark.parametrize(
     "estimator",
     [
-        HistGradientBoostingClassifier(
-            max_iter=30, max_bins=32, categorical_features="from_dtype", random_state=0
+        pytest.param(
+            HistGradientBoostingClassifier(
+                max_iter=30, max_bins=32, categorical_features="from_dtype", random_state=0
+            ),
+            marks=pytest.mark.slow,
         ),
         DecisionTreeClassifier(min_samples_leaf=5, random_state=0),
     ],

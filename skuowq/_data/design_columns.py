@@ -24,9 +24,9 @@ _LEAST_PENALTY = 1e-6
 # Of a column's size: what varies less is constant but for rounding.
 _ROUNDING = 1e-12
 # Sparse matrices of so many entries, or of this share that is not 0, gain nothing by it.
-_SMALL = 2**20
+SMALL = 2**20
 _DENSE_SHARE = 0.25
-_MAX_CATEGORIES = 30
+MAX_CATEGORIES = 30
 
 
 def make_design(domains, *, ridge, standardise):
@@ -79,7 +79,7 @@ def _dense_if_small(X):
     if not sparse.issparse(X):
         return X
     n_entries = X.shape[0] * X.shape[1]
-    return X.toarray() if n_entries <= _SMALL or X.nnz > _DENSE_SHARE * n_entries else X
+    return X.toarray() if n_entries <= SMALL or X.nnz > _DENSE_SHARE * n_entries else X
 
 
 def _common_units(X, weights):
@@ -151,16 +151,16 @@ def _numeric(X):
         order = list(range(len(numbers) + len(categories)))
         if not order:
             return np.zeros((len(X), 1))
-        encoder = OneHotEncoder(handle_unknown="ignore", max_categories=_MAX_CATEGORIES)
+        encoder = OneHotEncoder(handle_unknown="ignore", max_categories=MAX_CATEGORIES)
         transformer = make_column_transformer(
-            (_imputer(), order[: len(numbers)]), (encoder, order[len(numbers) :])
+            (imputer(), order[: len(numbers)]), (encoder, order[len(numbers) :])
         )
         X = transformer.fit_transform(np.column_stack(numbers + categories))
         return sparse.csr_matrix(X) if sparse.issparse(X) else np.asarray(X, dtype=float)
     values = X.data if sparse.issparse(X) else X
     if X.dtype == np.float16:
         X = X.astype(np.float64)
-    return _imputer().fit_transform(X) if np.isnan(values).any() else X
+    return imputer().fit_transform(X) if np.isnan(values).any() else X
 
 
 def _frame_columns(X):
@@ -195,5 +195,5 @@ def _seconds(column):
     return passed.dt.total_seconds().to_numpy(dtype=float, na_value=np.nan)
 
 
-def _imputer():
+def imputer():
     return SimpleImputer(add_indicator=True, keep_empty_features=True)

@@ -122,9 +122,9 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
     def judge(k):
         """Predictions of one of the fits for the rows held out."""
         pairs = zip(fitted[k :: len(fits)], held_out, strict=True)
-        found = predict(finals[k], target.X)[:0]
-        found = np.concatenate([found, *(predict(model, part.X) for model, part in pairs)])
-        if not (np.isfinite(found).all() and np.isfinite(predict(finals[k], target.X)).all()):
+        own = predict(finals[k], target.X)
+        found = np.concatenate([own[:0], *(predict(model, part.X) for model, part in pairs)])
+        if not (np.isfinite(found).all() and np.isfinite(own).all()):
             raise FailedFit(
                 f"{type(estimator).__name__} predicts numbers that are not finite: scale the "
                 "columns and the responses, or pass another estimator"
@@ -148,8 +148,9 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
             f"estimator that can be fitted to fewer rows. It said: {found[1]}"
         )
         return estimator, None
-    own = usable[:_OWN_FITS]
-    if not own.any():  # A linear model beside it does not stand for the user's estimator.
+    if not usable[
+        :_OWN_FITS
+    ].any():  # A linear model beside it does not stand for the user's estimator.
         raise found[failed.index(True)]
     nothing = np.zeros_like(found[int(np.argmax(usable))])
     found = np.stack([part if used else nothing for part, used in zip(found, usable, strict=True)])

@@ -159,17 +159,7 @@ def find_head(module, X):
     ValueError
         If the network does not end in a linear layer.
     """
-    order = []
-    handles = [
-        layer.register_forward_hook(lambda _, __, output, name=name: order.append((name, output)))
-        for name, layer in module.named_modules()
-        if isinstance(layer, torch.nn.Linear)
-    ]
-    try:
-        output = first_output("estimator", module, module, X)
-    finally:
-        for handle in handles:
-            handle.remove()
+    order, output = _layers_run(module, X, lambda layer: isinstance(layer, torch.nn.Linear))
     first = output[0] if isinstance(output, tuple) else output
     if order:
         name, logits = order[-1]
@@ -195,15 +185,25 @@ def last_with_numbers(module, X):
     -------
     name : str
     """
+
+    def has_numbers(layer):
+        return any(True for _ in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)))
+
+    order, _ = _layers_run(module, X, has_numbers)
+    return order[-1][0]
+
+
+def _layers_run(module, X, wanted):
+    """Names and outputs of some layers in the order in which they run, and the network's output."""
     order = []
     handles = [
-        layer.register_forward_hook(lambda _, __, ___, name=name: order.append(name))
+        layer.register_forward_hook(lambda _, __, output, name=name: order.append((name, output)))
         for name, layer in module.named_modules()
-        if any(True for _ in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)))
+        if wanted(layer)
     ]
     try:
-        first_output("estimator", module, module, X)
+        output = first_output("estimator", module, module, X)
     finally:
         for handle in handles:
             handle.remove()
-    return order[-1]
+    return order, output

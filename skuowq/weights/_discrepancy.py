@@ -25,9 +25,10 @@ from scipy.special import expit
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
 from ._program import SourceWeights, check_bound, check_solver, solve_checked, weights_record
-from ._reml import reml_fit
+from ._reml import low_rank_parts, reml_fit
 from ._shared_shifts import (
     MOST_PRECISE,
+    MOST_SOURCES,
     discrepancy_of,
     groups_in,
     mean_precision,
@@ -205,7 +206,10 @@ def std_error_of_checked(
         return np.sqrt(2 / d) * own
     if method == "debiased" or len(own) == 1:
         return np.sqrt(2 / d) * (own + 1 / n_target + 1 / n_samples)
-    groups, shifts, shift = groups_in(G)
+    if len(own) <= MOST_SOURCES:
+        groups, shifts, shift = groups_in(G)
+    else:  # In so many no groups are looked for, and copies of the matrix take memory.
+        groups, shifts, shift = np.zeros((len(own), 0)), np.zeros(0), max(G[0, 1], 0.0)
     # One of 1e17 rows and more has no noise beside a shift that it shares.
     noise = 1 / n_samples + np.maximum(own - shift - groups @ shifts, 0.0)
     u = 1 / np.maximum(noise, np.finfo(float).eps * own)
@@ -221,9 +225,9 @@ def _variances_with_groups(u, groups, shifts, shared):
     """As `_ReducedInformation.variances`, where groups share shifts: nothing is sparse any more."""
     K = len(u)
     common = np.column_stack([groups, np.ones(K)])
-    B = u[:, None] * common
-    inner, sizes = common.T @ B, np.append(shifts, 1 / shared)
-    R = np.linalg.inv(np.eye(len(sizes)) + sizes[:, None] * inner)
+    sizes = np.append(shifts, 1 / shared)
+    B, inner, damped = low_rank_parts(u, sizes, common)
+    R = np.linalg.inv(damped)
     precision = np.block([[np.diag(u) - B @ (R * sizes) @ B.T, B @ R], [(B @ R).T, inner @ R]])
     # In units in which the diagonal is 1.
     unit = np.sqrt(np.maximum(precision.diagonal(), np.finfo(float).tiny))

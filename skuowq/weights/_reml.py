@@ -21,6 +21,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 _EM_STEPS = 15
+# A shift that is smaller, beside the largest squared contrast, is none.
+_LEAST_SHIFT = 1e-4
 
 
 def reml_fit(S, n_target, n_samples):
@@ -40,24 +42,57 @@ def reml_fit(S, n_target, n_samples):
     starts = _expectation_maximisation(S, floor, 1 / n_target, _starts(S, floor, 1 / n_target))
     target, everywhere = np.array([1 / n_target]), np.ones((len(S), 1))
     values = [negative_log_likelihood(v, target, everywhere, S)[0] for v in starts]
-    lower = np.log(floor)
-    # No source is further away than the largest contrast observed.
-    upper = np.log(4 * np.diag(S).max() + 4 * floor)
+    best = starts[np.argmin(values)]
+    _, variances, _ = likelihood_maximum(best, np.zeros(0), everywhere, S, n_target, floor)
+    return variances - floor
 
-    def objective(log_variances):
-        variances = np.exp(log_variances)
-        value, slope, _ = negative_log_likelihood(variances, target, everywhere, S)
-        return value, slope * variances
+
+def likelihood_maximum(variances, shifts, loadings, S, n_target, floor):
+    """The likelihood's maximum near a start.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (n_sources,)
+        ``v`` at the start.
+    shifts : ndarray of shape (n_groups,)
+        What groups share, at the start.
+    loadings : ndarray of shape (n_sources, 1 + n_groups)
+        A column of ones, for the target's error, and the groups' members.
+    S : ndarray of shape (n_sources, n_sources)
+    n_target : float
+    floor : ndarray of shape (n_sources,)
+        Least variances.
+
+    Returns
+    -------
+    value : float
+        Of `negative_log_likelihood`.
+    variances : ndarray of shape (n_sources,)
+        Exactly `floor` on that bound.
+    shifts : ndarray of shape (n_groups,)
+    """
+    K, largest = len(floor), S.diagonal().max()
+    least = np.append(floor, np.full(len(shifts), _LEAST_SHIFT * largest))
+    # No source is further away than the largest contrast observed.
+    most = np.append(4 * largest + 4 * floor, np.full(len(shifts), 4 * largest))
+    lower, upper = np.log(least), np.log(most)
+
+    def objective(logarithms):
+        values = np.exp(logarithms)
+        shared = np.append(1 / n_target, values[K:])
+        value, slope, shared_slope = negative_log_likelihood(values[:K], shared, loadings, S)
+        return value, np.append(slope, shared_slope[1:]) * values
 
     result = minimize(
         objective,
-        np.clip(np.log(starts[np.argmin(values)]), lower, upper),
+        np.clip(np.log(np.append(variances, shifts)), lower, upper),
         jac=True,
         method="L-BFGS-B",
         bounds=np.column_stack([lower, upper]),
         options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-5},
     )
-    return np.where(result.x <= lower, 0.0, np.exp(result.x) - floor)
+    found = np.where(result.x <= lower, least, np.exp(result.x))
+    return result.fun, np.maximum(found[:K], floor), found[K:]
 
 
 def _expectation_maximisation(S, floor, target_noise, starts):
@@ -103,10 +138,7 @@ def negative_log_likelihood(variances, shared, loadings, S):
     """
     u = 1 / variances
     own = S.diagonal()
-    # Sigma^-1 = diag(u) - B M B' and Sigma^-1 A = B R.
-    B = u[:, None] * loadings
-    inner = loadings.T @ B
-    damped = np.eye(len(shared)) + shared[:, None] * inner
+    B, inner, damped = low_rank_parts(u, shared, loadings)
     R = np.linalg.inv(damped)
     M = R * shared
     BM, SB = B @ M, S @ B
@@ -117,6 +149,16 @@ def negative_log_likelihood(variances, shared, loadings, S):
     explained = u**2 * own - 2 * u * np.sum(SB * BM, axis=1) + np.sum((BM @ BSB) * BM, axis=1)
     shared_slope = np.diag(inner @ R) - np.diag(R.T @ BSB @ R)
     return value, precision - explained, shared_slope
+
+
+def low_rank_parts(u, shared, loadings):
+    """``B = diag(u) A``, ``A'B`` and ``I + diag(c) A'B``, the inverse of the last being ``R``.
+
+    Then ``Sigma^-1 = diag(u) - B R diag(c) B'`` and ``Sigma^-1 A = B R``.
+    """
+    B = u[:, None] * loadings
+    inner = loadings.T @ B
+    return B, inner, np.eye(len(shared)) + shared[:, None] * inner
 
 
 def _starts(S, floor, target_noise):

@@ -16,10 +16,9 @@ below. Given the other parameters, the best ``omega`` of one more group has a cl
 
 import numpy as np
 from scipy.cluster.hierarchy import linkage
-from scipy.optimize import minimize
 from scipy.sparse.csgraph import connected_components
 
-from ._reml import negative_log_likelihood
+from ._reml import likelihood_maximum, low_rank_parts, negative_log_likelihood
 
 MOST_GROUPS = 3
 # Comparing all groups of K sources costs O(K^3).
@@ -28,8 +27,6 @@ MOST_SOURCES = 1000
 MOST_PRECISE = 1e10
 # Before the contrasts are seen, against any group at all; every group is then as likely as another.
 _ODDS_AGAINST_A_GROUP = 3.0
-# A shift that is smaller, beside the largest squared contrast, is none.
-_LEAST_SHIFT = 1e-4
 
 
 def shared_shifts(tau, S, n_target, n_samples, n_parameters):
@@ -60,7 +57,7 @@ def shared_shifts(tau, S, n_target, n_samples, n_parameters):
         return tau, groups, shifts
     candidates = _clusters(S)
     least_gain = np.log(_ODDS_AGAINST_A_GROUP * candidates.shape[1])
-    floor, fixed = 1 / n_samples, np.append(1 / n_target, shifts)
+    floor, fixed = 1 / n_samples, np.array([1 / n_target])
     variances, loadings = floor + tau, np.ones((K, 1))
     value = negative_log_likelihood(variances, fixed, loadings, S)[0]
     while candidates.shape[1] and len(shifts) < MOST_GROUPS:
@@ -70,7 +67,9 @@ def shared_shifts(tau, S, n_target, n_samples, n_parameters):
             break
         loadings = np.column_stack([loadings, candidates[:, best]])
         start = np.append(fixed[1:], sizes[best])
-        better, variances, found = _maximum(variances, start, loadings, S, n_target, floor)
+        better, variances, found = likelihood_maximum(
+            variances, start, loadings, S, n_target, floor
+        )
         # The closed form is a lower bound of the gain, but an optimiser may stop early.
         if (value - better) * n_parameters / 2 < least_gain:
             break
@@ -82,7 +81,10 @@ def shared_shifts(tau, S, n_target, n_samples, n_parameters):
 
 def discrepancy_of(tau, groups, shifts):
     """``G``: own discrepancies on the diagonal, and what groups share."""
-    return np.diag(tau) + (groups * shifts) @ groups.T
+    G = np.diag(tau)
+    for members, shift in zip(groups.T, shifts, strict=True):
+        G += shift * np.outer(members, members)
+    return G
 
 
 def mean_precision(tau, groups, shifts, n_samples):
@@ -100,10 +102,7 @@ def mean_precision(tau, groups, shifts, n_samples):
         ``(diag(v) + sum_g omega_g z_g z_g')^-1 1``.
     """
     u = 1 / (1 / n_samples + tau)
-    if not len(shifts):
-        return u
-    B = u[:, None] * groups
-    damped = np.eye(len(shifts)) + shifts[:, None] * (groups.T @ B)
+    B, _, damped = low_rank_parts(u, shifts, groups)
     return u - B @ np.linalg.solve(damped, shifts * (groups.T @ u))
 
 
@@ -159,37 +158,10 @@ def _clusters(S):
 def _gains(candidates, variances, shared, loadings, S, n_parameters):
     """By how much the log likelihood grows with each group, and the squared size of its shift."""
     u = 1 / variances
-    B = u[:, None] * loadings
-    damped = np.eye(len(shared)) + shared[:, None] * (loadings.T @ B)
+    B, _, damped = low_rank_parts(u, shared, loadings)
     weighted = (
         u[:, None] * candidates - B @ np.linalg.solve(damped, shared[:, None] * B.T) @ candidates
     )
     q = np.sum(candidates * weighted, axis=0)
     ratio = np.maximum(np.sum(weighted * (S @ weighted), axis=0) / q, 1.0)
     return n_parameters / 2 * (ratio - 1 - np.log(ratio)), (ratio - 1) / q
-
-
-def _maximum(variances, shifts, loadings, S, n_target, floor):
-    """The likelihood's maximum near a start: its negative value, variances and shifts."""
-    K, largest = len(floor), S.diagonal().max()
-    lower = np.log(np.append(floor, np.full(len(shifts), _LEAST_SHIFT * largest)))
-    # No source is further away than the largest contrast observed.
-    upper = np.log(np.append(4 * largest + 4 * floor, np.full(len(shifts), 4 * largest)))
-
-    def objective(logarithms):
-        values = np.exp(logarithms)
-        shared = np.append(1 / n_target, values[K:])
-        value, slope, shared_slope = negative_log_likelihood(values[:K], shared, loadings, S)
-        return value, np.append(slope, shared_slope[1:]) * values
-
-    start = np.log(np.append(variances, shifts))
-    result = minimize(
-        objective,
-        np.clip(start, lower, upper),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.column_stack([lower, upper]),
-        options={"maxiter": 500, "ftol": 1e-10, "gtol": 1e-5},
-    )
-    found = np.where(result.x <= lower, np.append(floor, np.exp(lower[K:])), np.exp(result.x))
-    return result.fun, np.maximum(found[:K], floor), found[K:]

@@ -61,8 +61,6 @@ from .softmax_held_out import can_hold_out, held_out_loss
 
 # Up to here the Fisher information is formed; above, products with it are enough.
 _MAX_EXPLICIT_PARAMETERS = 800
-# Up to here the target may have effects of its own, which double the parameters.
-_MAX_OWN_SLOPES = 800
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
 
@@ -272,7 +270,7 @@ class SoftmaxScores:
         H = self.curvature.common
         projection = _projection(H[:, n_effects:], ridge)
         efficient = projection @ H[:, :n_effects]
-        if self.apart is None and n_effects <= _MAX_OWN_SLOPES:
+        if self.apart is None:
             self.apart = effects_apart(scores, self.curvature, self.sizes.n_samples)
         return penalised_gram(efficient, ridge[:n_effects], projection @ contrasts)
 

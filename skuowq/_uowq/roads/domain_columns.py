@@ -41,6 +41,22 @@ def with_domain_columns(X, shown, number):
     return X.assign(**dict(zip(names, indicators.T, strict=True)))
 
 
+def with_columns_of_domains(parts, shown, source_weights):
+    """The parts of a fit with these columns: the target's rows, then those of sources with weight.
+
+    Parameters
+    ----------
+    parts : list of (X, y, weight)
+    shown : ndarray of int
+    source_weights : ndarray of shape (n_sources,)
+    """
+    numbers = np.append(0, 1 + np.flatnonzero(source_weights > 0))
+    return [
+        (with_domain_columns(X, shown, number), y, weight)
+        for (X, y, weight), number in zip(parts, numbers, strict=True)
+    ]
+
+
 def _new_names(columns, n):
     taken = set(map(str, columns))
     stem = "domain"

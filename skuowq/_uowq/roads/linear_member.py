@@ -8,15 +8,11 @@ from dataclasses import replace
 
 from scipy import sparse
 from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from skuowq._data.design_columns import MAX_CATEGORIES, SMALL, imputer
 from skuowq._data.domains import concatenate_rows, is_frame, number_columns
-
-_MAX_CATEGORIES = 30
-# Sparse matrices up to here are made dense.
-_MOST_ENTRIES = 2**20
 
 
 def linear_fit(fit, task):
@@ -51,16 +47,15 @@ def _transformed(domain, transformer):
 
 def _transformer(X):
     """Missing values imputed and marked, categories as indicators, columns standardised."""
-    imputer = SimpleImputer(add_indicator=True, keep_empty_features=True)
-    if sparse.issparse(X) and X.shape[0] * X.shape[1] > _MOST_ENTRIES:
-        return make_pipeline(imputer, StandardScaler(with_mean=False)).fit(X)
-    scaled = make_pipeline(imputer, StandardScaler())
+    if sparse.issparse(X) and X.shape[0] * X.shape[1] > SMALL:
+        return make_pipeline(imputer(), StandardScaler(with_mean=False)).fit(X)
+    scaled = make_pipeline(imputer(), StandardScaler())
     if sparse.issparse(X):  # Columns far from 0 must be centred.
         return make_pipeline(FunctionTransformer(_dense, accept_sparse=True), scaled).fit(X)
     if not is_frame(X):
         return scaled.fit(X)
     encoder = OneHotEncoder(
-        handle_unknown="ignore", max_categories=_MAX_CATEGORIES, sparse_output=False
+        handle_unknown="ignore", max_categories=MAX_CATEGORIES, sparse_output=False
     )
     texts = X.select_dtypes(include=["object", "string", "category", "bool"]).columns
     parts = (scaled, list(number_columns(X).columns)), (encoder, list(texts))

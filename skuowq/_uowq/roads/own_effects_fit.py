@@ -49,16 +49,11 @@ def fit_with_own_effects(logistic, X, y, sample_weight, sizes, model, start):
         Fitted; its intercept and coefficients are those of the first domain.
     """
     n_classes, n_features, n_domains = len(np.unique(y)), X.shape[1], len(sizes)
-    heights = {
-        name: _height(variance, logistic.C, n_classes)
-        for name, variance in (
-            ("intercept", model.intercept_variance),
-            ("slope", model.slope_variance),
-        )
-    }
+    height = _height(model.intercept_variance, logistic.C, n_classes)
+    slope_height = _height(model.slope_variance, logistic.C, n_classes)
     values = X if sparse.issparse(X) else np.asarray(X).astype(float)
-    indicators = _indicators(sizes, heights["intercept"])
-    slopes, centre, scale = _own_slopes(values, sizes[0], heights["slope"], model)
+    indicators = _indicators(sizes, height)
+    slopes, centre, scale = _own_slopes(values, sizes[0], slope_height, model)
     if sparse.issparse(X) or n_domains > n_features:
         parts = [sparse.csr_matrix(part) for part in (values, indicators, slopes)]
         rows = sparse.hstack(parts, format="csr")
@@ -70,7 +65,7 @@ def fit_with_own_effects(logistic, X, y, sample_weight, sizes, model, start):
         vectors = np.sqrt(2) * start.T if n_classes == 2 else contrast_basis(n_classes) @ start.T
         coefficients = np.zeros((len(vectors), rows.shape[1]))
         coefficients[:, : n_features + n_domains] = np.delete(vectors, n_features, axis=1)
-        coefficients[:, n_features : n_features + n_domains] /= heights["intercept"]
+        coefficients[:, n_features : n_features + n_domains] /= height
         logistic.coef_, logistic.intercept_ = coefficients, vectors[:, n_features].copy()
         warm_start = logistic.warm_start
         logistic.set_params(warm_start=True).fit(rows, y, sample_weight)
@@ -78,10 +73,10 @@ def fit_with_own_effects(logistic, X, y, sample_weight, sizes, model, start):
     else:
         logistic.fit(rows, y, sample_weight)
     common, own, away = np.split(logistic.coef_, [n_features, n_features + n_domains], axis=1)
-    logistic.intercept_ = logistic.intercept_ + heights["intercept"] * own[:, 0]
+    logistic.intercept_ = logistic.intercept_ + height * own[:, 0]
     logistic.coef_ = common.copy()
     if slopes.shape[1]:
-        away = heights["slope"] * away / scale
+        away = slope_height * away / scale
         logistic.coef_ += away
         logistic.intercept_ -= away @ centre
     validate_data(logistic, X, skip_check_array=True)  # Sets the features' number and names.

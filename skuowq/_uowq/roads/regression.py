@@ -14,7 +14,7 @@ from skuowq._uowq.weigh import weigh
 from skuowq._uowq.weighing import LinearFit, nothing_to_weigh
 from skuowq._utils._base_estimator import sample_weight_name, seeded
 
-from .domain_columns import KnowsDomains, with_domain_columns
+from .domain_columns import KnowsDomains, with_columns_of_domains
 from .road import Road
 from .rows import fit_or_stack, without_negligible_sources
 from .thinning import thin_rows
@@ -115,15 +115,14 @@ def _all_rows(domain, weight, number):
 
 def _fit_weighted(base, weight_name, domains, levels, rows_of, target, source_weights, shown=None):
     """One fit; sources of weight zero stay out of it, others are moved to the target's level."""
-    parts, numbers = [(target.X, target.y, target.sample_weight)], [0]
+    parts = [(target.X, target.y, target.sample_weight)]
     for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True)):
         if w > 0:
             moved = Domain(domain.X, domain.y + levels[0] - levels[1 + i], domain.sample_weight)
             parts.append(rows_of(moved, w, i))
-            numbers.append(1 + i)
-    X, y, weight = zip(*parts, strict=True)
     if shown is not None:
-        X = [with_domain_columns(X_k, shown, k) for X_k, k in zip(X, numbers, strict=True)]
+        parts = with_columns_of_domains(parts, shown, source_weights)
+    X, y, weight = zip(*parts, strict=True)
     row_weights = {weight_name: np.concatenate(weight)}
     fitted = clone(base).fit(concatenate_rows(X), np.concatenate(y), **row_weights)
     return fitted if shown is None else KnowsDomains(fitted, shown)

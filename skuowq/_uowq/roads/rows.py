@@ -11,7 +11,7 @@ from skuowq._uowq.fitted import Plain, Stacked
 from skuowq._utils._base_estimator import sample_weight_name, seeded
 
 from .class_shares import at_the_targets_class_shares, fit_stacked
-from .domain_columns import KnowsDomains, domains_shown, with_domain_columns
+from .domain_columns import KnowsDomains, domains_shown, with_columns_of_domains
 from .linear_member import linear_fit
 from .logistic import fit_weighted_logistic
 from .road import Road
@@ -141,11 +141,7 @@ def fit_weighted_rows(
 
     if shown is None:
         return fit_stacked(base, parts, target, classes, fit)
-    numbers = np.append(0, 1 + np.flatnonzero(source_weights > 0))
-    parts = [
-        (with_domain_columns(X, shown, number), y, weight)
-        for (X, y, weight), number in zip(parts, numbers, strict=True)
-    ]
+    parts = with_columns_of_domains(parts, shown, source_weights)
     return KnowsDomains(fit_stacked(base, parts, target, classes, fit), shown)
 
 

@@ -61,6 +61,10 @@ class DomainDesign:
         edges = np.clip(np.append(0, np.cumsum(self.sizes)), start, stop)
         return DomainDesign(self.matrix[start:stop], np.diff(edges))
 
+    def first_domain(self) -> DomainDesign:
+        """The rows of the first domain, as the only one."""
+        return DomainDesign(self.matrix[: self.sizes[0]], self.sizes[:1])
+
     def domain_sums(self, values: NDArray) -> NDArray:
         """Sum values over the rows of each domain.
 
@@ -171,6 +175,65 @@ class DomainInformation:
         coupling = total * self.border @ inverse
         explained = np.tensordot(coupling, total * self.border, axes=([0, 2], [0, 2]))
         return coupling, total * self.common + np.diag(ridge[:m]) - explained
+
+
+@dataclass(frozen=True)
+class InformationByDomain:
+    """Fisher information of the rows of each domain of a `DomainDesign`: sums over its rows.
+
+    Attributes
+    ----------
+    common : ndarray of shape (n_domains, m, m)
+        The blocks of the common parameters.
+    border : ndarray of shape (n_domains, m, n_contrasts)
+        The borders between these and the domain's own intercepts.
+    own : ndarray of shape (n_domains, n_contrasts, n_contrasts)
+        The blocks of the intercepts.
+    n_rows : ndarray of shape (n_domains,)
+        Sums of the rows' weights.
+    """
+
+    common: np.ndarray
+    border: np.ndarray
+    own: np.ndarray
+    n_rows: np.ndarray
+
+    def mixed(
+        self,
+        weights: NDArray,
+        scale: NDArray | None = None,
+        first: InformationByDomain | None = None,
+    ) -> DomainInformation:
+        """Mix the domains.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_domains,)
+            Of a row of each domain.
+        scale : ndarray of shape (n_domains,), default=None
+            Each domain's information is multiplied by its scale, and its rows are not.
+        first : InformationByDomain, default=None
+            The first domain's alone, in place of the one here: its information, which is not
+            scaled, and its rows.
+
+        Returns
+        -------
+        information : DomainInformation
+            Of a row of the mixture.
+        """
+        n_rows = self.n_rows if first is None else np.append(first.n_rows, self.n_rows[1:])
+        shares = weights / (weights @ n_rows)
+        of_first = shares[0]
+        if scale is not None:
+            shares = shares * scale
+        border = shares[:, None, None] * self.border
+        own = shares[:, None, None] * self.own
+        if first is None:
+            return DomainInformation(np.tensordot(shares, self.common, axes=1), border, own)
+        common = np.tensordot(shares[1:], self.common[1:], axes=1)
+        common += of_first * first.common[0]
+        border[0], own[0] = of_first * first.border[0], of_first * first.own[0]
+        return DomainInformation(common, border, own)
 
 
 def information_solver(information, total, ridge):

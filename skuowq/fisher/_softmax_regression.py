@@ -28,7 +28,12 @@ from ._arguments import (
     row_weights,
     some_row_weights,
 )
-from ._domain_design import DomainDesign, DomainInformation, information_solver
+from ._domain_design import (
+    DomainDesign,
+    DomainInformation,
+    InformationByDomain,
+    information_solver,
+)
 
 # The tables that a softmax regression takes.
 Rows: TypeAlias = NDArray | csr_matrix | DomainDesign
@@ -354,40 +359,83 @@ def information(X: Rows, probabilities: NDArray, weight: NDArray) -> NDArray | D
     information : ndarray of shape (n_parameters, n_parameters) or DomainInformation
         A `DomainInformation` where X is a `DomainDesign`.
     """
-    design = X if isinstance(X, DomainDesign) else None
-    matrix = X if design is None else design.matrix
-    n_samples, n_features = matrix.shape
-    n_contrasts = len(probabilities) - 1
-    n_domains = 0 if design is None else len(design.sizes)
+    total = weight.sum()
+    if not isinstance(X, DomainDesign):
+        return _information_sums(X, _whole(X), 0, probabilities, weight)[0][0] / total
+    n_domains = len(X.sizes)
+    everything = ((rows, 0, domain) for rows, domain in X.blocks(_block_rows(X.matrix)))
+    common, border, own = _information_sums(X.matrix, everything, n_domains, probabilities, weight)
+    return DomainInformation(common[0] / total, border / total, own / total)
+
+
+def information_by_domain(
+    X: DomainDesign, probabilities: NDArray, weight: NDArray
+) -> InformationByDomain:
+    """Fisher information of each domain's rows, to be mixed with any weights of the domains.
+
+    Parameters
+    ----------
+    X : DomainDesign
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        The rows' own weights, at least 0.
+
+    Returns
+    -------
+    information : InformationByDomain
+    """
+    apart = ((rows, domain, domain) for rows, domain in X.blocks(_block_rows(X.matrix)))
+    sums = _information_sums(X.matrix, apart, len(X.sizes), probabilities, weight, len(X.sizes))
+    return InformationByDomain(*sums, X.domain_sums(weight))
+
+
+def _information_sums(matrix, blocks, n_domains, probabilities, weight, n_parts=1):
+    """Sums of the information over blocks of rows: of common parameters, borders, intercepts.
+
+    Parameters
+    ----------
+    matrix : {ndarray, CSR matrix} of shape (n_samples, n_features)
+    blocks : iterable of (rows, part, domain)
+        The part says to which of `n_parts` sums of the common block the rows belong.
+    n_domains : int
+        0 where domains have no intercepts.
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+    n_parts : int, default=1
+    """
+    n_features, n_contrasts = matrix.shape[1], len(probabilities) - 1
     basis = _basis(n_contrasts + 1)
     pairs = [(a, b) for a in range(n_contrasts) for b in range(a + 1)]
     products = np.array([basis[:, a] * basis[:, b] for a, b in pairs])
-    common = np.zeros((n_features, n_contrasts, n_features, n_contrasts))
+    common = np.zeros((n_parts, n_features, n_contrasts, n_features, n_contrasts))
     border = np.zeros((n_domains, n_features, n_contrasts, n_contrasts))
     own = np.zeros((n_domains, n_contrasts, n_contrasts))
-    # Blocks of rows that stay in the cache while all pairs of contrasts use them.
-    step = n_samples if issparse(matrix) else max(1, _BLOCK_ENTRIES // n_features)
-    starts = ((slice(start, start + step), None) for start in range(0, n_samples, step))
-    for rows, domain in starts if design is None else design.blocks(step):
+    for rows, part, domain in blocks:
         block, p = matrix[rows], probabilities[:, rows]
         mean = basis.T @ p
         for (a, b), curvature in zip(pairs, products @ p, strict=True):
             curvature -= mean[a] * mean[b]
             curvature *= weight[rows]
-            _add_gram(common[:, a, :, b], block, curvature)
-            if design is not None:
+            _add_gram(common[part, :, a, :, b], block, curvature)
+            if n_domains:
                 border[domain, :, a, b] += block.T @ curvature
                 own[domain, a, b] += curvature.sum()
     for a, b in pairs:
-        common[:, b, :, a] = common[:, a, :, b]
+        common[:, :, b, :, a] = common[:, :, a, :, b]
         border[:, :, b, a] = border[:, :, a, b]
         own[:, b, a] = own[:, a, b]
-    total = weight.sum()
     m = n_features * n_contrasts
-    common = common.reshape(m, m) / total
-    if design is None:
-        return common
-    return DomainInformation(common, border.reshape(n_domains, m, -1) / total, own / total)
+    return common.reshape(n_parts, m, m), border.reshape(n_domains, m, n_contrasts), own
+
+
+def _block_rows(matrix):
+    """Rows that stay in the cache while all pairs of contrasts use them."""
+    return max(1, matrix.shape[0] if issparse(matrix) else _BLOCK_ENTRIES // matrix.shape[1])
+
+
+def _whole(matrix):
+    step = _block_rows(matrix)
+    return ((slice(start, start + step), 0, None) for start in range(0, matrix.shape[0], step))
 
 
 def information_product(

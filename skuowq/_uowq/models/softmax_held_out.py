@@ -1,5 +1,7 @@
 """How well a weighted softmax fit predicts rows of the target that it has not seen."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse import issparse
 
@@ -25,18 +27,16 @@ def can_hold_out(problem):
     return len(_judged(problem)[0]) > 0
 
 
-def held_out_loss(problem, weights, theta, curvature):
+def held_out_loss(problem, weights, known):
     """Log loss of the target's rows, each under a fit that has not seen it, in nats in all.
 
     Parameters
     ----------
     problem : SoftmaxProblem
     weights : ndarray of shape (n_sources,)
-    theta : ndarray of shape (n_design_columns, n_classes - 1)
-        Where the fits start.
-    curvature : DomainInformation or None
-        Fisher information near `theta`; None where it is too large to be formed. Then, and where
-        rows nearly decide their own fit, they are held out in ten folds, not one at a time.
+    known : KnownFit
+        Where the fits start. Where its information is too large to be formed, and where rows
+        nearly decide their own fit, they are held out in ten folds, not one at a time.
 
     Returns
     -------
@@ -46,20 +46,76 @@ def held_out_loss(problem, weights, theta, curvature):
     """
     # Without sources their rows need not be looked at.
     rows = slice(None) if np.any(weights > 0) else problem.domains[0]
-    weight = problem.weigh(weights)[rows]
-    if curvature is None:
-        return _folds(problem, weight, rows), theta
-    return _leave_one_out(problem, weight, rows, theta, curvature)
+    fits = _Fits(problem, np.append(1.0, weights), rows, known)
+    if known.curvature(fits.domain_weights) is None:
+        return _folds(fits), known.theta
+    return _leave_one_out(fits)
 
 
-def _leave_one_out(problem, weight, rows, theta, curvature):
+@dataclass(frozen=True)
+class _Fits:
+    """Fits of all rows with given weights of the domains, and of parts of them.
+
+    Attributes
+    ----------
+    problem : SoftmaxProblem
+    domain_weights : ndarray of shape (n_domains,)
+    rows : slice
+        All rows, or the target's alone.
+    known : KnownFit
+    """
+
+    problem: object
+    domain_weights: np.ndarray
+    rows: slice
+    known: object
+
+    @property
+    def weight(self):
+        """Of every row."""
+        return self.problem.weigh(self.domain_weights[1:])[self.rows]
+
+    def fit(self):
+        """The fit of all rows."""
+        near = self.known.curvature(self.domain_weights)
+        return self.problem.fit(self.weight, start=self.known.theta, curvature=near, rows=self.rows)
+
+    def curvature(self, probabilities, row_weight):
+        """Information of a row at a fit, where rows have these weights of their own."""
+        design = self.problem.design
+        if np.any(self.domain_weights[1:] > 0):
+            at = design, probabilities, row_weight, self.domain_weights
+            near = self.known.curvature_at(*at)
+            if near is not None:
+                return near
+        weight = np.repeat(self.domain_weights, self.problem.sizes) * row_weight
+        return information(design[self.rows], probabilities, weight[self.rows])
+
+    def without(self, held_out, theta=None, probabilities=None):
+        """The fit without some rows of the target, from a fit with them where that is near."""
+        kept = self.problem.row_weight.copy()
+        kept[held_out] = 0
+        curvature = None if theta is None else self.curvature(probabilities, kept)
+        weight = np.repeat(self.domain_weights, self.problem.sizes) * kept
+        return self.problem.fit(
+            weight[self.rows],
+            start=theta,
+            curvature=curvature,
+            rows=self.rows,
+            # To a twentieth of a nat: a fit that stops early still knows the rows held out.
+            tol=0.1 / self.problem.n_parameters,
+        )
+
+
+def _leave_one_out(fits):
     """Held-out log loss of the target's rows, each left out in turn, to first order; the fit."""
+    problem, weight = fits.problem, fits.weight
     target = problem.domains[0]
     judged, _ = _judged(problem)
     row_weight = problem.row_weight[target][judged]
-    theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
-    probabilities, _ = class_probabilities(problem.design[rows], theta)
-    curvature = information(problem.design[rows], probabilities, weight)
+    theta = fits.fit()
+    probabilities, _ = class_probabilities(problem.design[fits.rows], theta)
+    curvature = fits.curvature(probabilities, problem.row_weight)
     ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
     own, labels = theta[: problem.matrix.shape[1] + 1], problem.labels[target][judged]
     _, log_probabilities = class_probabilities(_rows(problem, judged), own)
@@ -76,25 +132,20 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
     if leverage > _MAX_LEVERAGE or separated:
         # Newton's method knows how far it has to go; other fits must not start where they end.
         near = problem.n_parameters <= NEWTON_MAX_PARAMETERS and not separated
-        start = (theta, curvature) if near else (None, None)
-        return _folds(problem, weight, rows, *start), theta
+        return _folds(fits, *((theta, probabilities) if near else ())), theta
     # Rows that are not judged are no evidence.
     return row_weight @ losses, theta
 
 
-def _folds(problem, weight, rows, start=None, curvature=None):
+def _folds(fits, *near):
     """Held-out log loss of the target's rows from refits without a tenth of them."""
+    problem = fits.problem
     target = problem.domains[0]
     judged, place = _judged(problem)
     total = 0.0
     for fold in range(min(_N_FOLDS, place.max() + 1)):
-        here = place % _N_FOLDS == fold
-        held_out = judged[here]
-        kept = weight.copy()
-        kept[held_out] = 0
-        # To a twentieth of a nat: a fit that stops early still knows the rows held out.
-        tol = 0.1 / problem.n_parameters
-        theta = problem.fit(kept, start=start, curvature=curvature, rows=rows, tol=tol)
+        held_out = judged[place % _N_FOLDS == fold]
+        theta = fits.without(held_out, *near)
         own = theta[: problem.matrix.shape[1] + 1]
         _, log_probabilities = class_probabilities(_rows(problem, held_out), own)
         labels = problem.labels[target][held_out]

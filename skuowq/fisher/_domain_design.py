@@ -8,7 +8,7 @@ time and memory grow only linearly with the number of domains.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,12 +138,13 @@ class DomainInformation:
         coupling, reduced = self._profile(inverse, total, ridge)
         solve_common = factorise(reduced)
 
-        def solve(vector):
-            common, own = vector[:m], vector[m:].reshape(shape)
-            common = common - np.einsum("kma,ka->m", coupling, own)
+        def solve(columns):
+            common, own = columns[:m], columns[m:].reshape(*shape, *columns.shape[1:])
+            common = common - np.tensordot(coupling, own, axes=([0, 2], [0, 1]))
             common = solve_common(common)
-            own = np.einsum("kab,kb->ka", inverse, own) - np.einsum("kma,m->ka", coupling, common)
-            return np.concatenate([common, own.ravel()])
+            own = np.einsum("kab,kb...->ka...", inverse, own)
+            own -= np.tensordot(coupling, common, axes=([1], [0]))
+            return np.concatenate([common, own.reshape(-1, *columns.shape[1:])])
 
         return solve
 
@@ -236,8 +237,36 @@ class InformationByDomain:
         return DomainInformation(common, border, own)
 
 
+@dataclass(frozen=True)
+class InformationWithout:
+    """Information of the rows of a fit without a few of them, by the solver of all.
+
+    Attributes
+    ----------
+    solve : callable
+        Solves with the penalised information of all rows together.
+    roots : ndarray of shape (n_parameters, n_columns)
+        ``roots roots'`` is what the few rows are of that information.
+    """
+
+    solve: Callable
+    roots: np.ndarray
+
+    def solver(self, total, ridge):
+        """A function that solves with it (Woodbury's identity); it has its total and ridge."""
+        solved = self.solve(self.roots)
+        left = np.eye(self.roots.shape[1]) - self.roots.T @ solved
+        inner = factorise((left + left.T) / 2)
+
+        def solve(vector):
+            plain = self.solve(vector)
+            return plain + solved @ inner(self.roots.T @ plain)
+
+        return solve
+
+
 def information_solver(information, total, ridge):
     """A function that solves with `total` times an information of either form plus a diagonal."""
-    if isinstance(information, DomainInformation):
+    if not isinstance(information, np.ndarray):
         return information.solver(total, ridge)
     return factorise(total * information + np.diag(ridge))

@@ -32,6 +32,7 @@ from ._domain_design import (
     DomainDesign,
     DomainInformation,
     InformationByDomain,
+    InformationWithout,
     information_solver,
 )
 
@@ -40,7 +41,10 @@ Rows: TypeAlias = NDArray | csr_matrix | DomainDesign
 # Up to this many parameters, Newton steps with an explicit Hessian are fastest.
 NEWTON_MAX_PARAMETERS = 400
 _MAX_NEWTON_STEPS = 60
+# A chord step leaves at most such a share of what is left to gain; where no new curvature is to be
+# had, a slower one is still faster than other methods.
 _CHORD_RATE = 0.2
+_LONE_CHORD_RATE = 0.5
 _BLOCK_ENTRIES = 2**16
 _PRODUCT_ENTRIES = 2**21
 
@@ -244,7 +248,7 @@ def fit_checked(
     penalty: NDArray,
     *,
     start: NDArray | None = None,
-    curvature: NDArray | DomainInformation | None = None,
+    curvature: NDArray | DomainInformation | InformationWithout | None = None,
     tol: float = 1e-5,
 ) -> NDArray:
     """`fit_softmax` without a check.
@@ -261,8 +265,8 @@ def fit_checked(
         Above 0.
     start
         As in :func:`fit_softmax`.
-    curvature : ndarray or DomainInformation, default=None
-        As in :func:`fit_softmax`; a `DomainInformation` where X is a `DomainDesign`.
+    curvature : ndarray, DomainInformation or InformationWithout, default=None
+        As in :func:`fit_softmax`; one of the latter two where X is a `DomainDesign`.
     tol
         As in :func:`fit_softmax`.
 
@@ -291,6 +295,10 @@ def fit_checked(
         if converged:
             return found
         theta = found
+    elif curvature is not None:
+        converged, theta = _newton(*problem, theta, state, curvature, tol, forms=False)
+        if converged:
+            return theta
     scale = 1 / sample_weight.sum()
     unit = _units(X, sample_weight, penalty)[:, None]
 
@@ -416,7 +424,7 @@ def _information_sums(matrix, blocks, n_domains, probabilities, weight, n_parts=
         for (a, b), curvature in zip(pairs, products @ p, strict=True):
             curvature -= mean[a] * mean[b]
             curvature *= weight[rows]
-            _add_gram(common[part, :, a, :, b], block, curvature)
+            _add_gram(common[part, :, a, :, b], block, curvature, positive=a == b)
             if n_domains:
                 border[domain, :, a, b] += block.T @ curvature
                 own[domain, a, b] += curvature.sum()
@@ -512,12 +520,13 @@ def _units(X, sample_weight, penalty):
     return 1 / np.sqrt(np.where(curvature > 0, curvature, 1.0))
 
 
-def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
+def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol, forms=True):
     """Newton's method with step halving; returns whether it converged, and where it stopped.
 
     A curvature matrix costs as much as several gradients. So one is used for several steps, as long
-    as they converge fast (chord steps).
+    as they converge fast (chord steps). Without `forms` there is only the one that is given.
     """
+    chord_rate = _CHORD_RATE if forms else _LONE_CHORD_RATE
     total = sample_weight.sum()
     ridge = np.repeat(penalty, theta.shape[1])
     loss, gradient, probabilities = state
@@ -539,7 +548,7 @@ def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
                 break
             size /= 2
         else:
-            if not stale:
+            if not (stale and forms):
                 return False, theta
             solve, stale = None, False
             continue
@@ -548,10 +557,12 @@ def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
         # trusted only while the steps converge fast.
         step = solve(gradient.ravel())
         left, last_left = 0.5 * np.dot(gradient.ravel(), step), left
-        fast = left <= _CHORD_RATE * last_left
+        fast = left <= chord_rate * last_left
         if size == 1.0 and left <= tol and (fast or not stale):
             return True, theta
         if not fast:
+            if not forms:
+                return False, theta
             solve, stale = None, False
         else:
             stale = True
@@ -581,9 +592,12 @@ def _softmax(X, theta):
     return probabilities, logits, np.log(total)
 
 
-def _add_gram(result, X, factor):
+def _add_gram(result, X, factor, positive):
     """Add ``X' diag(factor) X`` to a dense matrix, in place."""
     if issparse(X):
         result += (X.T @ X.multiply(factor[:, None]).tocsr()).toarray()
+    elif positive:  # Of a matrix with itself BLAS computes one half.
+        Z = X * np.sqrt(np.maximum(factor, 0.0))[:, None]
+        result += Z.T @ Z
     else:
         result += X.T @ (X * factor[:, None])

@@ -16,7 +16,12 @@ With other arguments they may fail with an unclear message or return a wrong num
 arguments come from a user, call the functions of :mod:`skuowq.fisher`.
 """
 
-from ._domain_design import DomainDesign, DomainInformation, InformationByDomain
+from ._domain_design import (
+    DomainDesign,
+    DomainInformation,
+    InformationByDomain,
+    InformationWithout,
+)
 from ._leave_one_out import leave_one_out
 from ._softmax_regression import (
     NEWTON_MAX_PARAMETERS,
@@ -42,6 +47,7 @@ __all__ = [
     "DomainDesign",
     "DomainInformation",
     "InformationByDomain",
+    "InformationWithout",
     "about",
     "class_probabilities",
     "fit_checked",

@@ -60,7 +60,9 @@ from .own_slopes import effects_apart, slope_variance
 from .softmax_held_out import can_hold_out, held_out_loss
 
 # Up to here the Fisher information is formed; above, products with it are enough.
-_MAX_EXPLICIT_PARAMETERS = 800
+_MAX_EXPLICIT_PARAMETERS = 2000
+# The target's own slopes need all eigenvectors of it.
+_MAX_SLOPES = 800
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
 
@@ -277,7 +279,7 @@ class SoftmaxScores:
         H = curvature.common
         projection = _projection(H[:, n_effects:], ridge)
         efficient = projection @ H[:, :n_effects]
-        if self.apart is None:
+        if self.apart is None and problem.n_parameters <= _MAX_SLOPES:
             self.apart = effects_apart(scores, curvature, self.sizes.n_samples)
         return penalised_gram(efficient, ridge[:n_effects], projection @ contrasts)
 

@@ -6,8 +6,10 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skuowq._data.held_together import groups_with_label, label_of_groups
+from skuowq.fisher import contrast_basis
 from skuowq.fisher.checked import (
     NEWTON_MAX_PARAMETERS,
+    InformationWithout,
     class_probabilities,
     information,
     leave_one_out,
@@ -19,6 +21,9 @@ _N_FOLDS = 10
 # One Newton step without a row that decides its own fit is no approximation of that fit, nor is one
 # from a fit so sure of all labels, in nats a row, that its curvature is gone.
 _MAX_LEVERAGE = 0.7
+# What is left to gain at the fit goes into the losses of all rows, many times over.
+_FIT_TOL = 1e-5
+_FOLD_TOL = 1e-3
 _LEAST_LOSS = 0.05
 
 
@@ -77,34 +82,64 @@ class _Fits:
 
     def fit(self):
         """The fit of all rows."""
-        near = self.known.curvature(self.domain_weights)
-        return self.problem.fit(self.weight, start=self.known.theta, curvature=near, rows=self.rows)
+        return self.problem.fit(
+            self.weight,
+            start=self.known.theta,
+            curvature=self.known.curvature(self.domain_weights),
+            rows=self.rows,
+            tol=_FIT_TOL,
+        )
 
-    def curvature(self, probabilities, row_weight):
-        """Information of a row at a fit, where rows have these weights of their own."""
+    def curvature(self, probabilities):
+        """Information of a row at a fit."""
         design = self.problem.design
         if np.any(self.domain_weights[1:] > 0):
-            at = design, probabilities, row_weight, self.domain_weights
-            near = self.known.curvature_at(*at)
+            row_weight = self.problem.row_weight
+            near = self.known.curvature_at(design, probabilities, row_weight, self.domain_weights)
             if near is not None:
                 return near
-        weight = np.repeat(self.domain_weights, self.problem.sizes) * row_weight
-        return information(design[self.rows], probabilities, weight[self.rows])
+        return information(design[self.rows], probabilities, self.weight)
 
-    def without(self, held_out, theta=None, probabilities=None):
+    def without(self, held_out, near=None):
         """The fit without some rows of the target, from a fit with them where that is near."""
-        kept = self.problem.row_weight.copy()
+        kept = self.weight.copy()
         kept[held_out] = 0
-        curvature = None if theta is None else self.curvature(probabilities, kept)
-        weight = np.repeat(self.domain_weights, self.problem.sizes) * kept
-        return self.problem.fit(
-            weight[self.rows],
-            start=theta,
-            curvature=curvature,
-            rows=self.rows,
-            # To a twentieth of a nat: a fit that stops early still knows the rows held out.
-            tol=0.1 / self.problem.n_parameters,
-        )
+        start = curvature = None
+        if near is not None:
+            roots = near.roots(self.problem, held_out)
+            start, curvature = near.theta, InformationWithout(near.solve, roots)
+        # In nats: a fit that stops early still knows the rows held out.
+        tol = _FOLD_TOL / self.problem.n_parameters
+        return self.problem.fit(kept, start=start, curvature=curvature, rows=self.rows, tol=tol)
+
+
+@dataclass(frozen=True)
+class _NearFit:
+    """The fit of all rows, from which those without a fold of them start.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_design_columns, n_contrasts)
+    probabilities : ndarray of shape (n_classes, n_rows)
+        The target's rows first.
+    solve : callable
+        Solves with the penalised information.
+    """
+
+    theta: np.ndarray
+    probabilities: np.ndarray
+    solve: object
+
+    def roots(self, problem, chosen):
+        """``R`` for some rows of the target, whose information is ``R R'``."""
+        X, p = _rows(problem, chosen), self.probabilities[:, chosen].T
+        basis = contrast_basis(problem.n_classes)
+        # V' (diag(sqrt p) - p sqrt(p)'), times its transpose, is V' (diag p - p p') V.
+        root = np.sqrt(p)[:, None, :] * (basis.T - (p @ basis)[:, :, None])
+        root *= np.sqrt(problem.row_weight[chosen])[:, None, None]
+        roots = np.zeros((*self.theta.shape, *p.shape))
+        roots[: X.shape[1]] = np.einsum("jf,jac->fajc", X, root)
+        return roots.reshape(self.theta.size, -1)
 
 
 def _leave_one_out(fits):
@@ -115,7 +150,7 @@ def _leave_one_out(fits):
     row_weight = problem.row_weight[target][judged]
     theta = fits.fit()
     probabilities, _ = class_probabilities(problem.design[fits.rows], theta)
-    curvature = fits.curvature(probabilities, problem.row_weight)
+    curvature = fits.curvature(probabilities)
     ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
     own, labels = theta[: problem.matrix.shape[1] + 1], problem.labels[target][judged]
     _, log_probabilities = class_probabilities(_rows(problem, judged), own)
@@ -130,14 +165,18 @@ def _leave_one_out(fits):
         problem.target_groups[judged],
     )
     if leverage > _MAX_LEVERAGE or separated:
-        # Newton's method knows how far it has to go; other fits must not start where they end.
-        near = problem.n_parameters <= NEWTON_MAX_PARAMETERS and not separated
-        return _folds(fits, *((theta, probabilities) if near else ())), theta
+        near = None
+        # From a fit so sure of all labels there is no way back. And few rows that decide it change
+        # its curvature: of many parameters the fits without sources are as fast from the start.
+        few = problem.n_parameters <= NEWTON_MAX_PARAMETERS
+        if not separated and (few or fits.domain_weights[1:].any()):
+            near = _NearFit(theta, probabilities, curvature.solver(weight.sum(), ridge))
+        return _folds(fits, near), theta
     # Rows that are not judged are no evidence.
     return row_weight @ losses, theta
 
 
-def _folds(fits, *near):
+def _folds(fits, near=None):
     """Held-out log loss of the target's rows from refits without a tenth of them."""
     problem = fits.problem
     target = problem.domains[0]
@@ -145,7 +184,7 @@ def _folds(fits, *near):
     total = 0.0
     for fold in range(min(_N_FOLDS, place.max() + 1)):
         held_out = judged[place % _N_FOLDS == fold]
-        theta = fits.without(held_out, *near)
+        theta = fits.without(held_out, near)
         own = theta[: problem.matrix.shape[1] + 1]
         _, log_probabilities = class_probabilities(_rows(problem, held_out), own)
         labels = problem.labels[target][held_out]

@@ -93,8 +93,8 @@ class DiscriminatorGateClassifier(
         "cv" averages several factors by what held-out rows of the target say for each. For a
         network that takes eleven trainings, and three more for each of several sources. "auto" is
         "cv", but for networks: there a logistic regression on the same weighted rows finds the
-        factors, and six trainings of the network are left, however many sources there are. Pass 1.0
-        for one training. An estimator that weighs sources itself takes "auto" or "cv" only.
+        factors, and eight trainings of the network are left, however many sources there are. Pass
+        1.0 for one training. An estimator that weighs sources itself takes "auto" or "cv" only.
     gate_labels : bool, default=True
         Whether the gate's discriminator sees labels.
     balanced : bool, default=True

@@ -196,6 +196,11 @@ class HeldOut:
     independent_share: float = 1.0
     failures: list = field(default_factory=list)
 
+    @property
+    def n_independent(self):
+        """Independent rows that the target's are worth."""
+        return self.independent_share * self.target.sample_weight.sum()
+
     def probabilities(self, factors, gate_share):
         """Of every row of the target, by models that have not seen it; None where one failed."""
         parts = self.parallel(
@@ -280,12 +285,11 @@ def choose_trust(held_out, n_sources, grid, *, gate, pool):
     }
     means = {key: held_out.mean_loss(found) for key, found in tried.items()}
     with_sources = {key: loss for key, loss in means.items() if key[0] > 0 or not pool}
-    n_independent = held_out.independent_share * held_out.target.sample_weight.sum()
     common, gated = min(with_sources, key=with_sources.get)
     best = tried[common, gated]
     factors, gate_share = np.full(n_sources, common), float(gated)
     if best is not None:
-        evidence = -BELIEVED * n_independent * np.array(list(with_sources.values()))
+        evidence = -BELIEVED * held_out.n_independent * np.array(list(with_sources.values()))
         belief = dict(zip(with_sources, softmax(evidence), strict=True))
         average = sum(p * factor for (factor, _), p in belief.items())
         by_gate = sum(p * factor for (factor, gated), p in belief.items() if gated)
@@ -310,7 +314,9 @@ def choose_trust(held_out, n_sources, grid, *, gate, pool):
 
 
 def pooled(trust, held_out, gate):
-    """Factors that another model has found, and the exponents of the pool with them.
+    """The pool with factors that another model has found, and how much its own models are gated.
+
+    Rows with wrong labels do a linear model more harm than a network, so the networks tell.
 
     Parameters
     ----------
@@ -326,9 +332,15 @@ def pooled(trust, held_out, gate):
     """
     if len(held_out.folds) < 2:
         return trust
-    with_sources = held_out.probabilities(trust.factors, trust.gate_share)
+    shares = [trust.gate_share, 0.0] if trust.gate_share > 0 else [0.0]
+    tried = [held_out.probabilities(trust.factors, share) for share in shares]
+    losses = np.array([held_out.mean_loss(found) for found in tried])
+    best = tried[int(np.argmin(losses))]
+    if best is not None:
+        belief = softmax(-BELIEVED * held_out.n_independent * losses)
+        trust = replace(trust, gate_share=float(belief @ shares))
     alone = held_out.probabilities(np.zeros(len(trust.factors)), float(gate))
-    return _in_pool(trust, held_out, with_sources, alone)
+    return _in_pool(trust, held_out, best, alone)
 
 
 def _in_pool(trust, held_out, with_sources, alone):

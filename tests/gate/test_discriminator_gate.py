@@ -198,7 +198,7 @@ def test_trust_of_a_network_by_cross_validation(tasks, capsys):
 
 
 def test_trust_of_a_network_is_found_by_a_logistic_regression(tasks, monkeypatch):
-    """A source of random labels is shut off; six trainings, however many sources there are."""
+    """A source of random labels is shut off; six trainings without a gate, of any sources."""
     trainings = []
     real = NetworkLearner.train
 
@@ -729,7 +729,7 @@ def test_a_new_alignment_is_a_class_and_a_line_in_the_registry(tasks, monkeypatc
 def test_nothing_set_is_gated_dann_on_the_perceptron(tasks):
     default = DiscriminatorGateClassifier(trust=1.0, random_state=0)
     written_out = network(DANN(weight=0.1), make_perceptron())
-    by_hand = network("dann", own_net(Layers, max_epochs=60, lr=0.001))
+    by_hand = network("dann", own_net(Layers, max_epochs=60, lr=0.001, optimizer__fused=True))
     p = fit(default, tasks).predict_proba(tasks.X_test)
     for clf in (written_out, by_hand):
         assert_array_equal(fit(clf, tasks).predict_proba(tasks.X_test), p)

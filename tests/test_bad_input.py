@@ -1,8 +1,8 @@
 """Bad input: the message names the source, the fact and the remedy."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from optional import optional
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -16,6 +16,8 @@ from skuowq import (
     UOWQRegressor,
 )
 from skuowq.rules import Reml
+
+pd = optional("pandas")
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(20, 3)), np.arange(20) % 2
@@ -217,12 +219,12 @@ def test_a_class_in_place_of_a_model():
         ([1, "a"], "y holds labels of type int, str: convert them"),
         ([b"a", b"b"], "y holds labels of type bytes: convert them"),
         ([("a", 1), ("b", 2)], "y holds labels of type tuple: convert them"),
-        (list(pd.period_range("2024", periods=2)), "y holds labels of type Period"),
+        (lambda: pd.period_range("2024", periods=2), "y holds labels of type Period"),
         (np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]"), "y contains NaT"),
     ],
 )
 def test_labels_that_no_classifier_takes(labels, message):
-    labels = pd.Series(labels)
+    labels = pd.Series(labels() if callable(labels) else labels)
     given, source = labels.take(y), (X_1, labels.take(y_1))
     with pytest.raises(ValueError, match=f"^(Unknown label type: )?{message}"):
         UOWQClassifier().fit(X, given, sources=[source])

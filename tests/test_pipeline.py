@@ -1,10 +1,10 @@
 """TransferPipeline and UOWQClassifier inside scikit-learn's meta-estimators, K == n included."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
@@ -28,6 +28,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skuowq import Sources, TransferPipeline, UOWQClassifier, make_transfer_pipeline
 from skuowq.datasets import make_classification_tasks
 from skuowq.rules import Reml
+
+pd = optional("pandas")
 
 N = 24
 

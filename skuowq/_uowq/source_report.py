@@ -5,6 +5,8 @@ from html import escape
 
 import numpy as np
 
+from skuowq._utils._optional import import_optional
+
 _COLUMNS = ("source", "rows", "discrepancy", "std error", "weight", "share", "worth")
 _MEANINGS = (
     "discrepancy: squared parameter discrepancy per parameter, with the standard error that "
@@ -53,8 +55,7 @@ class SourceReport:
 
     def to_frame(self):
         """The table as a pandas DataFrame, indexed by the sources' names."""
-        import pandas as pd
-
+        pd = import_optional("pandas", "to_frame")
         columns = (
             self.n_samples,
             self.discrepancy,

@@ -12,6 +12,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._data.labels import distinct_labels, plain_labels
+from skuowq._utils._optional import import_optional
 
 METHODS = ("gaussian", "exact", "sinkhorn", "mmd")
 # Bandwidths of the kernels, as multiples of the median squared distance.
@@ -230,7 +231,7 @@ def gaussian_distance(first, second):
 
 def transport_cost(cost, a=None, b=None):
     """Least cost of moving one distribution to another. None is a uniform distribution."""
-    import ot
+    ot = import_optional("ot", "This distance of skuowq.transport")
 
     largest = cost.max()
     if largest == 0:
@@ -253,7 +254,7 @@ def sinkhorn_divergence(cost, own_first, own_second, eps):
 
 
 def _entropic_cost(cost, eps):
-    import ot
+    ot = import_optional("ot", "This distance of skuowq.transport")
 
     # In the log domain, because exp(-cost / eps) is 0 for most rows of a far class.
     plan = ot.sinkhorn(

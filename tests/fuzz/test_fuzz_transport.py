@@ -1,5 +1,9 @@
 """`skuowq.transport`: distances of classes and data sets, and rows chosen by them."""
 
+import pytest
+
+pytest.importorskip("ot")
+
 import inspect
 
 import numpy as np

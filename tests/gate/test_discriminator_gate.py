@@ -1,11 +1,14 @@
 """DiscriminatorGateClassifier as its users see it."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import pickle
 import warnings
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from nets import FitShapes, Stop
 from numpy.testing import assert_allclose, assert_array_equal

@@ -3,9 +3,9 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
@@ -28,6 +28,8 @@ from skuowq._held_out.stack import (
     mixture_weights,
 )
 from skuowq._uowq.roads.domain_columns import domains_shown, with_domain_columns
+
+pd = optional("pandas")
 
 
 def classes(seed, n_target=60, flip=False):

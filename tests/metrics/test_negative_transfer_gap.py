@@ -2,8 +2,8 @@ import dataclasses
 from math import sqrt
 
 import numpy as np
-import pandas as pd
 import pytest
+from optional import optional
 from scipy.stats import t as student_t
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 from skuowq.metrics import NegativeTransferGap, negative_transfer_gap
 from skuowq.metrics._negative_transfer import _neg_log_loss
+
+pd = optional("pandas")
 
 
 def pool(X, y, sources):

@@ -1,10 +1,13 @@
 """JTLNClassifier as its users see it."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import pickle
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from nets import Stop
 from numpy.testing import assert_allclose, assert_array_equal

@@ -4,9 +4,9 @@ import pickle
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from problems import other_class_shares
 from scipy import sparse
 from sklearn.base import clone
@@ -37,6 +37,8 @@ from skuowq.datasets import load_digit_domains, make_classification_tasks
 from skuowq.rules import PlugIn, Reml
 from skuowq.theory import asymptotic_error
 from skuowq.weights import solve_source_weights
+
+pd = optional("pandas")
 
 
 @pytest.fixture(scope="module")
@@ -694,11 +696,14 @@ def without_c(base):
     return make_pipeline(make_column_transformer((StandardScaler(), ["a", "b"])), base)
 
 
-START = pd.Timestamp("2020-01-01")
+def dates(seconds):
+    return pd.Timestamp("2020-01-01") + pd.to_timedelta(seconds, unit="s")
+
+
 TIMES = {
     "durations": lambda seconds: pd.to_timedelta(seconds, unit="s"),
-    "dates": lambda seconds: START + pd.to_timedelta(seconds, unit="s"),
-    "time zone": lambda seconds: (START + pd.to_timedelta(seconds, unit="s")).dt.tz_localize("UTC"),
+    "dates": dates,
+    "time zone": lambda seconds: dates(seconds).dt.tz_localize("UTC"),
     "missing": lambda seconds: pd.to_timedelta(seconds, unit="s").where(seconds % 3 > 0),
 }
 OTHERS = {
@@ -709,7 +714,7 @@ OTHERS = {
     "text or missing": lambda seconds: pd.Series(
         np.where(seconds % 3 > 0, "a", "b"), dtype="string"
     ).where(seconds % 2 > 0),
-    "periods": lambda seconds: pd.PeriodIndex(TIMES["dates"](seconds), freq="D"),
+    "periods": lambda seconds: pd.PeriodIndex(dates(seconds), freq="D"),
 }
 
 

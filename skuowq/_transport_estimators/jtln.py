@@ -34,7 +34,8 @@ class JTLNClassifier(
     One network makes the features. The target and every source have a linear head of their own on
     them, so label spaces may differ. On target rows, what a source's head predicts must be carried
     to what the target's head predicts, at a cost between classes. So the training rewards features
-    on which classes that are close are predicted together.
+    on which classes that are close are predicted together. It needs POT: ``pip install
+    "skuowq[transport]"``.
 
     Parameters
     ----------

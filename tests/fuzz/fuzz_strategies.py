@@ -7,6 +7,7 @@ draws, which is a hundred times faster.
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 from optional import installed, optional
 from scipy import sparse
@@ -296,6 +297,7 @@ def as_records_or_models(problem, kinds):
         if kind == "record":
             entries.append(source_record(X, y, classes=problem.classes, sample_weight=w))
         elif kind == "model":
+            assume(len(set(np.ravel(y).tolist())) > 1)  # Of one class there is no such model.
             model = LogisticRegression(max_iter=20).fit(X, y, sample_weight=w)
             entries.append((model, len(y)))
         else:

@@ -11,6 +11,7 @@ change of container or dtype alone leaves everything as it was to 1e-6.
 from functools import partial
 
 import numpy as np
+import pytest
 from fuzz_harness import fuzz, outcome
 from fuzz_strategies import SEEDS, gram_matrices, problems
 from hypothesis import assume
@@ -357,6 +358,7 @@ def test_distances(problem, method, shift, factor, seed):
 
     60 examples in ``make test``.
     """
+    pytest.importorskip("ot")
     (X, y, _), (Z, z, _) = parts_of(problem)[:2]
     # Whole numbers, of which a shift of 1e8 loses nothing.
     X, Z = np.round(8 * X), np.round(8 * Z)

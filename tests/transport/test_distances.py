@@ -1,7 +1,10 @@
 """Distances of classes and data sets: closed forms, assignments, invariances, limits."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("ot")
+
+import numpy as np
 from numpy.testing import assert_allclose
 from reference import transport as reference
 from scipy.stats import ortho_group

@@ -303,13 +303,20 @@ def test_report_names_and_prints(tasks):
     assert lines[0].startswith("50 target rows; the sources are worth")
     assert [line.split()[0] for line in lines[1:]] == ["source", "near", "middle", "far"]
     assert len({len(line) for line in lines[1:]}) == 1
-    frame = clf.source_report_.to_frame()
-    assert list(frame.index) == ["near", "middle", "far"]
-    assert_allclose(frame["worth"].sum(), clf.calibrated_source_size_)
+    assert_allclose(clf.source_report_.rows_worth.sum(), clf.calibrated_source_size_)
     total = clf.n_target_ + clf.effective_source_size_
     promised = clf.n_target_ + clf.calibrated_source_size_
     assert_allclose(promised, np.sqrt(clf.n_target_ * total))
     assert "<td>near</td>" in clf.source_report_._repr_html_()
+
+
+def test_the_report_as_a_frame(tasks):
+    pytest.importorskip("pandas")
+    sources = dict(zip(["near", "middle", "far"], tasks.sources, strict=True))
+    report = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources).source_report_
+    frame = report.to_frame()
+    assert list(frame.index) == ["near", "middle", "far"]
+    assert_allclose(frame["worth"], report.rows_worth)
 
 
 def test_verbose_prints_and_silence_is_silent(tasks, capsys):

@@ -4,6 +4,7 @@ import itertools
 import numbers
 from collections.abc import Mapping
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -15,6 +16,15 @@ from .source_record import as_record_or_model
 
 # joblib memory-maps arrays above this size; smaller ones it pickles again for every task.
 _MEMMAP_BYTES = 1_000_000
+
+
+class _Block(NamedTuple):
+    """Rows of all sources, one below the other; source k has those from ``offsets[k]``."""
+
+    X: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    offsets: np.ndarray
 
 
 class Sources:
@@ -79,6 +89,9 @@ class Sources:
     __slots__ = ("_X_unlabeled", "_block", "_entries", "_names", "_target_classes")
 
     def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None):
+        if isinstance(pairs, _Block):  # From a pickle.
+            self._set(names, target_classes, X_unlabeled, _unpack(*pairs), pairs)
+            return
         if isinstance(pairs, Sources):
             X_unlabeled = pairs.X_unlabeled if X_unlabeled is None else X_unlabeled
             names = pairs.names if names is None else names
@@ -256,7 +269,7 @@ class Sources:
     def __reduce__(self):
         if self._block is None:
             return Sources, (self._entries, self._names, self._target_classes, self._X_unlabeled)
-        return _from_block, (self._names, self._target_classes, self._X_unlabeled, self._block)
+        return Sources, (self._block, self._names, self._target_classes, self._X_unlabeled)
 
     def __repr__(self):
         shown = [
@@ -409,15 +422,9 @@ def _pack(triples):
     else:
         weight = np.concatenate(weights)
     offsets = np.cumsum([0] + [len(X) for X in Xs])
-    return np.concatenate(Xs), np.concatenate(ys), weight, offsets
+    return _Block(np.concatenate(Xs), np.concatenate(ys), weight, offsets)
 
 
 def _unpack(X, y, sample_weight, offsets):
     parts = [slice(a, b) for a, b in itertools.pairwise(offsets)]
     return tuple((X[p], y[p], None if sample_weight is None else sample_weight[p]) for p in parts)
-
-
-def _from_block(names, target_classes, X_unlabeled, block):
-    sources = object.__new__(Sources)
-    sources._set(names, target_classes, X_unlabeled, _unpack(*block), block)
-    return sources

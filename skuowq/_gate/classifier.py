@@ -121,9 +121,10 @@ class DiscriminatorGateClassifier(
         rows, as in ``source_weights_`` there.
     effective_sample_size_ : ndarray of shape (n_sources,)
         ``(sum w)^2 / sum w^2`` of each source's row weights, rows counted by their sample weights.
-    trust_losses_ : dict of (float, bool) to float
-        For "cv": held-out log loss of each common factor, with the gate (True) and without.
-        Infinity where a network diverged or predictions were not finite.
+    trust_losses_ : dict of str to dict
+        For "cv": held-out log loss of each common factor, under "gate" and under "no gate", as
+        ``trust_losses_["gate"][1.0]``. Infinity where a network diverged or predictions were not
+        finite.
     estimator_ : classifier
         If `estimator` is no network: the fitted classifier.
     net_ : skorch.NeuralNetClassifier
@@ -398,7 +399,15 @@ def _fit_learner(learner, gate, trust, task):
     return learner.attributes(task, model, alone, trust) | {
         "gate_weights_": gate_weights,
         "effective_sample_size_": sizes,
-        "trust_losses_": trust.losses,
+        "trust_losses_": _losses_by_gate(trust.losses),
+    }
+
+
+def _losses_by_gate(losses):
+    """Keyed by text and numbers, as formats other than pickle need it."""
+    return {
+        name: {factor: loss for (factor, gated), loss in losses.items() if gated == wanted}
+        for name, wanted in (("gate", True), ("no gate", False))
     }
 
 

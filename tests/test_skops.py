@@ -1,14 +1,14 @@
 """Estimators survive skops, which takes plain attributes and objects made by their own class."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("skops")
+
+import skops.io as sio
 from numpy.testing import assert_array_equal
-
-sio = pytest.importorskip("skops.io")
-
 from sklearn.linear_model import LogisticRegression
 
-from skuowq import DiscriminatorGateClassifier, OT3LClassifier, Sources, UOWQClassifier
+from skuowq import DiscriminatorGateClassifier, OT3LClassifier, UOWQClassifier
 from skuowq.datasets import make_classification_tasks
 from skuowq.fisher import source_record
 

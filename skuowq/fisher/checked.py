@@ -28,8 +28,6 @@ from ._softmax_regression import (
     mean_score,
 )
 from ._source_record import (
-    about,
-    moved,
     record_penalty,
     theta_of,
     vectors_of,
@@ -39,7 +37,6 @@ from ._source_record import (
 __all__ = [
     "NEWTON_MAX_PARAMETERS",
     "DomainDesign",
-    "about",
     "class_probabilities",
     "fit_checked",
     "information",
@@ -47,7 +44,6 @@ __all__ = [
     "information_product",
     "leave_one_out",
     "mean_score",
-    "moved",
     "record_penalty",
     "theta_of",
     "vectors_of",

@@ -261,7 +261,11 @@ class DiscriminatorGateClassifier(
         rows = self._read_target(X, y, **learner.door(X))
         _warn_of_unlabeled(learner, X_unlabeled, sources)
         free = check_unlabeled(X_unlabeled, rows, sources)
-        task = read_task(rows, sample_weight, sources, groups, classes=self.classes)
+        # A gate compares single rows, so it can use a source of one class.
+        least = 2 if learner.weighs_sources else 1
+        task = read_task(
+            rows, sample_weight, sources, groups, classes=self.classes, least_classes=least
+        )
         task = GateTask(**vars(task), X_unlabeled=free, sources=sources)
         gate = cross_fit(gate_options, task)
         trust = find_trust(trust_options, learner, gate, task)

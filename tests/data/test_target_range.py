@@ -7,7 +7,6 @@ import pytest
 from optional import optional
 from scipy import sparse
 
-from skuowq import Sources
 from skuowq._data.domains import Domain
 from skuowq._data.target_range import leave_out_far_rows
 
@@ -25,8 +24,8 @@ def drawn(n, p=4, seed=0):
 
 def left_of(target, *sources):
     domains = [domain(X, seed) for seed, X in enumerate(sources)]
-    carrier = Sources([(part.X, part.y) for part in domains])
-    return leave_out_far_rows(domain(target), domains, carrier)
+    names = [f"source {i}" for i in range(len(domains))]
+    return leave_out_far_rows(domain(target), domains, names)
 
 
 def changed(X, rows, column, value):

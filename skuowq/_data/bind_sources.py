@@ -11,8 +11,8 @@ class BindSourcesMixin:
 
         Some meta-estimators hand no fit parameters on, or hand them to the wrong part
         (`StackingClassifier`, `VotingClassifier`, `BaggingClassifier`): bind the sources there,
-        and encode all labels as 0, 1, ... first, as these hand them on. `clone` keeps the sources,
-        and so does a pickle, which then carries the data.
+        as ``Sources(sources, target_classes=y)``, since these hand labels on as 0, 1, ... `clone`
+        keeps the sources, and so does a pickle, which then carries the data.
 
         Parameters
         ----------

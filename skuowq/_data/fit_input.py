@@ -2,11 +2,13 @@
 
 from copy import copy
 
+from sklearn.base import is_classifier
 from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
 from skuowq._utils._base_estimator import learnt_by
 
 from .bind_sources import BindSourcesMixin
+from .coded_labels import coded_like
 from .domains import check_frame, is_frame
 from .sources import as_sources
 from .task import TargetRows
@@ -15,9 +17,10 @@ from .task import TargetRows
 class FitInputMixin(BindSourcesMixin):
     """Sources and target of a fit; what the checks learn stays on a copy."""
 
-    def _sources_of(self, sources, X):
+    def _sources_of(self, sources, X, y):
         """The sources of this fit, as `Sources` or None."""
-        return as_sources(self._fit_sources(sources), _num_samples(X))
+        sources = as_sources(self._fit_sources(sources), _num_samples(X))
+        return coded_like(sources, y) if sources is not None and is_classifier(self) else sources
 
     def _read_target(self, X, y, *, frames, checks):
         """X and y as scikit-learn checks them.

@@ -13,10 +13,10 @@ from .domains import Domain
 from .labels import check_type, distinct_labels, find_labels, label_kind, plain_labels
 
 _ENCODING_REMEDY = (
-    "Labels must be coded alike on both sides. BaggingClassifier, VotingClassifier and "
-    "StackingClassifier hand y on as 0, 1, ...: encode the labels of target and sources that way "
-    "before. OneVsRestClassifier makes labels of its own: use the estimator, which takes many "
-    "classes, without it."
+    "Labels must be coded alike on both sides. cross_val_predict, CalibratedClassifierCV, "
+    "BaggingClassifier, VotingClassifier and StackingClassifier hand y on as 0, 1, ...: tell the "
+    "sources the target's classes, Sources(sources, target_classes=y). OneVsRestClassifier makes "
+    "labels of its own: use the estimator, which takes many classes, without it."
 )
 
 

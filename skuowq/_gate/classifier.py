@@ -257,7 +257,7 @@ class DiscriminatorGateClassifier(
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         learner, gate_options, trust_options = self._read_options()
-        sources = self._sources_of(sources, X)
+        sources = self._sources_of(sources, X, y)
         rows = self._read_target(X, y, **learner.door(X))
         _warn_of_unlabeled(learner, X_unlabeled, sources)
         free = check_unlabeled(X_unlabeled, rows, sources)

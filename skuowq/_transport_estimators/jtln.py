@@ -182,7 +182,7 @@ class JTLNClassifier(
         """
         self._check_checkpoint()
         net, options = self._read_options()
-        sources = self._sources_of(sources, X)
+        sources = self._sources_of(sources, X, y)
         rows = self._read_target(X, y, frames=False, checks=NETWORK_CHECKS)
         task = read_task(rows, sample_weight, sources, None, labels="separate")
         costs = measure_costs(options, net, task)

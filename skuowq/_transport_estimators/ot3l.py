@@ -197,7 +197,7 @@ class OT3LClassifier(
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         base = self._checked_base()
-        sources, choice = self._sources_of(sources, X), self._choice_options()
+        sources, choice = self._sources_of(sources, X, y), self._choice_options()
         rows = self._read_target(X, y, frames=False, checks=self._row_checks())
         task = read_task(rows, sample_weight, sources, None, labels="separate")
         model, random = self._pretrain(base, task)

@@ -60,7 +60,7 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         rule = as_rule(self.discrepancy)
-        sources = self._sources_of(sources, X)
+        sources = self._sources_of(sources, X, y)
         given = "nothing" if sources is None else sources.given_by
         road = choose_road(self._roads, self._base_estimator(), given, rule, self._options())
         frames = road.takes_frames and self.estimator is not None and is_frame(X)

@@ -1,5 +1,7 @@
 """The one door to scikit-learn's private names."""
 
+import sys
+
 from sklearn.base import _fit_context
 from sklearn.ensemble._base import _set_random_states
 from sklearn.pipeline import _name_estimators
@@ -21,7 +23,28 @@ __all__ = [
     "_routing_enabled",
     "_safe_indexing",
     "_set_random_states",
+    "helper_that_codes",
 ]
+
+# Functions that fit a classifier to labels coded as 0, 1, ..., and who calls them.
+_CODING = {
+    "_fit_and_predict": "cross_val_predict",
+    "_fit_single_estimator": "VotingClassifier or StackingClassifier",
+    "_parallel_build_estimators": "BaggingClassifier",
+}
+
+
+def helper_that_codes():
+    """Who among the callers hands y on as 0, 1, ...; None where nobody does."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_name
+        theirs = frame.f_globals.get("__name__", "").startswith("sklearn.")
+        # cross_val_predict codes for the methods that have a column for each class.
+        if theirs and name in _CODING and frame.f_locals.get("method") != "predict":
+            return _CODING[name]
+        frame = frame.f_back
+    return None
 
 
 class HasMethods(_HasMethods):

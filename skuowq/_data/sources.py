@@ -9,13 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
+from skuowq._utils._optional import import_optional
 from skuowq._utils._sklearn import _safe_indexing
 
 from .labels import as_column, distinct_labels, find_labels, label_names, plain_labels
-from .source_record import as_record_or_model
+from .source_record import SourceModel, SourceRecord, as_record_or_model
 
 # joblib memory-maps arrays above this size; smaller ones it pickles again for every task.
 _MEMMAP_BYTES = 1_000_000
+_KINDS = {SourceRecord: "record", SourceModel: "model"}
 
 
 class _Block(NamedTuple):
@@ -46,8 +48,9 @@ class Sources:
         A name for every source, for messages, reports and plots. None takes the dict's keys or
         ``"source 0"``, ``"source 1"``, ...
     target_classes : array-like, default=None
-        The target's classes. Estimators then refuse a target with other labels: some
-        meta-estimators hand y on as 0, 1, ..., which sources of few classes would not contradict.
+        The target's classes, or its y. Some helpers of scikit-learn, such as `cross_val_predict`
+        and `VotingClassifier`, hand y on as 0, 1, ...; with `target_classes` an estimator codes the
+        sources' labels in the same way. Other labels than these are refused.
     X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_unlabeled, n_features), \
             default=None
         Rows of the target without labels, for estimators that use such.
@@ -73,7 +76,9 @@ class Sources:
 
     Notes
     -----
-    Immutable: arrays come out read-only. Iterating gives the pairs and triples back. Many small
+    Immutable: arrays come out read-only. Iterating gives the pairs and triples back,
+    ``sources["north"]`` those of one source, and ``"north" in sources`` tells whether there is one
+    of this name. There is no ``len(sources)``, on purpose: use ``sources.n_sources``. Many small
     arrays are packed into one block (copied), which workers then share; large ones are kept
     without a copy, so the arrays they were made from should be left alone.
 
@@ -169,6 +174,8 @@ class Sources:
         >>> X_target.tolist(), sources
         ([[4.0, 5.0], [6.0, 7.0]], Sources(2 sources, 4 rows: a 2, c 2))
         """
+        for name, data in (("X", X), ("y", y), ("sample_domain", sample_domain)):
+            _check_in_memory(data, name)
         sample_domain = as_column(sample_domain)
         X = X.tocsr() if issparse(X) else X
         n_rows = _n_rows(X)
@@ -248,6 +255,80 @@ class Sources:
                 X, y, sample_weight = entry
                 entry = (X, y) if sample_weight is None else entry
             yield entry
+
+    def __getitem__(self, name):
+        for entry, own in zip(self, self._names, strict=True):
+            if own == name:
+                return entry
+        raise KeyError(f"{name!r} is none of the sources {list(self._names)}")
+
+    def __contains__(self, name):
+        return name in self._names
+
+    def drop(self, names):
+        """Leave sources out.
+
+        Parameters
+        ----------
+        names : str or list of str
+            The sources to leave out.
+
+        Returns
+        -------
+        sources : Sources
+            The others, in their order.
+        """
+        names = [names] if isinstance(names, str) else list(names)
+        self._check_known(names)
+        kept = [name not in names for name in self._names]
+        if not any(kept):
+            raise ValueError(
+                "names has all sources, so none is left: pass sources=None to the fit to learn "
+                "from the target alone."
+            )
+        return Sources(
+            list(itertools.compress(self._entries, kept)),
+            list(itertools.compress(self._names, kept)),
+            self._target_classes,
+            self._X_unlabeled,
+        )
+
+    def rename(self, names):
+        """Give sources other names.
+
+        Parameters
+        ----------
+        names : dict
+            The present name of a source, and its new one. Others keep theirs.
+
+        Returns
+        -------
+        sources : Sources
+        """
+        self._check_known(names)
+        renamed = [names.get(name, name) for name in self._names]
+        return Sources(self, names=renamed)
+
+    def to_frame(self):
+        """An overview of the sources as a pandas DataFrame.
+
+        Returns
+        -------
+        frame : DataFrame
+            Indexed by the sources' names: how many rows and features each has, and what it is given
+            by, "rows", "record" or "model". The features of a model that does not tell are missing.
+        """
+        pd = import_optional("pandas", "to_frame")
+        index = pd.Index(self._names, name="source")
+        features = pd.array([_n_features(entry) for entry in self._entries], dtype="Int64")
+        kinds = [_KINDS.get(type(entry), "rows") for entry in self._entries]
+        columns = {"rows": self.n_samples, "features": features, "given by": kinds}
+        return pd.DataFrame(columns, index=index)
+
+    def _check_known(self, names):
+        unknown = [name for name in names if name not in self._names]
+        if unknown:
+            raise ValueError(f"names has {unknown}, which are none of {list(self._names)}.")
 
     def map_features(self, function):
         """New `Sources` with ``function(X, label)`` in place of every X; rows keep their order."""
@@ -340,6 +421,8 @@ def _check_source(pair, label):
         )
     X, y, sample_weight = (*pair, None)[:3]
     X, y = _as_array(X, label), _as_array(y, label)
+    _check_in_memory(X, f"{label}: X")
+    _check_in_memory(y, f"{label}: y")
     for name, data in (("X", X), ("y", y)):
         if not hasattr(data, "shape") or len(data.shape) == 0:
             raise TypeError(f"{label}: {name} is a {type(data).__name__}: pass an array of rows.")
@@ -370,6 +453,7 @@ def _distinct_classes(target_classes):
 
 def _check_unlabeled(X):
     X = _as_array(X, "X_unlabeled")
+    _check_in_memory(X, "X_unlabeled")
     if not hasattr(X, "shape") or len(X.shape) < 2:
         raise TypeError(
             f"X_unlabeled is a {type(X).__name__} of shape {getattr(X, 'shape', '?')}: pass an "
@@ -395,6 +479,26 @@ def _read_only(data):
     view = data.view()
     view.flags.writeable = False
     return view
+
+
+def _check_in_memory(data, what):
+    """Refuse tables whose rows are not there yet, as those of dask and polars' lazy ones."""
+    methods = [name for name in ("compute", "collect") if hasattr(data, name)]
+    rows = (getattr(data, "shape", None) or (None,))[0]
+    if methods and not isinstance(rows, numbers.Integral):
+        package = type(data).__module__.partition(".")[0]
+        raise TypeError(
+            f"{what} is a {type(data).__name__} of {package}, whose rows are not in memory: pass "
+            f"what its method {methods[0]}() returns."
+        )
+
+
+def _n_features(entry):
+    """Columns of a source; None where a model does not tell."""
+    if isinstance(entry, tuple):
+        return entry[0].shape[1] if len(entry[0].shape) > 1 else 1
+    of_model = getattr(getattr(entry, "model", None), "n_features_in_", None)
+    return getattr(entry, "n_features", of_model)
 
 
 def _n_rows(data):

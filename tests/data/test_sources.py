@@ -6,10 +6,12 @@ from numpy.testing import assert_array_equal
 from optional import optional
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import _check_method_params
 
 from skuowq import Sources, UOWQClassifier
 from skuowq._data.sources import as_sources
+from skuowq.fisher import source_record
 
 pd = optional("pandas")
 
@@ -177,3 +179,82 @@ def test_unlabelled_rows_travel_along():
         Sources(pairs, X_unlabeled=np.zeros((0, 2)))
     with pytest.raises(TypeError, match="X_unlabeled is a ndarray of shape"):
         Sources(pairs, X_unlabeled=np.zeros(3))
+
+
+def test_a_mapping_for_the_eye_and_the_hand():
+    record = source_record(X, y)
+    sources = Sources({"a": (X, y), "b": (X[:4], y[:4], np.ones(4))}, target_classes=[0, 1])
+    assert_array_equal(sources["a"][0], X)
+    assert_array_equal(sources["b"][2], 1)
+    assert "a" in sources
+    assert "c" not in sources
+    assert sources.drop("a").names == ("b",)
+    assert sources.rename({"b": "c"}).names == ("a", "c")
+    assert sources.rename({"a": "b", "b": "a"})["a"][0].shape == (4, 2)
+    for changed in (sources.drop(["a"]), sources.rename({})):
+        assert changed.target_classes == (0, 1)
+    assert Sources({"a": record})["a"] is record
+    assert Sources({"a": record, "b": (X, y)}).drop("b").given_by == "models"
+    # Cross-validation would cut what has a length.
+    assert not hasattr(sources, "__len__")
+    for call, error, message in (
+        (lambda: sources["c"], KeyError, r"'c' is none of the sources \['a', 'b'\]"),
+        (lambda: sources[0], KeyError, "0 is none of the sources"),
+        (lambda: sources.drop("c"), ValueError, r"names has \['c'\], which are none of"),
+        (lambda: sources.rename({"c": "d"}), ValueError, r"names has \['c'\], which are none of"),
+        (lambda: sources.rename({"a": "b"}), ValueError, "names must be unique"),
+        (lambda: sources.drop(["a", "b"]), ValueError, "so none is left: pass sources=None"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
+def test_an_overview_as_a_frame():
+    pytest.importorskip("pandas")
+    model = LogisticRegression().fit(X, y)
+    sources = Sources({"rows": (X, y), "record": source_record(X, y), "model": (model, 9)})
+    frame = sources.to_frame()
+    assert list(frame.index) == ["rows", "record", "model"]
+    assert frame["given by"].tolist() == ["rows", "record", "model"]
+    assert frame["rows"].tolist() == [6, 6, 9]
+    assert frame["features"].tolist() == [2, 2, 2]
+
+
+class Delayed:
+    """A table of which nobody knows how many rows it has, as a data frame of dask."""
+
+    shape = (object(), 2)
+
+    def compute(self):
+        return X
+
+
+class LazyFrame:
+    """As polars': it has no shape."""
+
+    def collect(self):
+        return X
+
+
+@pytest.mark.parametrize("form", [Delayed, LazyFrame])
+def test_tables_whose_rows_are_not_there_yet(form):
+    lazy, method = form(), "compute" if form is Delayed else "collect"
+    remedy = rf"is a {form.__name__} of \w+, whose rows are not in memory: pass .* {method}\(\)"
+    for call, what in (
+        (lambda: Sources({"a": (X, y), "b": (lazy, y)}), "source 'b': X"),
+        (lambda: Sources([(X, lazy)]), "source 0: y"),
+        (lambda: UOWQClassifier().fit(X, y, {"b": (lazy, y)}), "source 'b': X"),
+        (lambda: Sources([(X, y)], X_unlabeled=lazy), "X_unlabeled"),
+        (lambda: Sources.from_domains(lazy, y, list("aabbcc"), "a"), "X"),
+        (lambda: Sources.from_domains(X, y, lazy, "a"), "sample_domain"),
+    ):
+        with pytest.raises(TypeError, match=f"^{what} {remedy}"):
+            call()
+
+
+def test_frames_of_dask():
+    dd = pytest.importorskip("dask.dataframe")
+    frame = dd.from_pandas(pd.DataFrame(X), npartitions=2)
+    with pytest.raises(TypeError, match=r"source 0: X is a DataFrame of dask.* compute\(\)"):
+        Sources([(frame, y)])
+    assert Sources([(frame.compute(), y)]).n_samples == (6,)

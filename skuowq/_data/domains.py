@@ -79,12 +79,14 @@ def concatenate_rows(parts):
 
 def pooled_rows(X, y, sources):
     """Rows and labels of all domains, less those of weight zero."""
-    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
+    X = np.asarray(X) if isinstance(X, (list, tuple)) or is_series(X) else X
     parts, labels = [X], [np.asarray(y)]
     columns = list(X.columns) if is_frame(X) else None
     given = [] if sources is None else zip(sources._triples, sources.names, strict=True)
     for (X_i, y_i, weight), name in given:
-        check_columns(X_i, X.shape[1], columns, source_label(name))
+        X_i = np.asarray(X_i) if is_series(X_i) else X_i
+        if X.ndim > 1:  # Texts have no columns.
+            check_columns(X_i, X.shape[1], columns, source_label(name))
         if (is_frame(X), sparse.issparse(X)) != (is_frame(X_i), sparse.issparse(X_i)):
             raise ValueError(
                 f"{source_label(name)} is a {type(X_i).__name__}, the target is a "
@@ -100,6 +102,11 @@ def pooled_rows(X, y, sources):
 
 def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
+
+
+def is_series(X):
+    """One column of a data frame, such as of texts."""
+    return hasattr(X, "iloc") and not hasattr(X, "columns")
 
 
 def number_columns(X):

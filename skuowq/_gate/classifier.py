@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import check_unlabeled, read_task
+from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import (
     NETWORK_CHECKS,
     CarefulFitMixin,
@@ -224,6 +225,7 @@ class DiscriminatorGateClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sources=None, *, X_unlabeled=None, sample_weight=None, groups=None):
         """Weigh the source rows and learn from all rows.

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import read_task
+from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import NETWORK_CHECKS, CarefulFitMixin, is_network
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport.checked import METHODS
@@ -155,6 +156,7 @@ class JTLNClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sources=None, *, sample_weight=None):
         """Train on target and sources.

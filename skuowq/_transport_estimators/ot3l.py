@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skuowq._data.domains import take_rows
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import read_task
+from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import NETWORK_CHECKS, AnyClassifierMixin, is_network
 from skuowq._utils._logistic import is_logistic, is_plain
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
@@ -172,6 +173,7 @@ class OT3LClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sources=None, *, sample_weight=None):
         """Pretrain on the sources, choose target rows and tune on them.

@@ -114,7 +114,10 @@ def test_calibration_and_cross_val_predict(data, recorder, routing):
         lambda model: VotingClassifier([("a", model), ("b", LogisticRegression())]),
         lambda model: StackingClassifier([("a", model)], cv=3),
         lambda model: OneVsRestClassifier(model),
-        lambda model: make_pipeline(StandardScaler(), model),
+        pytest.param(
+            lambda model: make_pipeline(StandardScaler(), model),
+            marks=pytest.mark.filterwarnings("ignore:A Pipeline transforms the target's columns"),
+        ),
     ],
     ids=["bagging", "voting", "stacking", "one-vs-rest", "pipeline"],
 )

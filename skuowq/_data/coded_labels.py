@@ -81,4 +81,5 @@ def _coded(sources, known):
             entries.append(replace(entry, classes=np.arange(len(known))))
         else:
             entries.append(entry)
-    return Sources(entries, sources.names, np.arange(len(known)), sources.X_unlabeled)
+    known = np.arange(len(known))
+    return Sources(entries, sources.names, known, sources.X_unlabeled, sources._passed_on())

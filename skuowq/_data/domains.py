@@ -87,8 +87,8 @@ def pooled_rows(X, y, sources):
         X_i = np.asarray(X_i) if is_series(X_i) else X_i
         if len(X_i.shape) != X.ndim:
             raise ValueError(
-                f"{source_label(name)} has {len(X_i.shape)} axes, the target has {X.ndim}: pass both "
-                "as columns, or both as a list of texts."
+                f"{source_label(name)} has {len(X_i.shape)} axes, the target has {X.ndim}: pass "
+                "both as columns, or both as a list of texts."
             )
         if X.ndim > 1:  # Texts have no columns.
             check_columns(X_i, X.shape[1], columns, source_label(name))

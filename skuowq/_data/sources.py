@@ -3,6 +3,7 @@
 import itertools
 import numbers
 from collections.abc import Mapping
+from functools import partial
 from html import escape
 from typing import NamedTuple
 
@@ -54,6 +55,9 @@ class Sources:
     X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_unlabeled, n_features), \
             default=None
         Rows of the target without labels, for estimators that use such.
+    transform_y : callable, default=None
+        Takes the y of each source and returns another in its place. `TransformedTargetRegressor`
+        transforms the target's y alone: pass its `func` here.
 
     Attributes
     ----------
@@ -91,13 +95,16 @@ class Sources:
     Sources(2 sources, 10 rows: north 6, south 4)
     """
 
-    __slots__ = ("_X_unlabeled", "_block", "_entries", "_names", "_target_classes")
+    __slots__ = ("_X_unlabeled", "_block", "_entries", "_has_own_y", "_names", "_target_classes")
 
-    def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None):
+    def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None, transform_y=None):
+        # Whether y is as the user has measured it.
+        object.__setattr__(self, "_has_own_y", transform_y is None)
         if isinstance(pairs, _Block):  # From a pickle.
             self._set(names, target_classes, X_unlabeled, _unpack(*pairs), pairs)
             return
         if isinstance(pairs, Sources):
+            object.__setattr__(self, "_has_own_y", self._has_own_y and pairs._has_own_y)
             X_unlabeled = pairs.X_unlabeled if X_unlabeled is None else X_unlabeled
             names = pairs.names if names is None else names
             target_classes = pairs._target_classes if target_classes is None else target_classes
@@ -119,6 +126,8 @@ class Sources:
             for pair, label in zip(pairs, map(source_label, names), strict=True)
         )
         rows_only = all(isinstance(entry, tuple) for entry in entries)
+        if transform_y is not None:
+            entries = tuple(map(partial(_with_other_y, transform_y), entries, names))
         block = _pack(entries) if rows_only else None
         if target_classes is not None:
             target_classes = _distinct_classes(target_classes)
@@ -286,12 +295,10 @@ class Sources:
                 "names has all sources, so none is left: pass sources=None to the fit to learn "
                 "from the target alone."
             )
-        return Sources(
-            list(itertools.compress(self._entries, kept)),
-            list(itertools.compress(self._names, kept)),
-            self._target_classes,
-            self._X_unlabeled,
+        entries, names = (
+            list(itertools.compress(parts, kept)) for parts in (self._entries, self._names)
         )
+        return self._with(entries, names, self._X_unlabeled)
 
     def rename(self, names):
         """Give sources other names.
@@ -339,7 +346,15 @@ class Sources:
             (function(X, source_label(name)), y, sample_weight)
             for (X, y, sample_weight), name in zip(self._triples, self._names, strict=True)
         ]
-        return Sources(triples, self._names, self._target_classes, X_unlabeled)
+        return self._with(triples, self._names, X_unlabeled)
+
+    def _with(self, entries, names, X_unlabeled):
+        """Other entries of which all else is known that is known of these."""
+        return Sources(entries, names, self._target_classes, X_unlabeled, self._passed_on())
+
+    def _passed_on(self):
+        """What `transform_y` is where y has been transformed already."""
+        return None if self._has_own_y else _unchanged
 
     def __setattr__(self, name, value):
         raise AttributeError("Sources is immutable: make a new one.")
@@ -348,9 +363,9 @@ class Sources:
         raise AttributeError("Sources is immutable: make a new one.")
 
     def __reduce__(self):
-        if self._block is None:
-            return Sources, (self._entries, self._names, self._target_classes, self._X_unlabeled)
-        return Sources, (self._block, self._names, self._target_classes, self._X_unlabeled)
+        content = self._entries if self._block is None else self._block
+        known = self._names, self._target_classes, self._X_unlabeled, self._passed_on()
+        return Sources, (content, *known)
 
     def __repr__(self):
         shown = [
@@ -397,6 +412,29 @@ def as_sources(sources, n_rows):
 def source_label(name):
     """How a message calls a source."""
     return name if name.startswith("source ") else f"source {name!r}"
+
+
+def _unchanged(y):
+    return y
+
+
+def _with_other_y(transform_y, entry, name):
+    """A source with the y that `transform_y` makes of its own."""
+    if not isinstance(entry, tuple):
+        if transform_y is _unchanged:
+            return entry
+        raise TypeError(
+            f"{source_label(name)} is a {type(entry).__name__} without rows, so there is no y for "
+            "transform_y: leave transform_y out."
+        )
+    X, y, weight = entry
+    changed = _as_array(transform_y(y), source_label(name))
+    if getattr(changed, "shape", ())[:1] != (_n_rows(y),):
+        raise ValueError(
+            f"{source_label(name)}: transform_y returns shape {getattr(changed, 'shape', ())} for "
+            f"{_n_rows(y)} rows: return one number for each row."
+        )
+    return X, changed, weight
 
 
 def _check_names(names, n_sources):

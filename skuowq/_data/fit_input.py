@@ -11,7 +11,7 @@ from skuowq._utils._warn import warn
 
 from .bind_sources import BindSourcesMixin
 from .coded_labels import coded_like
-from .domains import check_frame, is_frame
+from .domains import check_frame, column_names
 from .sources import as_sources
 from .task import TargetRows
 
@@ -41,7 +41,7 @@ class FitInputMixin(BindSourcesMixin):
         -------
         rows : TargetRows
         """
-        columns, n_given = (list(X.columns) if is_frame(X) else None), _num_samples(X)
+        columns, n_given = column_names(X), _num_samples(X)
         checked = copy(self)  # A fit that fails leaves the last one whole.
         if frames:
             validate_data(checked, X, skip_check_array=True)

@@ -100,7 +100,7 @@ TORCH, POT = "pip install torch skorch", r'pip install "skuowq\[transport\]"'
         (lambda: transport.dataset_distance(*TARGET, *TASKS.sources[0]), "POT", POT),
         (lambda: transport.class_distances(*TARGET, *TARGET, method="exact"), "POT", POT),
         (lambda: transport.class_distances(*TARGET, *TARGET, method="sinkhorn"), "POT", POT),
-        (lambda: transport.rank_sources(TASKS.sources, *TARGET), "POT", POT),
+        (lambda: transport.rank_sources(*TARGET, TASKS.sources), "POT", POT),
         (lambda: OT3LClassifier(aggregate="ot").fit(*TARGET, TASKS.sources), "POT", POT),
         (lambda: UOWQClassifier(solver="SCS").fit(*TARGET, TASKS.sources), "cvxpy", "pip install"),
         (

@@ -60,7 +60,7 @@ def test_dataset_distances(problem, method, reg):
     )
     ranking = outcome(
         lambda: transport.rank_sources(
-            as_given(problem.sources), problem.X, problem.y, method=method, reg=reg
+            problem.X, problem.y, as_given(problem.sources), method=method, reg=reg
         ),
         names,
     )

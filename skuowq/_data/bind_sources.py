@@ -30,6 +30,20 @@ class BindSourcesMixin:
         """The sources of this fit: those given, else those bound."""
         return getattr(self, "_bound_sources", None) if sources is None else sources
 
+    def __str__(self):
+        # Not in repr, whose line breaks scikit-learn makes for its own alone.
+        bound = getattr(self, "_bound_sources", None)
+        text = super().__str__()
+        return text if bound is None else f"{text}.bind_sources({bound!r})"
+
+    def _html_repr(self):
+        """The diagram, and below it what was found about the sources, or which ones are bound."""
+        last = self.steps[-1][1] if getattr(self, "steps", None) else self
+        bound = getattr(self, "_bound_sources", None)
+        shown = getattr(last, "source_report_", bound)
+        html = super()._html_repr()
+        return html if shown is None else html + shown._repr_html_()
+
     def __sklearn_clone__(self):
         twin = super().__sklearn_clone__()
         if getattr(self, "_bound_sources", None) is not None:

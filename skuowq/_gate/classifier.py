@@ -104,7 +104,8 @@ class DiscriminatorGateClassifier(
         or leave their rows out ("target").
     checkpoint : str or Path, default=None
         For networks: folder in which every epoch is saved. A fit that was interrupted continues
-        when it is called again with the same data and an integer `random_state`.
+        when it is called again with the same data and an integer `random_state`. The files are
+        pickles, which can run code when they are read: let only those write there whom you trust.
     n_jobs : int, default=None
         Workers for the folds of "cv".
     random_state : int, RandomState instance or None, default=None

@@ -61,7 +61,8 @@ class JTLNClassifier(
         which learns nothing from it, or the labels.
     checkpoint : str or Path, default=None
         Folder in which every epoch is saved. A fit that was interrupted continues when it is called
-        again with the same data and an integer `random_state`.
+        again with the same data and an integer `random_state`. The files are pickles, which can run
+        code when they are read: let only those write there whom you trust.
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
         1 prints a line an epoch.

@@ -69,7 +69,8 @@ class OT3LClassifier(
         Layers of a network that are tuned, the last ones. None tunes all.
     checkpoint : str or Path, default=None
         For networks: folder in which every epoch is saved. A fit that was interrupted continues
-        when it is called again with the same data and an integer `random_state`.
+        when it is called again with the same data and an integer `random_state`. The files are
+        pickles, which can run code when they are read: let only those write there whom you trust.
     n_jobs : int, default=None
         Workers over pairs of classes.
     random_state : int, RandomState instance or None, default=None

@@ -133,22 +133,28 @@ def number_columns(X):
 
 def check_columns(X_i, n_features, columns, label):
     """The source's columns are the target's, by name where both have names, and by number."""
-    own = column_names(X_i)
-    if columns is not None and own is not None and own != columns:
-        extra = [name for name in own if name not in columns]
-        lost = [name for name in columns if name not in set(own)]
-        what = (
-            f"unknown columns {extra}, missing columns {lost}"
-            if extra or lost
-            else "the same columns in another order"
-        )
-        raise ValueError(f"{label} has {what}: pass the target's columns in the target's order.")
+    check_names(X_i, columns, label)
     shape = getattr(X_i, "shape", ())
     if len(shape) >= 2 and shape[1] != n_features:
         raise ValueError(
             f"{label} has {shape[1]} features, the target has {n_features}: pass the same columns "
             "in the same order."
         )
+
+
+def check_names(X_i, columns, label):
+    """The source's columns have the target's names, where both have names."""
+    own = column_names(X_i)
+    if columns is None or own is None or own == columns:
+        return
+    extra = [name for name in own if name not in columns]
+    lost = [name for name in columns if name not in set(own)]
+    what = (
+        f"unknown columns {extra}, missing columns {lost}"
+        if extra or lost
+        else "the same columns in another order"
+    )
+    raise ValueError(f"{label} has {what}: pass the target's columns in the target's order.")
 
 
 def check_frame(X, allow_nan, label):

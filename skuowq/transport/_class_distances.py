@@ -11,6 +11,7 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 
+from skuowq._data.domains import check_names, column_names
 from skuowq._data.labels import distinct_labels, plain_labels
 from skuowq._utils._optional import import_optional
 
@@ -125,6 +126,7 @@ def distances_of_parts(
 
 def check_pair(X_s, y_s, X_t, y_t):
     """Check two data sets; returns them as arrays with the same number of columns."""
+    check_names(X_s, column_names(X_t), "the source")
     parts = []
     for X, y, name in ((X_s, y_s, "the source"), (X_t, y_t, "the target")):
         X, y = check_array(X, dtype=np.float64, input_name=f"X of {name}"), column_or_1d(y)

@@ -189,15 +189,14 @@ class SourceRecord:
             ) from error
         if version != 1:
             raise ValueError(f"the record has format {version!r}, and 1 is read: update skuowq")
-        arrays = {
-            name: None if fields[name] is None else np.array(fields[name], dtype=float)
-            for name in ("theta", "score", "information", "centre")
-        }
-        classes = fields["classes"]
+        classes, centre = fields["classes"], fields["centre"]
         return cls(
             classes=np.array(classes["labels"], dtype=classes["dtype"]),
             n_samples=fields["n_samples"],
-            **arrays,
+            theta=np.array(fields["theta"]),
+            score=np.array(fields["score"]),
+            information=np.array(fields["information"]),
+            centre=None if centre is None else np.array(centre),
         )
 
     def __repr__(self):

@@ -36,7 +36,7 @@ def import_optional(module, what):
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         name = module.partition(".")[0]
-        if error.name != name:  # Something that the package itself needs.
+        if (error.name or "").partition(".")[0] != name:  # Something that the package itself needs.
             raise
         package, command = _PACKAGES[name]
         raise ModuleNotFoundError(

@@ -176,7 +176,7 @@ def test_folds_are_paired_and_sources_whole(target, helpful):
 
     sources = [helpful] * 24  # as many sources as rows in a training fold
     result = negative_transfer_gap(
-        PoolingClassifier(), *target, sources=sources, scoring=scorer, random_state=0
+        PoolingClassifier(), *target, sources=sources, scoring=scorer, n_repeats=1, random_state=0
     )
     assert len(calls) == 10
     for with_sources, without in zip(calls[::2], calls[1::2], strict=True):
@@ -354,3 +354,55 @@ def test_a_rare_class_is_spread_without_a_warning(helpful):
     y = np.where(np.arange(len(y)) < 2, 1, 0)
     gap = negative_transfer_gap(PoolingClassifier(), X, y, sources=[helpful], cv=4, random_state=0)
     assert np.isfinite(gap.gap)
+
+
+class Scripted:
+    """A scorer whose k-th pair of scores is as written, over and over."""
+
+    def __init__(self, gaps):
+        self.gaps, self.calls = gaps, 0
+
+    def __call__(self, estimator, X, y):
+        fold, without = divmod(self.calls, 2)
+        self.calls += 1
+        return self.gaps[fold % len(self.gaps)] * without
+
+
+def scripted(target, helpful, gaps, **options):
+    return negative_transfer_gap(
+        PoolingClassifier(), *target, sources=[helpful], scoring=Scripted(gaps), random_state=0,
+        **options,
+    )  # fmt: skip
+
+
+def test_repeats_go_on_until_the_verdict_is_settled(target, helpful):
+    clear = scripted(target, helpful, [-1.0, -1.1, -0.9, -1.0, -1.0])
+    assert clear.gaps.size == 15
+    assert clear.settled
+    assert clear.verdict == "the sources help"
+    # The first repeat says that they help, the later ones that nobody knows.
+    luck = scripted(target, helpful, [-1.0, -1.1, -0.9, -1.0, -1.0, *[3.0, -3.0] * 20])
+    assert luck.gaps.size == 20
+    assert luck.verdict.startswith("undecided")
+    assert scripted(target, helpful, [-1.0, 3.0, -3.0], n_repeats=1).settled
+
+
+def test_verdicts_that_do_not_settle_say_so(target, helpful, monkeypatch):
+    monkeypatch.setattr("skuowq.metrics._negative_transfer._ALIKE", 11)
+    result = scripted(target, helpful, [-1.0, -1.1, -0.9, -1.0, -1.0])
+    assert result.gaps.size == 50
+    assert not result.settled
+    assert "the sources help, not settled: pass more repeats" in repr(result)
+
+
+def test_one_seed_more_or_less_makes_no_other_verdict(target, helpful):
+    """Where a single run of folds says one thing and another the next."""
+    X, y = helpful
+    weak = X, np.where(np.arange(400) % 5 < 2, 1 - y, y)
+    verdicts = {
+        negative_transfer_gap(
+            PoolingClassifier(), *target, sources=[weak], random_state=seed
+        ).verdict
+        for seed in range(5)
+    }
+    assert len(verdicts) == 1

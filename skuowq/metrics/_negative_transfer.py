@@ -188,8 +188,8 @@ def negative_transfer_gap(
     >>> X = rng.normal(size=(40, 2))
     >>> y = (X[:, 0] > 0).astype(int)
     >>> negative_transfer_gap(Pooled(), X, y, sources=[(X, 1 - y)], random_state=0)
-    NegativeTransferGap(+0.535 in neg_log_loss: the sources hurt;
-        95% interval [+0.305, +0.766], 5 folds)
+    NegativeTransferGap(+0.539 in neg_log_loss: the sources hurt;
+        95% interval [+0.433, +0.646], 15 folds)
     """
     _check_arguments(estimator, sources, scoring, confidence)
     X, y = indexable(X, y)

@@ -161,6 +161,7 @@ def test_std_error_by_hand():
         sources=sources,
         cv=4,
         scoring=lambda estimator, X, y: next(scores),
+        n_repeats=1,
         random_state=0,
     )
     np.testing.assert_array_equal(result.gaps, [1, 2, 3, 4])

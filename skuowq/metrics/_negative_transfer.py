@@ -277,6 +277,10 @@ def _paired_splits(estimator, X, y, cv, n_repeats, random_state):
             f"n_repeats={n_repeats!r} needs an integer cv: a splitter is used as given, so put "
             "the repeats into it (for instance RepeatedStratifiedKFold)."
         )
+    if not (hasattr(cv, "split") or isinstance(cv, Iterable)) or isinstance(cv, str):
+        raise ValueError(
+            f"cv is {cv!r}: pass a number of folds, a splitter or pairs of (train, test) rows."
+        )
     with warnings.catch_warnings():
         # If a class has fewer rows than there are folds, some folds lack it.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)

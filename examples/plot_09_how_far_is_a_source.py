@@ -33,7 +33,7 @@ from skuowq.transport import rank_sources
 # Digits: "rotated" and "contrast" are good, the labels of the other two are wrong.
 digits = load_digit_domains(n_per_class=10, random_state=0)
 X, y = digits.X_target, digits.y_target
-ranking = rank_sources(digits.sources, X, y, method="exact")
+ranking = rank_sources(X, y, digits.sources, method="exact")
 clf = UOWQClassifier().fit(X, y, sources=digits.sources)
 weight = dict(zip(clf.source_names_, clf.source_weights_, strict=True))
 print(f"{'digits':16s}{'distance':>9s}{'weight':>8s}")
@@ -49,7 +49,7 @@ for seed in range(10):
         n_target=100, n_samples=(300,) * 8, discrepancies=truth, random_state=seed
     )
     sources = {str(value): source for value, source in zip(truth, tasks.sources, strict=True)}
-    found = rank_sources(sources, tasks.X_target, tasks.y_target)
+    found = rank_sources(tasks.X_target, tasks.y_target, sources)
     distances = dict(zip(found.names, found.distances, strict=True))
     fitted = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources=sources)
     agreement["distance"].append(spearmanr(truth, [distances[name] for name in sources])[0])

@@ -1,5 +1,10 @@
 """Small networks for the tests."""
 
+import pytest
+
+pytest.importorskip("skorch")
+pytest.importorskip("torch")
+
 import torch
 from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback

@@ -1,11 +1,14 @@
 """Bad input: the message names the source, the fact and the remedy."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from optional import optional
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import get_tags
 
 from skuowq import (
@@ -16,6 +19,8 @@ from skuowq import (
     UOWQRegressor,
 )
 from skuowq.rules import Reml
+
+pd = optional("pandas")
 
 RNG = np.random.default_rng(0)
 X, y = RNG.normal(size=(20, 3)), np.arange(20) % 2
@@ -35,7 +40,6 @@ def with_value(X, value):
         ((X_1[:, :2], y_1), "source 'b' has 2 features, the target has 3"),
         ((X_1[:, 0], y_1), "source 'b': Expected 2D array, got 1D array"),
         ((X_1[:0], y_1[:0]), "source 'b' is empty"),
-        ((X_1, np.zeros(30)), "source 'b' has the single class"),
         ((with_value(X_1, np.nan), y_1), "source 'b': Input X contains NaN"),
         ((with_value(X_1, np.inf), y_1), "source 'b': Input X contains infinity"),
         ((X_1, y_1[:10]), "source 'b': X has 30 rows, but y has 10"),
@@ -90,10 +94,15 @@ def test_regression_targets_of_the_target():
         UOWQClassifier().fit(X, X[:, 0], sources=[(X_1, y_1)])
 
 
+def test_a_solver_that_is_none():
+    pytest.importorskip("cvxpy")
+    with pytest.raises(ValueError, match="solver='NO_SUCH' is not an installed cvxpy solver"):
+        UOWQClassifier(solver="NO_SUCH").fit(X, y, sources=[(X_1, y_1)])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"solver": "NO_SUCH"}, "solver='NO_SUCH' is not an installed cvxpy solver"),
         ({"discrepancy": np.array([[1.0, 2.0], [2.0, 1.0]])}, "not positive semidefinite"),
         ({"discrepancy": np.eye(3)}, r"shape \(3, 3\), but there are 2 sources"),
         ({"discrepancy": np.array([[1.0, np.nan], [np.nan, 1.0]])}, "NaN or infinity"),
@@ -173,8 +182,9 @@ def test_a_source_without_the_targets_classes():
     with pytest.raises(ValueError, match="appear only in the target"):
         UOWQClassifier(classes="target").fit(X, y, sources=[other])
     both = [(X_1, y_1), other]
-    with pytest.raises(ValueError, match="source 1 has no row of the target's classes"):
-        UOWQClassifier(classes="target").fit(X, y, sources=both)
+    with pytest.warns(UserWarning, match="source 1 has rows of fewer than two of the target's"):
+        clf = UOWQClassifier(classes="target").fit(X, y, sources=both)
+    assert clf.source_weights_[1] == 0
 
 
 def test_a_target_of_one_class():
@@ -206,6 +216,16 @@ def test_a_class_in_place_of_an_instance(estimator, name):
     assert get_tags(estimator).target_tags.required  # What scikit-learn asks before any fit.
 
 
+def test_models_that_are_no_classifiers():
+    for model in (Ridge(), DecisionTreeRegressor(), make_pipeline(StandardScaler(), Ridge())):
+        with pytest.raises(
+            ValueError, match=r"source 'b' is a \w+, a regressor, .*pass the rows"
+        ):
+            UOWQClassifier().fit(X, y, sources={"b": (model.fit(X, y), 20)})
+    with pytest.raises(ValueError, match="RidgeClassifier, which has no predict_proba: pass a"):
+        UOWQClassifier().fit(X, y, sources={"b": (RidgeClassifier().fit(X, y), 20)})
+
+
 def test_a_class_in_place_of_a_model():
     with pytest.raises(TypeError, match="source 'b' is the class LogisticRegression: pass"):
         UOWQClassifier().fit(X, y, sources={"b": (LogisticRegression, 100)})
@@ -217,12 +237,12 @@ def test_a_class_in_place_of_a_model():
         ([1, "a"], "y holds labels of type int, str: convert them"),
         ([b"a", b"b"], "y holds labels of type bytes: convert them"),
         ([("a", 1), ("b", 2)], "y holds labels of type tuple: convert them"),
-        (list(pd.period_range("2024", periods=2)), "y holds labels of type Period"),
+        (lambda: pd.period_range("2024", periods=2), "y holds labels of type Period"),
         (np.array(["2024-01-01", "NaT"], dtype="datetime64[ns]"), "y contains NaT"),
     ],
 )
 def test_labels_that_no_classifier_takes(labels, message):
-    labels = pd.Series(labels)
+    labels = pd.Series(labels() if callable(labels) else labels)
     given, source = labels.take(y), (X_1, labels.take(y_1))
     with pytest.raises(ValueError, match=f"^(Unknown label type: )?{message}"):
         UOWQClassifier().fit(X, given, sources=[source])

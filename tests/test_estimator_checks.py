@@ -1,7 +1,9 @@
-"""scikit-learn's own checks, without a single expected failure."""
+"""scikit-learn's own checks, without a single expected failure.
+
+Those of the networks are in ``networks/test_network_estimator_checks.py``.
+"""
 
 import pytest
-from nets import make_net, make_regression_net
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -22,7 +24,6 @@ from skuowq import (
     UOWQRegressor,
     make_transfer_pipeline,
 )
-from skuowq.networks import make_perceptron
 from skuowq.rules import PlugIn
 
 CONSTRUCTIONS = [
@@ -31,19 +32,10 @@ CONSTRUCTIONS = [
     UOWQClassifier(LogisticRegression(C=0.1), discrepancy="debiased", max_weight=1.0),
     UOWQClassifier(DecisionTreeClassifier(), classes="target", random_state=0),
     UOWQClassifier(HistGradientBoostingClassifier(max_iter=5)),
-    UOWQClassifier(make_net(max_epochs=40), random_state=0),
-    UOWQClassifier(make_net(max_epochs=40), discrepancy=PlugIn(parameters="all"), random_state=0),
-    DiscriminatorGateClassifier(make_perceptron(max_epochs=15), random_state=0),
-    DiscriminatorGateClassifier(
-        make_perceptron(max_epochs=15), alignment="gta", gate="online", trust=1.0, random_state=0
-    ),
     DiscriminatorGateClassifier(LogisticRegression()),
     DiscriminatorGateClassifier(UOWQClassifier(DecisionTreeClassifier())),
-    JTLNClassifier(make_perceptron(max_epochs=30), random_state=0),
     OT3LClassifier(random_state=0),
-    OT3LClassifier(make_net(max_epochs=40), random_state=0),
     UOWQRegressor(),
-    UOWQRegressor(make_regression_net(max_epochs=40), random_state=0),
     UOWQRegressor(discrepancy="plugin", own_levels=False),
     UOWQRegressor(HistGradientBoostingRegressor(max_iter=5)),
 ]

@@ -14,6 +14,7 @@ EXAMPLES = [DEMO, *(pytest.param(other, marks=pytest.mark.slow) for other in OTH
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs_and_draws(example, tmp_path):
+    pytest.importorskip("matplotlib")
     script = tmp_path / example.name  # Pictures go beside the script.
     script.write_text(example.read_text())
     environment = os.environ | {"MPLBACKEND": "Agg"}

@@ -1,10 +1,10 @@
 """TransferPipeline and UOWQClassifier inside scikit-learn's meta-estimators, K == n included."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
@@ -28,6 +28,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skuowq import Sources, TransferPipeline, UOWQClassifier, make_transfer_pipeline
 from skuowq.datasets import make_classification_tasks
 from skuowq.rules import Reml
+
+pd = optional("pandas")
 
 N = 24
 
@@ -112,7 +114,10 @@ def test_calibration_and_cross_val_predict(data, recorder, routing):
         lambda model: VotingClassifier([("a", model), ("b", LogisticRegression())]),
         lambda model: StackingClassifier([("a", model)], cv=3),
         lambda model: OneVsRestClassifier(model),
-        lambda model: make_pipeline(StandardScaler(), model),
+        pytest.param(
+            lambda model: make_pipeline(StandardScaler(), model),
+            marks=pytest.mark.filterwarnings("ignore:A Pipeline transforms the target's columns"),
+        ),
     ],
     ids=["bagging", "voting", "stacking", "one-vs-rest", "pipeline"],
 )
@@ -317,3 +322,22 @@ def test_a_pipeline_that_ends_elsewhere_is_refused(data):
     with pytest.raises(TypeError, match=r"'logisticregression' .* takes none"):
         model.fit(X, y, sources=Sources(pairs))
     assert_array_equal(model.fit(X, y).classes_, [0, 1])
+
+
+TEXTS = np.array(["good film", "bad film", "great one", "awful one", "no idea"] * 8, dtype=object)
+
+
+@pytest.mark.parametrize("fit_on", ["target", "pooled"])
+@pytest.mark.parametrize("form", [list, np.array, lambda texts: pd.Series(texts)])
+def test_raw_texts(form, fit_on):
+    labels = np.tile([1, 0, 1, 0, 0], 8)
+    source = form(TEXTS[:25]), labels[:25], np.repeat([0.0, 1.0], [5, 20])
+    model = make_transfer_pipeline(TfidfVectorizer(), UOWQClassifier(), fit_on=fit_on)
+    assert_array_equal(model.fit(form(TEXTS), labels, [source]).predict(form(TEXTS)), labels)
+
+
+def test_texts_and_columns_do_not_mix():
+    labels = np.tile([1, 0, 1, 0, 0], 8)
+    model = make_transfer_pipeline(TfidfVectorizer(), UOWQClassifier(), fit_on="pooled")
+    with pytest.raises(ValueError, match="source 0 has 2 axes, the target has 1: pass both"):
+        model.fit(TEXTS, labels, [(TEXTS[:, None], labels)])

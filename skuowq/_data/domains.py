@@ -5,7 +5,7 @@ becomes a float array or CSR matrix.
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from scipy import sparse
@@ -61,6 +61,8 @@ def concatenate_rows(parts):
     """Stack arrays, CSR matrices or data frames; categories of a frame are united, not lost."""
     if sparse.issparse(parts[0]):
         return sparse.vstack(parts, format="csr")
+    if hasattr(parts[0], "vstack"):  # polars
+        return reduce(lambda above, below: above.vstack(below), parts)
     if not is_frame(parts[0]):
         return np.concatenate(parts)
     import pandas as pd
@@ -79,12 +81,19 @@ def concatenate_rows(parts):
 
 def pooled_rows(X, y, sources):
     """Rows and labels of all domains, less those of weight zero."""
-    X = np.asarray(X) if isinstance(X, (list, tuple)) else X
+    X = np.asarray(X) if isinstance(X, (list, tuple)) or is_series(X) else X
     parts, labels = [X], [np.asarray(y)]
-    columns = list(X.columns) if is_frame(X) else None
+    columns = column_names(X)
     given = [] if sources is None else zip(sources._triples, sources.names, strict=True)
     for (X_i, y_i, weight), name in given:
-        check_columns(X_i, X.shape[1], columns, source_label(name))
+        X_i = np.asarray(X_i) if is_series(X_i) else X_i
+        if len(X_i.shape) != len(X.shape):
+            raise ValueError(
+                f"{source_label(name)} has {len(X_i.shape)} axes, the target has "
+                f"{len(X.shape)}: pass both as columns, or both as a list of texts."
+            )
+        if len(X.shape) > 1:  # Texts have no columns.
+            check_columns(X_i, X.shape[1], columns, source_label(name))
         if (is_frame(X), sparse.issparse(X)) != (is_frame(X_i), sparse.issparse(X_i)):
             raise ValueError(
                 f"{source_label(name)} is a {type(X_i).__name__}, the target is a "
@@ -102,6 +111,20 @@ def is_frame(X):
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
+def column_names(X):
+    """Names of a data frame's columns, of pandas or another library; None where it has none."""
+    if is_frame(X):
+        return list(X.columns)
+    # polars and narwhals have a list of strings there, pyarrow has its own attribute.
+    names = getattr(X, "column_names", getattr(X, "columns", None))
+    return list(names) if isinstance(names, (list, tuple)) else None
+
+
+def is_series(X):
+    """One column of a data frame, such as of texts."""
+    return hasattr(X, "iloc") and not hasattr(X, "columns")
+
+
 def number_columns(X):
     """Columns of a frame that hold real numbers."""
     # To pandas timedeltas and complex numbers are numbers.
@@ -110,21 +133,28 @@ def number_columns(X):
 
 def check_columns(X_i, n_features, columns, label):
     """The source's columns are the target's, by name where both have names, and by number."""
-    if columns is not None and is_frame(X_i) and list(X_i.columns) != columns:
-        extra = [name for name in X_i.columns if name not in columns]
-        lost = [name for name in columns if name not in set(X_i.columns)]
-        what = (
-            f"unknown columns {extra}, missing columns {lost}"
-            if extra or lost
-            else "the same columns in another order"
-        )
-        raise ValueError(f"{label} has {what}: pass the target's columns in the target's order.")
+    check_names(X_i, columns, label)
     shape = getattr(X_i, "shape", ())
     if len(shape) >= 2 and shape[1] != n_features:
         raise ValueError(
             f"{label} has {shape[1]} features, the target has {n_features}: pass the same columns "
             "in the same order."
         )
+
+
+def check_names(X_i, columns, label):
+    """The source's columns have the target's names, where both have names."""
+    own = column_names(X_i)
+    if columns is None or own is None or own == columns:
+        return
+    extra = [name for name in own if name not in columns]
+    lost = [name for name in columns if name not in set(own)]
+    what = (
+        f"unknown columns {extra}, missing columns {lost}"
+        if extra or lost
+        else "the same columns in another order"
+    )
+    raise ValueError(f"{label} has {what}: pass the target's columns in the target's order.")
 
 
 def check_frame(X, allow_nan, label):

@@ -2,12 +2,16 @@
 
 from copy import copy
 
+from sklearn.base import is_classifier
 from sklearn.utils.validation import _num_samples, check_consistent_length, validate_data
 
 from skuowq._utils._base_estimator import learnt_by
+from skuowq._utils._sklearn import helper_that_transforms
+from skuowq._utils._warn import warn
 
 from .bind_sources import BindSourcesMixin
-from .domains import check_frame, is_frame
+from .coded_labels import coded_like
+from .domains import check_frame, column_names
 from .sources import as_sources
 from .task import TargetRows
 
@@ -15,9 +19,12 @@ from .task import TargetRows
 class FitInputMixin(BindSourcesMixin):
     """Sources and target of a fit; what the checks learn stays on a copy."""
 
-    def _sources_of(self, sources, X):
+    def _sources_of(self, sources, X, y):
         """The sources of this fit, as `Sources` or None."""
-        return as_sources(self._fit_sources(sources), _num_samples(X))
+        sources = as_sources(self._fit_sources(sources), _num_samples(X))
+        if sources is not None:
+            _warn_of_helpers(sources)
+        return coded_like(sources, y) if sources is not None and is_classifier(self) else sources
 
     def _read_target(self, X, y, *, frames, checks):
         """X and y as scikit-learn checks them.
@@ -34,7 +41,7 @@ class FitInputMixin(BindSourcesMixin):
         -------
         rows : TargetRows
         """
-        columns, n_given = (list(X.columns) if is_frame(X) else None), _num_samples(X)
+        columns, n_given = column_names(X), _num_samples(X)
         checked = copy(self)  # A fit that fails leaves the last one whole.
         if frames:
             validate_data(checked, X, skip_check_array=True)
@@ -45,3 +52,18 @@ class FitInputMixin(BindSourcesMixin):
         else:
             X, y = validate_data(checked, X, y, multi_output=True, **checks)
         return TargetRows(X, y, n_given, columns, frames, checks, learnt_by(checked))
+
+
+def _warn_of_helpers(sources):
+    """Of what transforms the target alone."""
+    helper = helper_that_transforms()
+    if helper == "Pipeline":
+        warn(
+            "A Pipeline transforms the target's columns, and not the sources': build it with "
+            "make_transfer_pipeline, which transforms both."
+        )
+    if helper == "TransformedTargetRegressor" and sources._has_own_y:
+        warn(
+            "TransformedTargetRegressor transforms the target's y, and not the sources': wrap them "
+            "as Sources(sources, transform_y=func), with its func."
+        )

@@ -3,18 +3,31 @@
 import itertools
 import numbers
 from collections.abc import Mapping
+from functools import partial
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
 
+from skuowq._utils._optional import import_optional
 from skuowq._utils._sklearn import _safe_indexing
 
 from .labels import as_column, distinct_labels, find_labels, label_names, plain_labels
-from .source_record import as_record_or_model
+from .source_record import SourceModel, SourceRecord, as_record_or_model
 
 # joblib memory-maps arrays above this size; smaller ones it pickles again for every task.
 _MEMMAP_BYTES = 1_000_000
+_KINDS = {SourceRecord: "record", SourceModel: "model"}
+
+
+class _Block(NamedTuple):
+    """Rows of all sources, one below the other; source k has those from ``offsets[k]``."""
+
+    X: np.ndarray
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    offsets: np.ndarray
 
 
 class Sources:
@@ -36,11 +49,15 @@ class Sources:
         A name for every source, for messages, reports and plots. None takes the dict's keys or
         ``"source 0"``, ``"source 1"``, ...
     target_classes : array-like, default=None
-        The target's classes. Estimators then refuse a target with other labels: some
-        meta-estimators hand y on as 0, 1, ..., which sources of few classes would not contradict.
+        The target's classes, or its y. Some helpers of scikit-learn, such as `cross_val_predict`
+        and `VotingClassifier`, hand y on as 0, 1, ...; with `target_classes` an estimator codes the
+        sources' labels in the same way. Other labels than these are refused.
     X_unlabeled : {array-like, sparse matrix, DataFrame} of shape (n_unlabeled, n_features), \
             default=None
         Rows of the target without labels, for estimators that use such.
+    transform_y : callable, default=None
+        Takes the y of each source and returns another in its place. `TransformedTargetRegressor`
+        transforms the target's y alone: pass its `func` here.
 
     Attributes
     ----------
@@ -63,7 +80,9 @@ class Sources:
 
     Notes
     -----
-    Immutable: arrays come out read-only. Iterating gives the pairs and triples back. Many small
+    Immutable: arrays come out read-only. Iterating gives the pairs and triples back,
+    ``sources["north"]`` those of one source, and ``"north" in sources`` tells whether there is one
+    of this name. There is no ``len(sources)``, on purpose: use ``sources.n_sources``. Many small
     arrays are packed into one block (copied), which workers then share; large ones are kept
     without a copy, so the arrays they were made from should be left alone.
 
@@ -76,10 +95,16 @@ class Sources:
     Sources(2 sources, 10 rows: north 6, south 4)
     """
 
-    __slots__ = ("_X_unlabeled", "_block", "_entries", "_names", "_target_classes")
+    __slots__ = ("_X_unlabeled", "_block", "_entries", "_has_own_y", "_names", "_target_classes")
 
-    def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None):
+    def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None, transform_y=None):
+        # Whether y is as the user has measured it.
+        object.__setattr__(self, "_has_own_y", transform_y is None)
+        if isinstance(pairs, _Block):  # From a pickle.
+            self._set(names, target_classes, X_unlabeled, _unpack(*pairs), pairs)
+            return
         if isinstance(pairs, Sources):
+            object.__setattr__(self, "_has_own_y", self._has_own_y and pairs._has_own_y)
             X_unlabeled = pairs.X_unlabeled if X_unlabeled is None else X_unlabeled
             names = pairs.names if names is None else names
             target_classes = pairs._target_classes if target_classes is None else target_classes
@@ -101,6 +126,8 @@ class Sources:
             for pair, label in zip(pairs, map(source_label, names), strict=True)
         )
         rows_only = all(isinstance(entry, tuple) for entry in entries)
+        if transform_y is not None:
+            entries = tuple(map(partial(_with_other_y, transform_y), entries, names))
         block = _pack(entries) if rows_only else None
         if target_classes is not None:
             target_classes = _distinct_classes(target_classes)
@@ -156,6 +183,8 @@ class Sources:
         >>> X_target.tolist(), sources
         ([[4.0, 5.0], [6.0, 7.0]], Sources(2 sources, 4 rows: a 2, c 2))
         """
+        for name, data in (("X", X), ("y", y), ("sample_domain", sample_domain)):
+            _check_in_memory(data, name)
         sample_domain = as_column(sample_domain)
         X = X.tocsr() if issparse(X) else X
         n_rows = _n_rows(X)
@@ -236,6 +265,78 @@ class Sources:
                 entry = (X, y) if sample_weight is None else entry
             yield entry
 
+    def __getitem__(self, name):
+        for entry, own in zip(self, self._names, strict=True):
+            if own == name:
+                return entry
+        raise KeyError(f"{name!r} is none of the sources {list(self._names)}")
+
+    def __contains__(self, name):
+        return name in self._names
+
+    def drop(self, names):
+        """Leave sources out.
+
+        Parameters
+        ----------
+        names : str or list of str
+            The sources to leave out.
+
+        Returns
+        -------
+        sources : Sources
+            The others, in their order.
+        """
+        names = [names] if isinstance(names, str) else list(names)
+        self._check_known(names)
+        kept = [name not in names for name in self._names]
+        if not any(kept):
+            raise ValueError(
+                "names has all sources, so none is left: pass sources=None to the fit to learn "
+                "from the target alone."
+            )
+        entries, names = (
+            list(itertools.compress(parts, kept)) for parts in (self._entries, self._names)
+        )
+        return self._with(entries, names, self._X_unlabeled)
+
+    def rename(self, names):
+        """Give sources other names.
+
+        Parameters
+        ----------
+        names : dict
+            The present name of a source, and its new one. Others keep theirs.
+
+        Returns
+        -------
+        sources : Sources
+        """
+        self._check_known(names)
+        renamed = [names.get(name, name) for name in self._names]
+        return Sources(self, names=renamed)
+
+    def to_frame(self):
+        """An overview of the sources as a pandas DataFrame.
+
+        Returns
+        -------
+        frame : DataFrame
+            Indexed by the sources' names: how many rows and features each has, and what it is given
+            by, "rows", "record" or "model". The features of a model that does not tell are missing.
+        """
+        pd = import_optional("pandas", "to_frame")
+        index = pd.Index(self._names, name="source")
+        features = pd.array([_n_features(entry) for entry in self._entries], dtype="Int64")
+        kinds = [_KINDS.get(type(entry), "rows") for entry in self._entries]
+        columns = {"rows": self.n_samples, "features": features, "given by": kinds}
+        return pd.DataFrame(columns, index=index)
+
+    def _check_known(self, names):
+        unknown = [name for name in names if name not in self._names]
+        if unknown:
+            raise ValueError(f"names has {unknown}, which are none of {list(self._names)}.")
+
     def map_features(self, function):
         """New `Sources` with ``function(X, label)`` in place of every X; rows keep their order."""
         X_unlabeled = self._X_unlabeled
@@ -245,7 +346,15 @@ class Sources:
             (function(X, source_label(name)), y, sample_weight)
             for (X, y, sample_weight), name in zip(self._triples, self._names, strict=True)
         ]
-        return Sources(triples, self._names, self._target_classes, X_unlabeled)
+        return self._with(triples, self._names, X_unlabeled)
+
+    def _with(self, entries, names, X_unlabeled):
+        """Other entries of which all else is known that is known of these."""
+        return Sources(entries, names, self._target_classes, X_unlabeled, self._passed_on())
+
+    def _passed_on(self):
+        """What `transform_y` is where y has been transformed already."""
+        return None if self._has_own_y else _unchanged
 
     def __setattr__(self, name, value):
         raise AttributeError("Sources is immutable: make a new one.")
@@ -254,9 +363,9 @@ class Sources:
         raise AttributeError("Sources is immutable: make a new one.")
 
     def __reduce__(self):
-        if self._block is None:
-            return Sources, (self._entries, self._names, self._target_classes, self._X_unlabeled)
-        return _from_block, (self._names, self._target_classes, self._X_unlabeled, self._block)
+        content = self._entries if self._block is None else self._block
+        known = self._names, self._target_classes, self._X_unlabeled, self._passed_on()
+        return Sources, (content, *known)
 
     def __repr__(self):
         shown = [
@@ -305,6 +414,29 @@ def source_label(name):
     return name if name.startswith("source ") else f"source {name!r}"
 
 
+def _unchanged(y):
+    return y
+
+
+def _with_other_y(transform_y, entry, name):
+    """A source with the y that `transform_y` makes of its own."""
+    if not isinstance(entry, tuple):
+        if transform_y is _unchanged:
+            return entry
+        raise TypeError(
+            f"{source_label(name)} is a {type(entry).__name__} without rows, so there is no y for "
+            "transform_y: leave transform_y out."
+        )
+    X, y, weight = entry
+    changed = _as_array(transform_y(y), source_label(name))
+    if getattr(changed, "shape", ())[:1] != (_n_rows(y),):
+        raise ValueError(
+            f"{source_label(name)}: transform_y returns shape {getattr(changed, 'shape', ())} for "
+            f"{_n_rows(y)} rows: return one number for each row."
+        )
+    return X, changed, weight
+
+
 def _check_names(names, n_sources):
     if names is None:
         return tuple(f"source {i}" for i in range(n_sources))
@@ -327,6 +459,8 @@ def _check_source(pair, label):
         )
     X, y, sample_weight = (*pair, None)[:3]
     X, y = _as_array(X, label), _as_array(y, label)
+    _check_in_memory(X, f"{label}: X")
+    _check_in_memory(y, f"{label}: y")
     for name, data in (("X", X), ("y", y)):
         if not hasattr(data, "shape") or len(data.shape) == 0:
             raise TypeError(f"{label}: {name} is a {type(data).__name__}: pass an array of rows.")
@@ -357,6 +491,7 @@ def _distinct_classes(target_classes):
 
 def _check_unlabeled(X):
     X = _as_array(X, "X_unlabeled")
+    _check_in_memory(X, "X_unlabeled")
     if not hasattr(X, "shape") or len(X.shape) < 2:
         raise TypeError(
             f"X_unlabeled is a {type(X).__name__} of shape {getattr(X, 'shape', '?')}: pass an "
@@ -384,6 +519,26 @@ def _read_only(data):
     return view
 
 
+def _check_in_memory(data, what):
+    """Refuse tables whose rows are not there yet, as those of dask and polars' lazy ones."""
+    methods = [name for name in ("compute", "collect") if hasattr(data, name)]
+    rows = (getattr(data, "shape", None) or (None,))[0]
+    if methods and not isinstance(rows, numbers.Integral):
+        package = type(data).__module__.partition(".")[0]
+        raise TypeError(
+            f"{what} is a {type(data).__name__} of {package}, whose rows are not in memory: pass "
+            f"what its method {methods[0]}() returns."
+        )
+
+
+def _n_features(entry):
+    """Columns of a source; None where a model does not tell."""
+    if isinstance(entry, tuple):
+        return entry[0].shape[1] if len(entry[0].shape) > 1 else 1
+    of_model = getattr(getattr(entry, "model", None), "n_features_in_", None)
+    return getattr(entry, "n_features", of_model)
+
+
 def _n_rows(data):
     shape = getattr(data, "shape", None)
     return shape[0] if shape else len(data)
@@ -409,15 +564,9 @@ def _pack(triples):
     else:
         weight = np.concatenate(weights)
     offsets = np.cumsum([0] + [len(X) for X in Xs])
-    return np.concatenate(Xs), np.concatenate(ys), weight, offsets
+    return _Block(np.concatenate(Xs), np.concatenate(ys), weight, offsets)
 
 
 def _unpack(X, y, sample_weight, offsets):
     parts = [slice(a, b) for a, b in itertools.pairwise(offsets)]
     return tuple((X[p], y[p], None if sample_weight is None else sample_weight[p]) for p in parts)
-
-
-def _from_block(names, target_classes, X_unlabeled, block):
-    sources = object.__new__(Sources)
-    sources._set(names, target_classes, X_unlabeled, _unpack(*block), block)
-    return sources

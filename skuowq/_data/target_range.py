@@ -61,6 +61,19 @@ class RowsInRange:
     kept: np.ndarray
     rows: list
 
+    def among(self, given):
+        """As a part of more sources, of which the others are left out.
+
+        Parameters
+        ----------
+        given : ndarray of bool of shape (n_sources,)
+            Which of all sources these are.
+        """
+        kept, rows = given.copy(), iter(self.rows)
+        kept[given] = self.kept
+        nothing = np.arange(0)
+        return RowsInRange(self.domains, kept, [next(rows) if own else nothing for own in given])
+
     def among_all(self, values, absent):
         """Values of the sources that are left, put where all sources have one."""
         return put_among_all(self.kept, values, absent)
@@ -73,7 +86,7 @@ def put_among_all(kept, values, absent):
     return full
 
 
-def leave_out_far_rows(target, domains, sources, *, n_classes=2):
+def leave_out_far_rows(target, domains, names, *, n_classes=2):
     """Sources without the rows that lie far outside the target's range.
 
     Parameters
@@ -81,8 +94,8 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2):
     target : Domain
     domains : list of Domain
         The sources.
-    sources : Sources or None
-        As they were given, for their names.
+    names : list of str
+        Of the sources.
     n_classes : int, default=2
         With fewer labels a source is left out; 1 where labels are numbers.
 
@@ -119,7 +132,7 @@ def leave_out_far_rows(target, domains, sources, *, n_classes=2):
     if any(suspect):
         usual = np.array([_usual_span(*pair) for pair in zip(numbers, spans, strict=True)])
     left = []
-    for i, (domain, name) in enumerate(zip(domains, sources.names, strict=True)):
+    for i, (domain, name) in enumerate(zip(domains, names, strict=True)):
         if suspect[i]:
             lowest, highest = reference.bounds(np.delete(usual, i, axis=0))
         column = None

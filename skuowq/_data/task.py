@@ -103,7 +103,9 @@ class Task:
         return sum(n_rows) * self.n_features
 
 
-def read_task(rows, sample_weight, sources, groups, *, labels="common", classes="union"):
+def read_task(
+    rows, sample_weight, sources, groups, *, labels="common", classes="union", least_classes=2
+):
     """The one door of the estimators: everything that ``fit`` receives, checked once.
 
     Parameters
@@ -116,6 +118,8 @@ def read_task(rows, sample_weight, sources, groups, *, labels="common", classes=
         Whether domains share their classes, have classes of their own, or have numbers for labels.
     classes : {"union", "target"}, default="union"
         For common labels: whether classes that only sources have are kept.
+    least_classes : int, default=2
+        Sources of fewer classes are left out, with a warning.
 
     Returns
     -------
@@ -129,11 +133,13 @@ def read_task(rows, sample_weight, sources, groups, *, labels="common", classes=
     elif labels == "separate":
         target, domains, found = separate_labels(raw, called, sources)
     else:
-        target, domains, found = common_labels(raw, called, sources, classes)
+        target, domains, found = common_labels(raw, called, sources, classes, least_classes)
     target = with_groups(target, groups, rows.n_given, sample_weight)
-    n_classes = 1 if labels == "numbers" else 2
-    left = leave_out_far_rows(target, domains, sources, n_classes=n_classes)
     names = [] if sources is None else list(sources.names)
+    least = 1 if labels == "numbers" else least_classes
+    telling = np.array([len(np.unique(domain.y)) >= least for domain in domains], dtype=bool)
+    usable = list(compress(domains, telling)), list(compress(names, telling))
+    left = leave_out_far_rows(target, *usable, n_classes=least).among(telling)
     return Task(target, left, found, names, rows)
 
 

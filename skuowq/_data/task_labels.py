@@ -1,5 +1,7 @@
 """Labels of target and sources: classes that all share, classes of their own, or numbers."""
 
+from itertools import compress
+
 import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -11,16 +13,21 @@ from .domains import Domain
 from .labels import check_type, distinct_labels, find_labels, label_kind, plain_labels
 
 _ENCODING_REMEDY = (
-    "Labels must be coded alike on both sides. BaggingClassifier, VotingClassifier and "
-    "StackingClassifier hand y on as 0, 1, ...: encode the labels of target and sources that way "
-    "before. OneVsRestClassifier makes labels of its own: use the estimator, which takes many "
-    "classes, without it."
+    "Labels must be coded alike on both sides. cross_val_predict, CalibratedClassifierCV, "
+    "BaggingClassifier, VotingClassifier and StackingClassifier hand y on as 0, 1, ...: tell the "
+    "sources the target's classes, Sources(sources, target_classes=y). OneVsRestClassifier makes "
+    "labels of its own: use the estimator, which takes many classes, without it."
 )
 
 
-def common_labels(raw, labels, sources, classes):
-    """Domains whose labels index classes that all share, and these classes."""
-    classes_ = _common_classes([y for _, y, _ in raw], labels, classes)
+def common_labels(raw, labels, sources, classes, least):
+    """Domains whose labels index classes that all share, and these classes.
+
+    Classes of sources that have fewer than `least` are not learnt.
+    """
+    telling = [len(np.unique(y)) >= least for _, y, _ in raw[1:]]
+    ys = [raw[0][1], *(y for _, y, _ in compress(raw[1:], telling))]
+    classes_ = _common_classes(ys, list(compress(labels, telling)), classes)
     if sources is not None and len(classes_) < 2:
         raise ValueError(
             f"The target has the single class {plain_labels(classes_)[0]!r}, and classes='target' "
@@ -29,11 +36,11 @@ def common_labels(raw, labels, sources, classes):
     domains = []
     for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
         kept = np.isin(y_i, classes_)
+        if label != "the target" and len(np.unique(y_i[kept])) < least:
+            _warn_of_few_classes(label, y_i, classes_)
         if not kept.all():
             rows = np.flatnonzero(kept)
             X_i, y_i, weight_i = _safe_indexing(X_i, rows), y_i[rows], weight_i[rows]
-        if label != "the target" and len(np.unique(y_i)) < 2:
-            raise ValueError(_one_class_message(label, y_i, classes))
         domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i, label))
     return domains[0], domains[1:], classes_
 
@@ -43,8 +50,13 @@ def separate_labels(raw, labels, sources):
     domains, classes = [], []
     for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
         own, indices = np.unique(y_i, return_inverse=True)
-        if len(own) < 2 and (label != "the target" or sources is not None):
-            raise ValueError(_one_class_message(label, y_i, "union"))
+        if len(own) < 2 and label != "the target":
+            _warn_of_few_classes(label, y_i, own)
+        elif len(own) < 2 and sources is not None:
+            raise ValueError(
+                f"the target has the single class {plain_labels(own)[0]!r}: it cannot tell classes "
+                "apart. Pass rows of at least two classes."
+            )
         domains.append(Domain(X_i, indices, weight_i, label))
         classes.append(own)
     return domains[0], domains[1:], classes
@@ -129,10 +141,12 @@ def check_target_classes(y, known):
         )
 
 
-def _one_class_message(label, y, classes):
-    if len(y) == 0:
-        return f"{label} has no row of the target's classes: leave it out or pass classes='union'."
-    return (
-        f"{label} has the single class {plain_labels(y)[0]!r}: it cannot tell classes apart. Pass "
-        "rows of at least two classes or leave it out."
-    )
+def _warn_of_few_classes(label, y, classes):
+    own, wanted = np.unique(y), plain_labels(classes)
+    if len(own) > 1:
+        fact = f"rows of fewer than two of the target's classes {wanted}"
+        remedy = "classes='union' learns its other classes"
+    else:
+        fact = f"the single class {plain_labels(own)[0]!r}"
+        remedy = "Pass rows of at least two classes, or drop it"
+    warn(f"{label} has {fact}: it cannot tell classes apart, and is left out. {remedy}.")

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import check_unlabeled, read_task
+from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import (
     NETWORK_CHECKS,
     CarefulFitMixin,
@@ -106,7 +107,8 @@ class DiscriminatorGateClassifier(
         or leave their rows out ("target").
     checkpoint : str or Path, default=None
         For networks: folder in which every epoch is saved. A fit that was interrupted continues
-        when it is called again with the same data and an integer `random_state`.
+        when it is called again with the same data and an integer `random_state`. The files are
+        pickles, which can run code when they are read: let only those write there whom you trust.
     n_jobs : int, default=None
         Workers for the folds of "cv".
     random_state : int, RandomState instance or None, default=None
@@ -124,9 +126,10 @@ class DiscriminatorGateClassifier(
         rows, as in ``source_weights_`` there.
     effective_sample_size_ : ndarray of shape (n_sources,)
         ``(sum w)^2 / sum w^2`` of each source's row weights, rows counted by their sample weights.
-    trust_losses_ : dict of (float, bool) to float
-        For "cv": held-out log loss of each common factor, with the gate (True) and without.
-        Infinity where a network diverged or predictions were not finite.
+    trust_losses_ : dict of str to dict
+        For "cv": held-out log loss of each common factor, under "gate" and under "no gate", as
+        ``trust_losses_["gate"][1.0]``. Infinity where a network diverged or predictions were not
+        finite.
     estimator_ : classifier
         If `estimator` is no network: the fitted classifier.
     net_ : skorch.NeuralNetClassifier
@@ -226,6 +229,7 @@ class DiscriminatorGateClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sources=None, *, X_unlabeled=None, sample_weight=None, groups=None):
         """Weigh the source rows and learn from all rows.
@@ -259,11 +263,15 @@ class DiscriminatorGateClassifier(
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         learner, gate_options, trust_options = self._read_options()
-        sources = self._sources_of(sources, X)
+        sources = self._sources_of(sources, X, y)
         rows = self._read_target(X, y, **learner.door(X))
         _warn_of_unlabeled(learner, X_unlabeled, sources)
         free = check_unlabeled(X_unlabeled, rows, sources)
-        task = read_task(rows, sample_weight, sources, groups, classes=self.classes)
+        # A gate compares single rows, so it can use a source of one class.
+        least = 2 if learner.weighs_sources else 1
+        task = read_task(
+            rows, sample_weight, sources, groups, classes=self.classes, least_classes=least
+        )
         task = GateTask(**vars(task), X_unlabeled=free, sources=sources)
         with threads_for(task.n_entries):
             gate = cross_fit(gate_options, task)
@@ -402,7 +410,15 @@ def _fit_learner(learner, gate, trust, task):
     return learner.attributes(task, model, alone, trust) | {
         "gate_weights_": gate_weights,
         "effective_sample_size_": sizes,
-        "trust_losses_": trust.losses,
+        "trust_losses_": _losses_by_gate(trust.losses),
+    }
+
+
+def _losses_by_gate(losses):
+    """Keyed by text and numbers, as formats other than pickle need it."""
+    return {
+        name: {factor: loss for (factor, gated), loss in losses.items() if gated == wanted}
+        for name, wanted in (("gate", True), ("no gate", False))
     }
 
 

@@ -8,6 +8,7 @@ Wolpert, 1999), of numbers with the least squared error (Breiman, 1996). A fit t
 predicts numbers that are not finite, is out.
 """
 
+import itertools
 import warnings
 from dataclasses import dataclass
 
@@ -109,7 +110,7 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
     folds = []
     if enough:
         folds = [judged[held] for _, held in folds_of(labels[judged], n_folds, 0, groups)]
-    jobs = [(np.setdiff1d(np.arange(len(labels)), held), fit) for held in folds for fit in fits]
+    rest = [np.setdiff1d(np.arange(len(labels)), held) for held in folds]
     held_out = [take_rows(target, held) for held in folds]
 
     def predict(fitted, X):
@@ -134,10 +135,13 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
                 predict(finals[k], domain.X)  # Of kinds that the target lacks it may know nothing.
         return found
 
-    finals = [estimator, *(_attempt(fit, target) for fit in fits[1:])]
-    fitted = Parallel(n_jobs=n_jobs)(
-        delayed(_attempt)(fit, take_rows(target, rows)) for rows, fit in jobs
+    done = Parallel(n_jobs=n_jobs)(
+        itertools.chain(
+            (delayed(_attempt)(fit, target) for fit in fits[1:]),
+            (delayed(_attempt)(fit, take_rows(target, rows)) for rows in rest for fit in fits),
+        )
     )
+    finals, fitted = [estimator, *done[: len(fits) - 1]], done[len(fits) - 1 :]
     found = [_attempt(judge, k) for k in range(len(fits))]
     usable = np.array([not isinstance(part, Exception) for part in found])
     failed = [isinstance(part, FailedFit) for part in found]

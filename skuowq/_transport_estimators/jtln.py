@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import read_task
+from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import NETWORK_CHECKS, CarefulFitMixin, is_network
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport.checked import METHODS
@@ -34,7 +35,8 @@ class JTLNClassifier(
     One network makes the features. The target and every source have a linear head of their own on
     them, so label spaces may differ. On target rows, what a source's head predicts must be carried
     to what the target's head predicts, at a cost between classes. So the training rewards features
-    on which classes that are close are predicted together.
+    on which classes that are close are predicted together. It needs POT: ``pip install
+    "skuowq[transport]"``.
 
     Parameters
     ----------
@@ -59,7 +61,8 @@ class JTLNClassifier(
         which learns nothing from it, or the labels.
     checkpoint : str or Path, default=None
         Folder in which every epoch is saved. A fit that was interrupted continues when it is called
-        again with the same data and an integer `random_state`.
+        again with the same data and an integer `random_state`. The files are pickles, which can run
+        code when they are read: let only those write there whom you trust.
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
         1 prints a line an epoch.
@@ -154,6 +157,7 @@ class JTLNClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sources=None, *, sample_weight=None):
         """Train on target and sources.
@@ -181,7 +185,7 @@ class JTLNClassifier(
         """
         self._check_checkpoint()
         net, options = self._read_options()
-        sources = self._sources_of(sources, X)
+        sources = self._sources_of(sources, X, y)
         rows = self._read_target(X, y, frames=False, checks=NETWORK_CHECKS)
         task = read_task(rows, sample_weight, sources, None, labels="separate")
         costs = measure_costs(options, net, task)

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skuowq._data.domains import take_rows
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import read_task
+from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import NETWORK_CHECKS, AnyClassifierMixin, is_network
 from skuowq._utils._logistic import is_logistic, is_plain
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
@@ -68,7 +69,8 @@ class OT3LClassifier(
         Layers of a network that are tuned, the last ones. None tunes all.
     checkpoint : str or Path, default=None
         For networks: folder in which every epoch is saved. A fit that was interrupted continues
-        when it is called again with the same data and an integer `random_state`.
+        when it is called again with the same data and an integer `random_state`. The files are
+        pickles, which can run code when they are read: let only those write there whom you trust.
     n_jobs : int, default=None
         Workers over pairs of classes.
     random_state : int, RandomState instance or None, default=None
@@ -172,6 +174,7 @@ class OT3LClassifier(
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sources=None, *, sample_weight=None):
         """Pretrain on the sources, choose target rows and tune on them.
@@ -197,7 +200,7 @@ class OT3LClassifier(
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         base = self._checked_base()
-        sources, choice = self._sources_of(sources, X), self._choice_options()
+        sources, choice = self._sources_of(sources, X, y), self._choice_options()
         rows = self._read_target(X, y, frames=False, checks=self._row_checks())
         task = read_task(rows, sample_weight, sources, None, labels="separate")
         model, random = self._pretrain(base, task)

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 from skuowq._data.domains import is_frame
 from skuowq._data.fit_input import FitInputMixin
+from skuowq._utils._array_api import in_numpy
 from skuowq._utils._sklearn import _fit_context
 from skuowq._utils._threads import threads_for
 from skuowq.rules import as_rule
@@ -29,6 +30,7 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
     # Routed without being asked for: the sources are what the estimator exists for.
     __metadata_request__fit = {"sources": True}  # noqa: RUF012
 
+    @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sources=None, *, sample_weight=None, groups=None):
         """Weigh the sources and fit the estimator to all rows.
@@ -60,7 +62,7 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
             For input out of bounds; the message names the source, the fact and the remedy.
         """
         rule = as_rule(self.discrepancy)
-        sources = self._sources_of(sources, X)
+        sources = self._sources_of(sources, X, y)
         given = "nothing" if sources is None else sources.given_by
         road = choose_road(self._roads, self._base_estimator(), given, rule, self._options())
         frames = road.takes_frames and self.estimator is not None and is_frame(X)

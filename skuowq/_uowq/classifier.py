@@ -51,7 +51,8 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
     checkpoint : str or Path, default=None
         For networks: folder in which every epoch is saved. A fit that was interrupted continues
         there when it is called again with the same data and an integer `random_state`, to the same
-        result. Delete the folder to train anew.
+        result. Delete the folder to train anew. The files are pickles, which can run code when they
+        are read: let only those write there whom you trust.
     n_jobs : int, default=None
         Workers for fits that do not depend on each other.
     random_state : int, RandomState instance or None, default=None

@@ -9,6 +9,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skuowq._data.domains import is_frame
+from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network, learnt_by
 from skuowq._utils._sklearn import _check_sample_weight, _fit_context, _safe_indexing
 from skuowq.rules import as_rule
@@ -117,6 +118,7 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
         self.random_state = random_state
         self.verbose = verbose
 
+    @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, task=None, *, sample_weight=None, groups=None):
         """Fit a classifier for each task.

@@ -49,7 +49,8 @@ def attributes_of(weighing, kept, names, model, rule):
         "n_parameters_": weighing.n_parameters,
         "history_": among_all(weighing.history.T, 0.0).T,
     } | _errors(weighing)
-    return found | {"source_report_": _report(found, model)} | weighing.model.attributes(among_all)
+    report = _report(found, model, weighing.kept)
+    return found | {"source_report_": report} | weighing.model.attributes(among_all)
 
 
 def _discrepancy_of_all(discrepancy, kept):
@@ -75,7 +76,7 @@ def _errors(weighing):
     return {"target_only_error_": alone, "expected_error_": error}
 
 
-def _report(found, model):
+def _report(found, model, kept):
     return SourceReport(
         names=found["source_names_"],
         n_samples=found["source_n_samples_"],
@@ -88,4 +89,5 @@ def _report(found, model):
         expected_error=found["expected_error_"],
         target_only_error=found["target_only_error_"],
         model=model,
+        kept=kept,
     )

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from html import escape
+from itertools import compress
 
 import numpy as np
+
+from skuowq._utils._optional import import_optional
 
 _COLUMNS = ("source", "rows", "discrepancy", "std error", "weight", "share", "worth")
 _MEANINGS = (
@@ -11,6 +14,15 @@ _MEANINGS = (
     "sampling noise gives it; weight: of one source row (a target row = 1); share: of all source "
     "weight; worth: target rows the source is worth, as real data have it"
 )
+# Of the target's rows, or of the theory's weight: a share that makes no difference.
+_HARDLY = 0.05
+# A source with this share of the weight decides.
+_MOST = 0.8
+# With fewer rows of the target the calibration of the worth was not tried.
+_FEW_ROWS = 10
+_NAMED = 5
+# Of a bar, in units of the font.
+_WIDEST = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +45,9 @@ class SourceReport:
         Asymptotic errors with the sources and without.
     model : str
         What they are the errors of.
+    kept : float or None
+        Share of the theory's source weight that held-out rows of the target kept. None where no
+        rows were held out.
     """
 
     names: list
@@ -46,6 +61,7 @@ class SourceReport:
     expected_error: float
     target_only_error: float
     model: str = "softmax"
+    kept: float | None = None
 
     @property
     def rows_worth(self):
@@ -53,8 +69,7 @@ class SourceReport:
 
     def to_frame(self):
         """The table as a pandas DataFrame, indexed by the sources' names."""
-        import pandas as pd
-
+        pd = import_optional("pandas", "to_frame")
         columns = (
             self.n_samples,
             self.discrepancy,
@@ -65,6 +80,47 @@ class SourceReport:
         )
         data = dict(zip(_COLUMNS[1:], columns, strict=True))
         return pd.DataFrame(data, index=pd.Index(self.names, name=_COLUMNS[0]))
+
+    @property
+    def notes(self):
+        """What was decided and why, as a list of sentences."""
+        return [*self._notes_on_the_sum(), *self._notes_on_sources()] if self.names else []
+
+    def _notes_on_the_sum(self):
+        if self.n_target < _FEW_ROWS:
+            yield f"With fewer than {_FEW_ROWS} target rows, what the sources are worth is a guess."
+        if self.total_worth < _HARDLY * self.n_target:
+            yield "The sources hardly count: this is nearly a fit to the target alone."
+        if self.kept is None:
+            return
+        if abs(self.kept - 1) <= _HARDLY:
+            yield "Held-out target rows support the weights that the theory gives."
+        elif self.kept < 1:
+            yield f"Held-out target rows kept {self.kept:.0%} of the weight that the theory gives."
+        else:
+            yield (
+                f"Held-out target rows gave the sources {self.kept:.2g} times the weight that the "
+                "theory gives."
+            )
+
+    def _notes_on_sources(self):
+        used = self.n_samples > 0
+        if not np.all(used):
+            yield f"Left out, as a warning of the fit says: {self._named(~used)}."
+        main = np.asarray(self.mixture_weights) >= _MOST
+        if np.any(main) and len(self.names) > 1:
+            share = self.mixture_weights[main].max()
+            yield f"{share:.0%} of the source weight is on {self._named(main)}."
+        error = np.where(used, self.discrepancy_std_error, 0.0)
+        alike = used & (error > 0) & (self.discrepancy < error)
+        if np.any(alike):
+            yield f"No clear difference from the target: {self._named(alike)}."
+
+    def _named(self, which):
+        """Names of some sources, the first of them."""
+        names = list(compress(self.names, which))
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return ", ".join(names[:_NAMED]) + more
 
     def _headline(self):
         if not self.names:
@@ -100,15 +156,26 @@ class SourceReport:
             )
             for row in rows
         ]
-        return "\n".join([self._headline(), *lines])
+        return "\n".join([self._headline(), *lines, *(f"- {note}" for note in self.notes)])
 
     def _repr_html_(self):
-        head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+        head = "".join(f"<th>{column}</th>" for column in (*_COLUMNS, ""))
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self._cells()
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + f"<td>{bar}</td></tr>"
+            for row, bar in zip(self._cells(), self._bars(), strict=True)
         )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return (
             f"<table><caption>{self._headline()}</caption><tr>{head}</tr>{body}</table>"
-            f"<small>{_MEANINGS}</small>"
+            f"<ul>{notes}</ul><small>{_MEANINGS}</small>"
         )
+
+    def _bars(self):
+        """A bar for each weight, whose number is in the table as well."""
+        largest = max([*self.source_weights, 0.0]) or 1.0
+        for weight in self.source_weights:
+            width = _WIDEST * weight / largest
+            yield (
+                f'<div title="{weight:.3g}" style="width:{width:.2f}em;height:0.8em;'
+                'background:#2b5c8a;border:1px solid #2b5c8a"></div>'
+            )

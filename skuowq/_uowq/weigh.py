@@ -109,10 +109,14 @@ def weigh(
         report(update, weights_record(current * unit, sizes.n_rows, gap))
         if settled:
             break
+    kept = None
     if rule.cross_validates:
         # The plug-in takes the target's own noise for distance, so no source weighs much by it.
         cautious, _ = solved([first_gram], [1.0])
+        theory = current @ sizes.n_samples
         current = supported(model, current, cautious.source_weights, max_weight)
+        if theory > 0 and model.can_hold_out():
+            kept = float(current @ sizes.n_samples / theory)
         history.append(current * unit)
     return Weighing(
         weights=weights_record(current * unit, sizes.n_rows, gap),
@@ -122,6 +126,7 @@ def weigh(
         history=np.array(history),
         sizes=sizes,
         model=model.finish(current),
+        kept=kept,
     )
 
 

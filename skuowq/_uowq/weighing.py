@@ -31,6 +31,9 @@ class Weighing:
     sizes : Sizes
     model : ModelFit
         What the model knows beyond the weights.
+    kept : float or None
+        Share of the theory's source weight that held-out rows of the target kept; None where none
+        were held out.
     """
 
     weights: SourceWeights
@@ -40,6 +43,7 @@ class Weighing:
     history: np.ndarray
     sizes: Sizes
     model: ModelFit
+    kept: float | None = None
 
     def with_weights(self, source_weights):
         """The same with other weights, as a further step of the history."""

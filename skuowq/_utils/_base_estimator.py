@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from ._array_api import in_numpy
 from ._sklearn import _routing_enabled, _set_random_states
 
 # Of `check_array`, for networks: arrays of any number of axes, integers where they look them up.
@@ -109,6 +110,7 @@ class CarefulFitMixin:
 
     _fitted_on_frames = False
 
+    @in_numpy
     def _check_rows(self, X):
         """Rows for a fitted estimator: frames as they are where it was fitted to frames."""
         check_is_fitted(self)

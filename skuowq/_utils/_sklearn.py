@@ -1,5 +1,7 @@
 """The one door to scikit-learn's private names."""
 
+import sys
+
 from sklearn.base import _fit_context
 from sklearn.ensemble._base import _set_random_states
 from sklearn.pipeline import _name_estimators
@@ -21,7 +23,29 @@ __all__ = [
     "_routing_enabled",
     "_safe_indexing",
     "_set_random_states",
+    "helper_that_codes",
+    "helper_that_transforms",
 ]
+
+# Functions that fit a classifier to labels coded as 0, 1, ..., and who calls them.
+_CODING = {
+    "_fit_and_predict": "cross_val_predict",
+    "_fit_single_estimator": "VotingClassifier or StackingClassifier",
+    "_parallel_build_estimators": "BaggingClassifier",
+}
+
+
+def helper_that_codes():
+    """Who among the callers hands y on as 0, 1, ...; None where nobody does."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_name
+        theirs = frame.f_globals.get("__name__", "").startswith("sklearn.")
+        # cross_val_predict codes for the methods that have a column for each class.
+        if theirs and name in _CODING and frame.f_locals.get("method") != "predict":
+            return _CODING[name]
+        frame = frame.f_back
+    return None
 
 
 class HasMethods(_HasMethods):
@@ -32,3 +56,40 @@ class HasMethods(_HasMethods):
 
     def __str__(self):
         return f"{super().__str__()} (an instance, such as LogisticRegression(), not its class)"
+
+
+def helper_that_transforms():
+    """What transforms the target on its way to a fit, and the sources not.
+
+    Returns
+    -------
+    helper : {"Pipeline", "TransformedTargetRegressor"} or None
+        The nearest among the callers of the fit. None where this package calls it.
+    """
+    frame = sys._getframe(1)
+    while frame is not None and not _is_fit_of(frame, "skuowq."):
+        frame = frame.f_back
+    while frame is not None and (_is_fit_of(frame, "skuowq.") or _is_wrapper(frame)):
+        frame = frame.f_back
+    while frame is not None and not frame.f_globals.get("__name__", "").startswith("skuowq."):
+        if _is_fit_of(frame, "sklearn.pipeline") and _has_transformers(frame.f_locals["self"]):
+            return "Pipeline"
+        if _is_fit_of(frame, "sklearn.compose._target"):
+            helper = frame.f_locals["self"]
+            if helper.func is not None or helper.transformer is not None:
+                return "TransformedTargetRegressor"
+        frame = frame.f_back
+    return None
+
+
+def _is_fit_of(frame, module):
+    here = frame.f_globals.get("__name__", "").startswith(module)
+    return here and frame.f_code.co_name == "fit" and "self" in frame.f_locals
+
+
+def _is_wrapper(frame):
+    return frame.f_code.co_name in ("wrapper", "with_numpy")
+
+
+def _has_transformers(pipeline):
+    return any(step not in (None, "passthrough") for _, step in pipeline.steps[:-1])

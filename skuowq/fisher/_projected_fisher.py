@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from skuowq._utils._optional import import_optional
+
 if TYPE_CHECKING:
     import torch
 
@@ -98,8 +100,7 @@ def projected_fisher(
     >>> (J.round(6) + 0.0).tolist()
     [[1.0]]
     """
-    import torch
-
+    torch = import_optional("torch", "projected_fisher")
     if output not in ("logits", "probabilities", "logit"):
         raise ValueError(f"output is {output!r}, and must be 'logits', 'probabilities' or 'logit'")
     if sample_weight is not None and len(sample_weight) != len(X):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -10,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.sparse import csr_matrix
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import type_of_target
 
 from skuowq._data.labels import check_type, distinct_labels, find_labels, plain_labels
-from skuowq._data.source_record import SourceRecord
+from skuowq._data.source_record import SourceRecord, about
 from skuowq._data.types import Matrix
 from skuowq._utils._checks import as_numbers
 
@@ -107,6 +107,11 @@ def source_record(
     if np.any(place < 0):
         unknown = plain_labels(present[place < 0])
         raise ValueError(f"y has the labels {unknown}, which are not among classes")
+    if type_of_target(y).startswith("continuous"):
+        raise ValueError(
+            f"y holds numbers that are no classes, such as {y[0]!r}: a record is of a classifier. "
+            "Pass class labels; records for a regression do not exist yet, so pass its rows."
+        )
     labels = place[labels].astype(np.intp, copy=False)
     if len(classes) < 2:
         raise ValueError(
@@ -185,56 +190,6 @@ def with_constant(X: NDArray | csr_matrix) -> NDArray | csr_matrix:
     if sparse.issparse(X):
         return sparse.hstack([X, np.ones((X.shape[0], 1))], format="csr")
     return np.column_stack([X, np.ones(len(X))])
-
-
-def about(theta: NDArray, centre: NDArray | None, new_centre: NDArray) -> NDArray:
-    """Express a point about another centre of the columns.
-
-    Parameters
-    ----------
-    theta : ndarray of shape (n_features + 1, n_classes - 1)
-        Effects and, last, intercepts where the columns are at `centre`.
-    centre : ndarray of shape (n_features,) or None
-        None means 0.
-    new_centre : ndarray of shape (n_features,)
-
-    Returns
-    -------
-    theta : ndarray of shape (n_features + 1, n_classes - 1)
-        The same effects, and intercepts where the columns are at `new_centre`.
-    """
-    away = new_centre if centre is None else new_centre - centre
-    return np.vstack([theta[:-1], theta[-1:] + away @ theta[:-1]])
-
-
-def moved(record: SourceRecord, centre: NDArray) -> SourceRecord:
-    """Express a record about another centre of the columns.
-
-    Parameters
-    ----------
-    record : SourceRecord
-    centre : ndarray of shape (n_features,)
-        Rounding costs least where it is near the record's own.
-
-    Returns
-    -------
-    record : SourceRecord
-        Of the same rows less `centre`.
-    """
-    away = centre if record.centre is None else centre - record.centre
-    score = record.score.copy()
-    score[:-1] -= away[:, None] * score[-1]
-    p, c = score.shape
-    J = record.information.reshape(p, c, p, c).copy()
-    J[:-1] -= away[:, None, None, None] * J[-1]
-    J[:, :, :-1] -= away[:, None] * J[:, :, -1:]
-    return replace(
-        record,
-        theta=about(record.theta, record.centre, centre),
-        score=score,
-        information=J.reshape(p * c, p * c),
-        centre=centre,
-    )
 
 
 def record_penalty(

@@ -34,8 +34,6 @@ from ._softmax_regression import (
     mean_score,
 )
 from ._source_record import (
-    about,
-    moved,
     record_penalty,
     theta_of,
     vectors_of,
@@ -48,7 +46,6 @@ __all__ = [
     "DomainInformation",
     "InformationByDomain",
     "InformationWithout",
-    "about",
     "class_probabilities",
     "fit_checked",
     "information",
@@ -57,7 +54,6 @@ __all__ = [
     "information_product",
     "leave_one_out",
     "mean_score",
-    "moved",
     "record_penalty",
     "theta_of",
     "vectors_of",

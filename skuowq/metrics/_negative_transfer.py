@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -27,6 +27,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skuowq._data.labels import distinct_labels, plain_labels
 from skuowq._data.types import Matrix, Seed, SourcesLike
+
+# "auto" repeats until so many verdicts in a row are alike, and at most so often.
+_ALIKE = 3
+_MOST_REPEATS = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,6 +53,9 @@ class NegativeTransferGap:
         The score on each fold of the estimator fitted with sources, and without them.
     scoring : str
         Name of the score.
+    settled : bool
+        Whether more repeats left the verdict as it was, or their number was given. False where the
+        verdict still changed when the repeats were used up.
     """
 
     gap: float
@@ -59,17 +66,23 @@ class NegativeTransferGap:
     scores_with: np.ndarray
     scores_without: np.ndarray
     scoring: str
+    settled: bool = True
+
+    @property
+    def verdict(self) -> str:
+        """Which way the interval decides, in words."""
+        low, high = self.interval
+        if low > 0:
+            return "the sources hurt"
+        if high < 0:
+            return "the sources help"
+        return "undecided, the interval contains 0"
 
     def __repr__(self):
         low, high = self.interval
-        if low > 0:
-            verdict = "the sources hurt"
-        elif high < 0:
-            verdict = "the sources help"
-        else:
-            verdict = "undecided, the interval contains 0"
+        doubt = "" if self.settled else ", not settled: pass more repeats"
         return (
-            f"NegativeTransferGap({self.gap:+.3g} in {self.scoring}: {verdict};\n"
+            f"NegativeTransferGap({self.gap:+.3g} in {self.scoring}: {self.verdict}{doubt};\n"
             f"    {self.confidence:.0%} interval [{low:+.3g}, {high:+.3g}], "
             f"{self.gaps.size} folds)"
         )
@@ -83,7 +96,7 @@ def negative_transfer_gap(
     sources: SourcesLike,
     cv: int | BaseCrossValidator | Iterable = 5,
     scoring: str | Callable | None = "neg_log_loss",
-    n_repeats: int = 1,
+    n_repeats: int | str = "auto",
     n_jobs: int | None = None,
     random_state: Seed = None,
     confidence: float = 0.95,
@@ -112,9 +125,11 @@ def negative_transfer_gap(
         A score of scikit-learn, or a callable `(estimator, X, y) -> float` for which greater is
         better. None takes `estimator.score`. "neg_log_loss" also works if a fold lacks a class. A
         held-out row of a class that the fit has not seen gets a loss of 36.
-    n_repeats : int, default=1
-        How often an integer `cv` is repeated with new shuffles. Increasing it reduces the error due
-        to the choice of the folds, but no other error, at the cost of more fits.
+    n_repeats : int or "auto", default="auto"
+        How often an integer `cv` is repeated with new shuffles. This reduces the error due to the
+        choice of the folds, but no other error, at the cost of more fits. "auto" repeats until the
+        verdict has been the same three times in a row, and at most ten times. A `cv` that is no
+        integer is used once.
     n_jobs : int or None, default=None
         Number of processes over folds.
     random_state : int, RandomState instance or None, default=None
@@ -132,7 +147,7 @@ def negative_transfer_gap(
     TypeError
         If `scoring` holds several scores, or `sources` is an iterator, which one fit would empty.
     ValueError
-        If `sources` is None, the estimator has sources bound to it, `n_repeats` is not 1 for a
+        If `sources` is None, the estimator has sources bound to it, `n_repeats` is above 1 for a
         splitter, there are fewer than two folds, a classifier refuses a fold with a single class,
         or a score is not finite.
 
@@ -173,17 +188,33 @@ def negative_transfer_gap(
     >>> X = rng.normal(size=(40, 2))
     >>> y = (X[:, 0] > 0).astype(int)
     >>> negative_transfer_gap(Pooled(), X, y, sources=[(X, 1 - y)], random_state=0)
-    NegativeTransferGap(+0.535 in neg_log_loss: the sources hurt;
-        95% interval [+0.305, +0.766], 5 folds)
+    NegativeTransferGap(+0.539 in neg_log_loss: the sources hurt;
+        95% interval [+0.433, +0.646], 15 folds)
     """
     _check_arguments(estimator, sources, scoring, confidence)
     X, y = indexable(X, y)
+    # A splitter is used once.
+    automatic = isinstance(n_repeats, str) and n_repeats == "auto" and isinstance(cv, Integral)
+    if isinstance(n_repeats, str) and n_repeats == "auto":
+        n_repeats = _MOST_REPEATS if automatic else 1
     splits = _paired_splits(estimator, X, y, cv, n_repeats, random_state)
     scorer = _neg_log_loss if scoring == "neg_log_loss" else check_scoring(estimator, scoring)
-    scores = Parallel(n_jobs=n_jobs)(
-        delayed(_score_both)(estimator, X, y, train, test, sources, scorer)
-        for train, test in splits
-    )
+    per_round = cv if automatic else len(splits)
+    scores, results = [], []
+    for start in range(0, len(splits), per_round):
+        scores += Parallel(n_jobs=n_jobs)(
+            delayed(_score_both)(estimator, X, y, train, test, sources, scorer)
+            for train, test in splits[start : start + per_round]
+        )
+        results.append(_gap_of(scores, splits[: len(scores)], confidence, scoring))
+        verdicts = [result.verdict for result in results[-_ALIKE:]]
+        if len(verdicts) == _ALIKE and len(set(verdicts)) == 1:
+            return results[-1]
+    return replace(results[-1], settled=not automatic)
+
+
+def _gap_of(scores, splits, confidence, scoring):
+    """What the scores of some folds say."""
     scores_with, scores_without = np.array(scores, dtype=float).T
     if not np.isfinite(scores).all():
         raise ValueError(
@@ -246,6 +277,10 @@ def _paired_splits(estimator, X, y, cv, n_repeats, random_state):
             f"n_repeats={n_repeats!r} needs an integer cv: a splitter is used as given, so put "
             "the repeats into it (for instance RepeatedStratifiedKFold)."
         )
+    if not (hasattr(cv, "split") or isinstance(cv, Iterable)) or isinstance(cv, str):
+        raise ValueError(
+            f"cv is {cv!r}: pass a number of folds, a splitter or pairs of (train, test) rows."
+        )
     with warnings.catch_warnings():
         # If a class has fewer rows than there are folds, some folds lack it.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
@@ -272,7 +307,9 @@ def _check_folds(stratified, y, cv, n_repeats):
             "or a splitter."
         )
     if not isinstance(n_repeats, Integral) or n_repeats < 1:
-        raise ValueError(f"n_repeats is {n_repeats!r}, and must be an integer of at least 1.")
+        raise ValueError(
+            f"n_repeats is {n_repeats!r}, and must be an integer of at least 1, or 'auto'."
+        )
 
 
 def _score_both(estimator, X, y, train, test, sources, scorer):

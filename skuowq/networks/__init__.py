@@ -1,5 +1,11 @@
 """Torch networks: training skorch nets on a target and weighted sources."""
 
+from skuowq._utils._optional import import_optional
+
+# The whole room is about networks: asked for here once, and not in each of its files.
+for _package in ("torch", "skorch"):
+    import_optional(_package, "A network (skuowq.networks)")
+
 from ._aligned_training import online_odds, train_aligned
 from ._gated_loss import GatedObjective
 from ._head import head_inputs, state_with_head, state_with_outputs

@@ -85,9 +85,9 @@ def make_perceptron(hidden_layer_sizes=(64, 64), *, max_epochs=60, lr=0.001, **n
     max_epochs : int, default=60
     lr : float, default=0.001
     **net_options : dict
-        Other parameters of :class:`skorch.NeuralNetClassifier`. By default the optimizer is Adam, fused,
-        a batch has 64 rows, the criterion is the cross entropy, no rows validate, and the device
-        is a GPU where there is one.
+        Other parameters of :class:`skorch.NeuralNetClassifier`. By default the optimizer is a fused
+        Adam, a batch has 64 rows, the criterion is the cross entropy, no rows validate, and the
+        device is a GPU where there is one.
 
     Returns
     -------

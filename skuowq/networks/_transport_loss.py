@@ -2,6 +2,8 @@
 
 import torch
 
+from skuowq._utils._optional import import_optional
+
 # Less than any probability that matters; the logarithm of 0 would be no number.
 _SMALLEST = 1e-6
 _MAX_ITERATIONS = 200
@@ -28,8 +30,7 @@ def transport_loss(p, g, cost, reg):
         ``min_P <P, cost> + reg KL(P | p g')``, differentiable in `p`: the slope is the dual
         potential, so that nothing is remembered of the iterations.
     """
-    from ot.batch import solve_batch
-
+    solve_batch = import_optional("ot.batch", "The transport loss of JTLNClassifier").solve_batch
     ours, theirs = _positive(p.detach()), _positive(g.detach())
     with torch.no_grad():
         solved = solve_batch(

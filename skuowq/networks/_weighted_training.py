@@ -53,7 +53,8 @@ def train_weighted(
         source weights, or None to keep them.
     checkpoint : str or Path, default=None
         Folder in which every epoch is saved. A training found there goes on where it stopped, one
-        that is finished is taken as it is.
+        that is finished is taken as it is. The files are pickles, which can run code when they are
+        read: let only those write there whom you trust.
     final : bool, default=True
         Whether an interrupted training is worth having. If not, the interruption is passed on.
     frozen : sequence of str, default=()

@@ -1,21 +1,17 @@
 """The optional import of matplotlib, and helpers of several displays."""
 
+from skuowq._utils._optional import import_optional
+
 
 def import_pyplot():
     """Return `matplotlib.pyplot`.
 
     Raises
     ------
-    ImportError
-        If matplotlib cannot be imported; the message names the extra to install.
+    ModuleNotFoundError
+        If matplotlib is missing; the message names the extra to install.
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            'Plotting needs matplotlib: install it with pip install "skuowq[plots]".'
-        ) from error
-    return plt
+    return import_optional("matplotlib.pyplot", "A plot")
 
 
 def check_names(names, n, what):

@@ -1,7 +1,8 @@
 """Distances between classes and between data sets, by optimal transport.
 
 They serve to compare sources with a target before a fit: see :func:`rank_sources` and
-:func:`select_target_rows`. The transport problems are solved by POT.
+:func:`select_target_rows`. The transport problems are solved by POT, which comes with
+``pip install "skuowq[transport]"``.
 """
 
 from ._class_distances import class_distances

@@ -11,7 +11,9 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.parallel import Parallel, delayed
 
+from skuowq._data.domains import check_names, column_names
 from skuowq._data.labels import distinct_labels, plain_labels
+from skuowq._utils._optional import import_optional
 
 METHODS = ("gaussian", "exact", "sinkhorn", "mmd")
 # Bandwidths of the kernels, as multiples of the median squared distance.
@@ -124,6 +126,7 @@ def distances_of_parts(
 
 def check_pair(X_s, y_s, X_t, y_t):
     """Check two data sets; returns them as arrays with the same number of columns."""
+    check_names(X_s, column_names(X_t), "the source")
     parts = []
     for X, y, name in ((X_s, y_s, "the source"), (X_t, y_t, "the target")):
         X, y = check_array(X, dtype=np.float64, input_name=f"X of {name}"), column_or_1d(y)
@@ -230,7 +233,7 @@ def gaussian_distance(first, second):
 
 def transport_cost(cost, a=None, b=None):
     """Least cost of moving one distribution to another. None is a uniform distribution."""
-    import ot
+    ot = import_optional("ot", "This distance of skuowq.transport")
 
     largest = cost.max()
     if largest == 0:
@@ -253,7 +256,7 @@ def sinkhorn_divergence(cost, own_first, own_second, eps):
 
 
 def _entropic_cost(cost, eps):
-    import ot
+    ot = import_optional("ot", "This distance of skuowq.transport")
 
     # In the log domain, because exp(-cost / eps) is 0 for most rows of a far class.
     plan = ot.sinkhorn(

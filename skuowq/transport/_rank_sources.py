@@ -41,9 +41,9 @@ class SourceRanking:
 
 
 def rank_sources(
-    sources: SourcesLike,
     X: ArrayLike,
     y: ArrayLike,
+    sources: SourcesLike,
     *,
     method: str = "gaussian",
     reg: float = 0.05,
@@ -58,12 +58,12 @@ def rank_sources(
 
     Parameters
     ----------
-    sources : list of (X, y), dict or Sources
-        The sources. Their sample weights are not used.
     X : array-like of shape (n_samples, n_features)
         Rows of the target.
     y : array-like of shape (n_samples,)
         Labels of the target.
+    sources : list of (X, y), dict or Sources
+        The sources. Their sample weights are not used.
     method, reg
         As in :func:`dataset_distance`.
     n_jobs : int, default=None
@@ -78,7 +78,7 @@ def rank_sources(
     >>> from sklearn.datasets import load_iris
     >>> from skuowq.transport import rank_sources
     >>> X, y = load_iris(return_X_y=True)
-    >>> print(rank_sources({"far": (X + 2, y), "near": (X + 0.1, y)}, X, y))
+    >>> print(rank_sources(X, y, {"far": (X + 2, y), "near": (X + 0.1, y)}))
     source  distance
     near      0.2828
     far        5.657

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from skuowq._data.labels import distinct_labels
 from skuowq._data.types import Seed
 from skuowq._utils._checks import as_numbers
+from skuowq._utils._optional import import_optional
 
 STRATEGIES = ("mixed", "far", "near", "uniform", "stratified")
 AGGREGATES = ("mean", "min", "ot")
@@ -123,7 +124,7 @@ def class_scores(distances, aggregate):
         return distances.mean(axis=0)
     if aggregate == "min":
         return distances.min(axis=0)
-    import ot
+    ot = import_optional("ot", 'aggregate="ot"')
 
     n, m = distances.shape
     # Costs of order 1, because the tolerances of the solver are absolute.

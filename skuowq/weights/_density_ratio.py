@@ -23,6 +23,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 
+from skuowq._data.domains import check_names, column_names
 from skuowq._data.folds import folds_of
 from skuowq._data.held_together import held_together
 from skuowq._data.labels import distinct_labels, label_kind
@@ -127,6 +128,7 @@ def density_ratio(
     >>> bool(ratio[:100].mean() < 0.2 * ratio[100:].mean())
     True
     """
+    check_names(X_source, column_names(X_target), "X_source")
     X_target = check_array(X_target, accept_sparse="csr", dtype=np.float64, input_name="X_target")
     X_source = check_array(X_source, accept_sparse="csr", dtype=np.float64, input_name="X_source")
     y_target, y_source = column_or_1d(y_target), column_or_1d(y_source)

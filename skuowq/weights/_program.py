@@ -14,7 +14,7 @@ How it is solved. There are four methods, tried in this order:
 
 1. the stationary point ``M u = 1``, if it is feasible: always for one source and for REML's
    discrepancies;
-2. cvxpy, after which the weights are put exactly on the bounds that they are close to;
+2. cvxpy, where it is installed; then the weights are put exactly on the bounds they are close to;
 3. an active set in doubled precision, for biases that cancel one another;
 4. whole numbers, for biases that cancel beyond doubled precision.
 
@@ -39,6 +39,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
+from skuowq._utils._optional import import_optional
 
 from ._active_set import accurate_product, active_set_mixture, bounded_pivots, factor_of
 from ._whole_numbers import MAX_SOURCES, WholeProgram
@@ -388,9 +389,14 @@ def _bounded_weights(program, n_target, max_weight, solver):
 
 
 def _solve_by_cvxpy(matrix, ratios, solver):
-    """The solution of cvxpy, or None. The form ``|C' v|^2`` keeps small curvatures precise."""
-    import cvxpy as cp
+    """The solution of cvxpy, or None: it finds none, or is not installed.
 
+    The form ``|C' v|^2`` keeps small curvatures precise.
+    """
+    try:
+        cp = import_optional("cvxpy", "solver=")
+    except ModuleNotFoundError:
+        return None  # The methods after it need none.
     R, g, unit = _unit_diagonal(matrix)
     v = cp.Variable(len(R), nonneg=True)
     constraints = [g @ v == 1]
@@ -493,8 +499,7 @@ def check_solver(solver: str) -> str:
     ValueError
         With the names of the solvers that would do.
     """
-    import cvxpy as cp
-
+    cp = import_optional("cvxpy", f"solver={solver!r}")
     installed = cp.installed_solvers()
     known = isinstance(solver, str) and solver.upper() in installed
     if not (known and _solves_such_programs(solver.upper())):

@@ -1,49 +1,21 @@
-import datetime
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from optional import optional
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import _check_method_params
 
 from skuowq import Sources, UOWQClassifier
 from skuowq._data.sources import as_sources
+from skuowq.fisher import source_record
+
+pd = optional("pandas")
 
 X, y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)
-MONTHS = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"])
-PARIS = MONTHS.tz_localize("Europe/Paris")
-HOURS = pd.to_timedelta([1, 2, 3], unit="h")
-# Three labels as a column may hold them, and another way to write the second of them.
-LABELS = {
-    "int8": (np.array([1, 2, 3], dtype="int8"), 2.0),
-    "uint64": (np.array([1, 2, 3], dtype="uint64"), 2),
-    "beyond int64": ([-1, 2**63 + 1, 2**63 + 2], 2**63 + 1),
-    "float32": (np.array([0.1, 0.2, 0.3], dtype="float32"), 0.2),
-    "float16": (np.array([0.1, 0.2, 0.3], dtype="float16"), np.float64(0.2)),
-    "Float32": (pd.Series([0.1, 0.2, 0.3], dtype="Float32"), 0.2),
-    "category of float32": (pd.Categorical(np.array([0.1, 0.2, 0.3], dtype="float32")), 0.2),
-    "str": (np.array(["a", "b", "c"]), "b"),
-    "string": (pd.Series(["a", "b", "c"], dtype="string"), np.str_("b")),
-    "category": (pd.Series(["a", "b", "c"], dtype="category"), "b"),
-    "bytes": (np.array([b"a", b"b", b"c"]), b"b"),
-    "Int64": (pd.Series([1, 2, 3], dtype="Int64"), np.int8(2)),
-    "days": (MONTHS.to_numpy().astype("datetime64[D]"), pd.Timestamp("2024-02-01")),
-    "nanoseconds": (MONTHS.to_numpy().astype("datetime64[ns]"), datetime.date(2024, 2, 1)),
-    "timestamps": (list(MONTHS), np.datetime64("2024-02-01")),
-    "time zone": (pd.Series(PARIS), PARIS[1].tz_convert("UTC")),
-    "category of time zone": (pd.Series(PARIS).astype("category"), PARIS[1].to_pydatetime()),
-    "dates": (pd.Series(MONTHS.date), datetime.date(2024, 2, 1)),
-    "timedelta": (pd.Series(HOURS), datetime.timedelta(hours=2)),
-    "timedelta in hours": (np.array([1, 2, 3], dtype="timedelta64[h]"), pd.Timedelta("2h")),
-    "period": (pd.Series(MONTHS.to_period("M")), pd.Period("2024-02", "M")),
-    "interval": (pd.Series(pd.interval_range(0, 3)), pd.Interval(1, 2)),
-    "tuples": ([("a", 1), ("a", 2), ("b", 1)], ("a", 2)),
-    "mixed": ([1, "1", ("1",)], "1"),
-    "objects": (pd.Series([datetime.date(2024, 1, 1), 2.5, "c"], dtype=object), 2.5),
-}
 
 
 def test_what_goes_in_comes_out():
@@ -152,81 +124,6 @@ def test_from_domains():
         Sources.from_domains(X, y, ["a"] * 6, target="a")
 
 
-@pytest.mark.parametrize("kind", LABELS)
-def test_from_domains_of_any_kind(kind):
-    labels, target = LABELS[kind]
-    order = np.array([2, 0, 1, 1, 2, 2])
-    domain = pd.Series(labels).take(order)
-    if isinstance(labels, np.ndarray):
-        domain = labels[order]
-    elif isinstance(labels, list):
-        domain = [labels[k] for k in order]
-    X_target, y_target, sources = Sources.from_domains(X, y, domain, target)
-    assert_array_equal(X_target, X[order == 1])
-    assert_array_equal(y_target, y[order == 1])
-    assert sources.n_samples == (1, 3)
-    (X_first, _), (X_last, _) = sources
-    assert_array_equal(X_first, X[order == 0])
-    assert_array_equal(X_last, X[order == 2])
-    with pytest.raises(ValueError, match="is not among the domains"):
-        Sources.from_domains(X, y, domain, "nowhere")
-
-
-def test_domains_that_look_alike_are_named_apart():
-    domain = [1, "1", 2, 1, "1", 2]
-    _, _, sources = Sources.from_domains(X, y, domain, target=2)
-    assert sources.names == ("1", "'1'")
-    _, _, sources = Sources.from_domains(X, y, MONTHS.take([0, 0, 1, 1, 2, 2]), MONTHS[0])
-    assert sources.names == ("2024-02-01", "2024-03-01")
-
-
-def test_two_domains_of_bools():
-    domain = pd.Series([True, False, True, False, True, False], dtype="boolean")
-    X_target, _, sources = Sources.from_domains(X, y, domain, target=False)
-    assert_array_equal(X_target, X[1::2])
-    assert sources.names == ("True",)
-
-
-@pytest.mark.parametrize(
-    "domain",
-    [
-        pd.Series([1, 2, None] * 2, dtype="Int64"),
-        pd.Series(["a", None, "b"] * 2, dtype="category"),
-        np.array(["2024", "NaT", "2025"] * 2, dtype="datetime64[D]"),
-        pd.Series(PARIS.insert(3, pd.NaT).take([0, 1, 3] * 2)),
-        [("a", 1), ("a", np.nan), ("b", 1)] * 2,
-    ],
-)
-def test_missing_domains_of_any_kind(domain):
-    with pytest.raises(ValueError, match="sample_domain has missing values: give every row"):
-        Sources.from_domains(X, y, domain, target=domain[0])
-
-
-def test_domains_that_cannot_be_told_apart():
-    with pytest.raises(TypeError, match=r"sample_domain holds \['a'\], a list, by which rows"):
-        Sources.from_domains(X, y, [["a"], ["b"], ["c"]] * 2, target="a")
-    with pytest.raises(ValueError, match="is not among the domains"):
-        Sources.from_domains(X, y, PARIS.take([0, 0, 1, 1, 2, 2]), target=MONTHS[0])
-    with pytest.raises(ValueError, match="is not among the domains"):
-        Sources.from_domains(X, y, list("aabbcc"), target=["a"])
-
-
-@pytest.mark.parametrize("unit", ["D", "ns"])
-def test_classes_of_the_target_may_be_dates(unit):
-    dates = MONTHS.to_numpy()[:2].astype(f"datetime64[{unit}]")
-    rng = np.random.default_rng(0)
-    X, labels = rng.normal(size=(60, 2)), np.arange(60) % 2
-    X[:, 0] += 2 * labels
-    domain = np.repeat(["a", "b", "c"], 20)
-    X_target, y_target, sources = Sources.from_domains(X, dates[labels], domain, target="b")
-    assert sources.target_classes == tuple(dates)
-    clf = UOWQClassifier().fit(X_target, y_target.astype("datetime64[ns]"), sources)
-    plain = UOWQClassifier().fit(*Sources.from_domains(X, labels, domain, target="b"))
-    assert_array_equal(clf.predict(X), dates[plain.predict(X)])
-    with pytest.raises(ValueError, match="classes are said to be"):
-        UOWQClassifier().fit(X_target, (y_target == dates[0]).astype(int), sources)
-
-
 @pytest.mark.parametrize(
     ("pairs", "error", "message"),
     [
@@ -282,3 +179,82 @@ def test_unlabelled_rows_travel_along():
         Sources(pairs, X_unlabeled=np.zeros((0, 2)))
     with pytest.raises(TypeError, match="X_unlabeled is a ndarray of shape"):
         Sources(pairs, X_unlabeled=np.zeros(3))
+
+
+def test_a_mapping_for_the_eye_and_the_hand():
+    record = source_record(X, y)
+    sources = Sources({"a": (X, y), "b": (X[:4], y[:4], np.ones(4))}, target_classes=[0, 1])
+    assert_array_equal(sources["a"][0], X)
+    assert_array_equal(sources["b"][2], 1)
+    assert "a" in sources
+    assert "c" not in sources
+    assert sources.drop("a").names == ("b",)
+    assert sources.rename({"b": "c"}).names == ("a", "c")
+    assert sources.rename({"a": "b", "b": "a"})["a"][0].shape == (4, 2)
+    for changed in (sources.drop(["a"]), sources.rename({})):
+        assert changed.target_classes == (0, 1)
+    assert Sources({"a": record})["a"] is record
+    assert Sources({"a": record, "b": (X, y)}).drop("b").given_by == "models"
+    # Cross-validation would cut what has a length.
+    assert not hasattr(sources, "__len__")
+    for call, error, message in (
+        (lambda: sources["c"], KeyError, r"'c' is none of the sources \['a', 'b'\]"),
+        (lambda: sources[0], KeyError, "0 is none of the sources"),
+        (lambda: sources.drop("c"), ValueError, r"names has \['c'\], which are none of"),
+        (lambda: sources.rename({"c": "d"}), ValueError, r"names has \['c'\], which are none of"),
+        (lambda: sources.rename({"a": "b"}), ValueError, "names must be unique"),
+        (lambda: sources.drop(["a", "b"]), ValueError, "so none is left: pass sources=None"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
+def test_an_overview_as_a_frame():
+    pytest.importorskip("pandas")
+    model = LogisticRegression().fit(X, y)
+    sources = Sources({"rows": (X, y), "record": source_record(X, y), "model": (model, 9)})
+    frame = sources.to_frame()
+    assert list(frame.index) == ["rows", "record", "model"]
+    assert frame["given by"].tolist() == ["rows", "record", "model"]
+    assert frame["rows"].tolist() == [6, 6, 9]
+    assert frame["features"].tolist() == [2, 2, 2]
+
+
+class Delayed:
+    """A table of which nobody knows how many rows it has, as a data frame of dask."""
+
+    shape = (object(), 2)
+
+    def compute(self):
+        return X
+
+
+class LazyFrame:
+    """As polars': it has no shape."""
+
+    def collect(self):
+        return X
+
+
+@pytest.mark.parametrize("form", [Delayed, LazyFrame])
+def test_tables_whose_rows_are_not_there_yet(form):
+    lazy, method = form(), "compute" if form is Delayed else "collect"
+    remedy = rf"is a {form.__name__} of \w+, whose rows are not in memory: pass .* {method}\(\)"
+    for call, what in (
+        (lambda: Sources({"a": (X, y), "b": (lazy, y)}), "source 'b': X"),
+        (lambda: Sources([(X, lazy)]), "source 0: y"),
+        (lambda: UOWQClassifier().fit(X, y, {"b": (lazy, y)}), "source 'b': X"),
+        (lambda: Sources([(X, y)], X_unlabeled=lazy), "X_unlabeled"),
+        (lambda: Sources.from_domains(lazy, y, list("aabbcc"), "a"), "X"),
+        (lambda: Sources.from_domains(X, y, lazy, "a"), "sample_domain"),
+    ):
+        with pytest.raises(TypeError, match=f"^{what} {remedy}"):
+            call()
+
+
+def test_frames_of_dask():
+    dd = pytest.importorskip("dask.dataframe")
+    frame = dd.from_pandas(pd.DataFrame(X), npartitions=2)
+    with pytest.raises(TypeError, match=r"source 0: X is a DataFrame of dask.* compute\(\)"):
+        Sources([(frame, y)])
+    assert Sources([(frame.compute(), y)]).n_samples == (6,)

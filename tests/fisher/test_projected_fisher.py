@@ -1,7 +1,10 @@
 """Directions in the Fisher metric against the explicit matrix of small modules."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
+import numpy as np
 import torch
 from numpy.testing import assert_allclose
 from torch import nn

@@ -52,7 +52,8 @@ _WORDS = {"target", "source", "sources", "class", "classes", "column", "columns"
 # Documented, and they say what to do.
 _OUR_WARNINGS = re.compile(
     r"appear only in the sources|makes nothing of the target's rows alone|"
-    r"have no labelled row in the target|X_unlabeled is for networks|ADDA aligns nothing|"
+    r"have no labelled row in the target|cannot tell classes apart, and is left out|"
+    r"X_unlabeled is for networks|ADDA aligns nothing|"
     r"did not converge in \d+ Newton steps|Conjugate gradients stopped|other units\?"
 )
 

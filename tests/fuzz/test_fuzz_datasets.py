@@ -175,7 +175,7 @@ def test_perturbed(problem, eps, image, labelled, most, n_splits, one_row, seed)
     numbers=st.booleans(),
     cv=with_bad(st.sampled_from([2, 3, 3, KFold(2), KFold(2, shuffle=True, random_state=0)])),
     scoring=st.sampled_from([None, "neg_log_loss", "accuracy", "none such", 3, ["accuracy"]]),
-    n_repeats=with_bad(st.sampled_from([1, 1, 2])),
+    n_repeats=with_bad(st.sampled_from([1, 1, 2, "auto"])),
     confidence=with_bad(st.floats(0.01, 0.99)),
 )
 def test_negative_transfer_gap(data, numbers, cv, scoring, n_repeats, confidence):

@@ -8,6 +8,7 @@ import inspect
 import warnings
 
 import numpy as np
+import pytest
 from fuzz_harness import assert_probabilities, assert_weights, fuzz, outcome
 from fuzz_strategies import as_given, as_records_or_models, gram_matrices, problems
 from hypothesis import strategies as st
@@ -427,6 +428,7 @@ def check_gate(problem, base, **options):
     distance=st.sampled_from(["gaussian", "gaussian", "gaussian", "exact", "mmd", "sinkhorn"]),
 )
 def test_chosen_rows(problem, C, strategy, budget, alpha, aggregate, distance):
+    pytest.importorskip("ot")
     clf = OT3LClassifier(
         LogisticRegression(C=C),
         strategy=strategy,

@@ -3,7 +3,7 @@
 import inspect
 
 import numpy as np
-import torch
+import pytest
 from fuzz_harness import fuzz, outcome
 from fuzz_strategies import SEEDS, problems, with_bad
 from hypothesis import strategies as st
@@ -132,6 +132,7 @@ def test_source_record(problem, C, union, at_zero):
     empirical=st.booleans(),
 )
 def test_projected_fisher(seed, n, shape, scale, batch_size, output, wrong, empirical):
+    torch = pytest.importorskip("torch")
     torch.manual_seed(seed % 2**31)
     module = torch.nn.Linear(*shape)
     if output == "probabilities":

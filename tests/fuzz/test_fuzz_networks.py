@@ -4,6 +4,10 @@ In ``make test`` a few examples of a few epochs each; as the tests say, fewer in
 as well where one example is several trainings.
 """
 
+import pytest
+
+pytest.importorskip("torch")
+
 import inspect
 
 import numpy as np

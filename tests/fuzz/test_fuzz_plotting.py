@@ -3,6 +3,10 @@
 25 examples each in ``make test``, 1,000 in ``make test-fuzz``: a figure is laid out every time.
 """
 
+import pytest
+
+pytest.importorskip("matplotlib")
+
 import inspect
 
 import numpy as np

@@ -5,10 +5,10 @@ import inspect
 import pickle
 
 import numpy as np
-import pandas as pd
 from fuzz_harness import assert_probabilities, fuzz, outcome
 from fuzz_strategies import as_given, problems
 from hypothesis import strategies as st
+from optional import optional
 from sklearn.decomposition import PCA
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
@@ -17,6 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from skuowq import Sources, TransferPipeline, UOWQClassifier, make_transfer_pipeline
 from skuowq.rules import Reml
+
+pd = optional("pandas")
 
 ARGUMENTS = {"pairs", "names", "target_classes", "X_unlabeled", "sample_domain", "sample_weight"}
 ARGUMENTS |= set(inspect.signature(TransferPipeline.fit).parameters)

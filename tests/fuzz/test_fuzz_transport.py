@@ -1,5 +1,9 @@
 """`skuowq.transport`: distances of classes and data sets, and rows chosen by them."""
 
+import pytest
+
+pytest.importorskip("ot")
+
 import inspect
 
 import numpy as np
@@ -56,7 +60,7 @@ def test_dataset_distances(problem, method, reg):
     )
     ranking = outcome(
         lambda: transport.rank_sources(
-            as_given(problem.sources), problem.X, problem.y, method=method, reg=reg
+            problem.X, problem.y, as_given(problem.sources), method=method, reg=reg
         ),
         names,
     )

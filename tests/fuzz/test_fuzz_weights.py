@@ -6,6 +6,7 @@ import numpy as np
 from fuzz_harness import assert_weights, fuzz, outcome
 from fuzz_strategies import gram_matrices, problems, sizes, with_bad
 from hypothesis import strategies as st
+from optional import installed
 from sklearn.naive_bayes import GaussianNB
 
 from skuowq import weights
@@ -39,7 +40,7 @@ def programs(draw):
     program=programs(),
     n_target=with_bad(sizes(bad=False)),
     cap=with_bad(st.sampled_from([None, None, 0.0, 1e-3, 1.0, 50.0]), [-1.0, np.nan, "much"]),
-    solver=with_bad(st.none(), ["CLARABEL", "none such", 3]),
+    solver=with_bad(st.none(), ["CLARABEL", "none such", 3]) if installed("cvxpy") else st.none(),
 )
 def test_program(program, n_target, cap, solver):
     n, G, valid = program

@@ -3,11 +3,10 @@
 import functools
 
 import numpy as np
-import pandas as pd
 import pytest
 import sklearn
-from nets import make_net
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -31,6 +30,8 @@ from skuowq._held_out.network_pool import halves
 from skuowq._held_out.stack import stack_fits
 from skuowq.datasets import make_classification_tasks
 from skuowq.fisher import source_record
+
+pd = optional("pandas")
 
 TASKS = make_classification_tasks(
     n_target=25, n_samples=(300, 300), discrepancies=(0.0, 1.0), random_state=0
@@ -345,13 +346,17 @@ def test_groups_of_tasks():
         ([[k] for k in range(25)], "groups holds .* at row 0, a list"),
         ([*range(24), None], "groups is missing at row 24"),
         (np.append(np.arange(24.0), np.nan), "groups is missing at row 24"),
-        (pd.Series([*VISITS[:-1], pd.NA], dtype="string"), "groups is missing at row 24"),
-        (pd.to_datetime([None] + ["2020-01-01"] * 24), "groups is missing at row 0"),
+        (
+            lambda: pd.Series([*VISITS[:-1], pd.NA], dtype="string"),
+            "groups is missing at row 24",
+        ),
+        (lambda: pd.to_datetime([None] + ["2020-01-01"] * 24), "groups is missing at row 0"),
         ("patient", "groups is 'patient'"),
         (3, "groups is 3"),
     ],
 )
 def test_groups_that_name_no_rows_are_refused(groups, message):
+    groups = groups() if callable(groups) else groups
     for model in (
         UOWQClassifier(),
         UOWQRegressor(),
@@ -397,6 +402,8 @@ def test_groups_are_routed_to_the_splitter_and_to_the_estimator(monkeypatch):
 
 
 def test_a_network_sees_equal_values_in_either_precision():
+    from nets import make_net  # Skips the test where there is no torch.
+
     tasks = make_classification_tasks(
         n_target=30, n_samples=(80,), discrepancies=(0.1,), n_features=4, random_state=0
     )

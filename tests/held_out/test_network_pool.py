@@ -1,7 +1,10 @@
 """The tuned network and the target's own, pooled as held-out rows say."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
+import numpy as np
 import torch
 from nets import make_net
 from numpy.testing import assert_allclose, assert_array_equal

@@ -1,11 +1,12 @@
 """Estimators other than linear ones: three fits, averaged as held-out rows of the target say."""
 
+import os
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
@@ -28,6 +29,8 @@ from skuowq._held_out.stack import (
     mixture_weights,
 )
 from skuowq._uowq.roads.domain_columns import domains_shown, with_domain_columns
+
+pd = optional("pandas")
 
 
 def classes(seed, n_target=60, flip=False):
@@ -121,6 +124,21 @@ def test_probabilities_predictions_and_scores_agree():
     assert_allclose(clf.decision_function(X_test), np.log(p[:, 1] / p[:, 0]))
     copy = pickle.loads(pickle.dumps(clf))
     assert_allclose(copy.predict_proba(X_test), clf.predict_proba(X_test), rtol=1e-12)
+
+
+class KnowsItsProcess(DecisionTreeClassifier):
+    """Remembers where it was fitted."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.process_ = os.getpid()
+        return super().fit(X, y, sample_weight)
+
+
+def test_the_last_fits_run_in_the_pool_too():
+    """But for the first, whose warnings are for the user."""
+    X, y, sources, *_ = classes(0)
+    clf = UOWQClassifier(KnowsItsProcess(random_state=0), n_jobs=2).fit(X, y, sources)
+    assert clf.estimator_.process_ == os.getpid() != clf.target_estimator_.process_
 
 
 def test_workers_and_seeds_change_nothing():

@@ -2,8 +2,8 @@ import dataclasses
 from math import sqrt
 
 import numpy as np
-import pandas as pd
 import pytest
+from optional import optional
 from scipy.stats import t as student_t
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 
 from skuowq.metrics import NegativeTransferGap, negative_transfer_gap
 from skuowq.metrics._negative_transfer import _neg_log_loss
+
+pd = optional("pandas")
 
 
 def pool(X, y, sources):
@@ -159,6 +161,7 @@ def test_std_error_by_hand():
         sources=sources,
         cv=4,
         scoring=lambda estimator, X, y: next(scores),
+        n_repeats=1,
         random_state=0,
     )
     np.testing.assert_array_equal(result.gaps, [1, 2, 3, 4])
@@ -174,7 +177,7 @@ def test_folds_are_paired_and_sources_whole(target, helpful):
 
     sources = [helpful] * 24  # as many sources as rows in a training fold
     result = negative_transfer_gap(
-        PoolingClassifier(), *target, sources=sources, scoring=scorer, random_state=0
+        PoolingClassifier(), *target, sources=sources, scoring=scorer, n_repeats=1, random_state=0
     )
     assert len(calls) == 10
     for with_sources, without in zip(calls[::2], calls[1::2], strict=True):
@@ -321,6 +324,9 @@ def test_bound_sources_are_refused(target, helpful):
             "cv is 20, and must be at least 2 and at most 15, the rows of",
         ),
         ({"cv": 1}, ValueError, "cv is 1, and must be at least 2"),
+        ({"cv": np.nan}, ValueError, "cv is nan: pass a number of folds, a splitter or pairs"),
+        ({"cv": "five"}, ValueError, "cv is 'five': pass a number of folds"),
+        ({"cv": None}, ValueError, "cv is None: pass a number of folds"),
         ({"cv": True}, ValueError, "cv is True, and must be at least 2"),
         ({"n_repeats": 0}, ValueError, "n_repeats is 0, and must be an integer of at least 1"),
         ({"scoring": ["accuracy", "roc_auc"]}, TypeError, "one score"),
@@ -352,3 +358,55 @@ def test_a_rare_class_is_spread_without_a_warning(helpful):
     y = np.where(np.arange(len(y)) < 2, 1, 0)
     gap = negative_transfer_gap(PoolingClassifier(), X, y, sources=[helpful], cv=4, random_state=0)
     assert np.isfinite(gap.gap)
+
+
+class Scripted:
+    """A scorer whose k-th pair of scores is as written, over and over."""
+
+    def __init__(self, gaps):
+        self.gaps, self.calls = gaps, 0
+
+    def __call__(self, estimator, X, y):
+        fold, without = divmod(self.calls, 2)
+        self.calls += 1
+        return self.gaps[fold % len(self.gaps)] * without
+
+
+def scripted(target, helpful, gaps, **options):
+    return negative_transfer_gap(
+        PoolingClassifier(), *target, sources=[helpful], scoring=Scripted(gaps), random_state=0,
+        **options,
+    )  # fmt: skip
+
+
+def test_repeats_go_on_until_the_verdict_is_settled(target, helpful):
+    clear = scripted(target, helpful, [-1.0, -1.1, -0.9, -1.0, -1.0])
+    assert clear.gaps.size == 15
+    assert clear.settled
+    assert clear.verdict == "the sources help"
+    # The first repeat says that they help, the later ones that nobody knows.
+    luck = scripted(target, helpful, [-1.0, -1.1, -0.9, -1.0, -1.0, *[3.0, -3.0] * 20])
+    assert luck.gaps.size == 20
+    assert luck.verdict.startswith("undecided")
+    assert scripted(target, helpful, [-1.0, 3.0, -3.0], n_repeats=1).settled
+
+
+def test_verdicts_that_do_not_settle_say_so(target, helpful, monkeypatch):
+    monkeypatch.setattr("skuowq.metrics._negative_transfer._ALIKE", 11)
+    result = scripted(target, helpful, [-1.0, -1.1, -0.9, -1.0, -1.0])
+    assert result.gaps.size == 50
+    assert not result.settled
+    assert "the sources help, not settled: pass more repeats" in repr(result)
+
+
+def test_one_seed_more_or_less_makes_no_other_verdict(target, helpful):
+    """Where a single run of folds says one thing and another the next."""
+    X, y = helpful
+    weak = X, np.where(np.arange(400) % 5 < 2, 1 - y, y)
+    verdicts = {
+        negative_transfer_gap(
+            PoolingClassifier(), *target, sources=[weak], random_state=seed
+        ).verdict
+        for seed in range(5)
+    }
+    assert len(verdicts) == 1

@@ -1,9 +1,12 @@
 """A training that is interrupted and goes on ends where it would have ended, bit for bit."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import contextlib
 
 import numpy as np
-import pytest
 import torch
 from nets import Dropped, FitShapes, Stop, make_net
 from numpy.testing import assert_array_equal

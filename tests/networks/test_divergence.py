@@ -1,9 +1,12 @@
 """Trainings that diverge, inputs out of range and modules of the wrong shape: errors of ours."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 from nets import MLP, make_net
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring

@@ -1,7 +1,10 @@
 """The objective of the gated networks: against a transcription, and who learns from what."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
+import numpy as np
 import torch
 from numpy.testing import assert_allclose
 from reference import gate_loss

@@ -1,7 +1,10 @@
 """The objective of joint training, against itself written out."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.testing import assert_allclose

@@ -1,5 +1,9 @@
 """More than one process: gloo through accelerate, and a Dask cluster through joblib."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import json
 import os
 import socket
@@ -9,7 +13,6 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import pytest
 from nets import make_net
 from numpy.testing import assert_allclose
 

@@ -1,7 +1,11 @@
 """The transport loss: the fixed point, limits with a closed form, its slope."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("ot")
+pytest.importorskip("torch")
+
+import numpy as np
 import torch
 from numpy.testing import assert_allclose
 from reference.transport_loss import entropic_cost

@@ -1,9 +1,12 @@
 """Batches, losses and splits of the weighted training, and the net that comes back."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import pickle
 
 import numpy as np
-import pytest
 import torch
 from nets import MLP, make_net
 from numpy.testing import assert_allclose, assert_array_equal

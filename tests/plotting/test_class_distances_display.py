@@ -1,8 +1,11 @@
 """ClassDistancesDisplay: numbers, names, frames."""
 
+import pytest
+
+pytest.importorskip("matplotlib")
+
 import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_iris
 

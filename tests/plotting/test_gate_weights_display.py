@@ -1,8 +1,11 @@
 """GateWeightsDisplay: what it draws is what it was given."""
 
+import pytest
+
+pytest.importorskip("matplotlib")
+
 import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression

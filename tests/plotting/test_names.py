@@ -1,6 +1,9 @@
 """Names of sources are text, whatever is in it, and as many as there are sources."""
 
 import pytest
+
+pytest.importorskip("matplotlib")
+
 from matplotlib.figure import Figure
 
 from skuowq.plotting import GateWeightsDisplay, SourceWeightsDisplay, WeightHistoryDisplay

@@ -1,8 +1,11 @@
+import pytest
+
+pytest.importorskip("matplotlib")
+
 import sys
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 
 from skuowq.plotting import NegativeTransferDisplay
 

@@ -1,7 +1,10 @@
+import pytest
+
+pytest.importorskip("matplotlib")
+
 import sys
 
 import numpy as np
-import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline

@@ -1,9 +1,12 @@
 """Displays of the theory: what is drawn is the data, and plot changes none of it."""
 
+import pytest
+
+pytest.importorskip("matplotlib")
+
 import sys
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 
 from skuowq.plotting import (

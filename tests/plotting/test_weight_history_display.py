@@ -1,5 +1,8 @@
-import numpy as np
 import pytest
+
+pytest.importorskip("matplotlib")
+
+import numpy as np
 from numpy.testing import assert_allclose
 from sklearn.preprocessing import StandardScaler
 

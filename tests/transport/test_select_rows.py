@@ -56,6 +56,7 @@ def test_rows_within_a_class_are_random_and_seeds_repeat(strategy):
 
 
 def test_aggregates():
+    pytest.importorskip("ot")
     assert_array_equal(class_scores(DISTANCES, "mean"), DISTANCES.mean(axis=0))
     assert_array_equal(class_scores(DISTANCES, "min"), DISTANCES.min(axis=0))
     square = np.array([[0.0, 9.0], [9.0, 4.0]])

@@ -1,10 +1,13 @@
 """JTLNClassifier as its users see it."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import pickle
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from nets import Stop
 from numpy.testing import assert_allclose, assert_array_equal
@@ -248,8 +251,10 @@ def test_bad_data_are_named(data):
     X_s, y_s = data["sources"]["three"]
     with pytest.raises(ValueError, match="source 'a' has 2 features, the target has 3"):
         jtln().fit(X, y, sources={"a": (X_s[:, :2], y_s)})
-    with pytest.raises(ValueError, match="source 'a' has the single class 1"):
-        jtln().fit(X, y, sources={"a": (X_s, np.ones(120))})
+    with pytest.warns(UserWarning, match="source 'a' has the single class 1.* left out"):
+        jtln(max_epochs=1).fit(X, y, sources={"a": (X_s, np.ones(120)), "b": (X_s, y_s)})
+    with pytest.raises(ValueError, match="the target has the single class 1"):
+        jtln().fit(X, np.ones(len(X)), sources={"a": (X_s, y_s)})
     lonely = np.r_[y_s[:-1], 7]
     with pytest.raises(ValueError, match=r"class 7 of source 'a' has one row.*cost='exact'"):
         jtln().fit(X, y, sources={"a": (X_s, lonely)})

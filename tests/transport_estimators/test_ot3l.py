@@ -1,10 +1,13 @@
 """OT3LClassifier as its users see it."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import pickle
 
 import numpy as np
 import pandas as pd
-import pytest
 import torch
 from nets import MLP, Dropped, Stop
 from numpy.testing import assert_allclose, assert_array_equal

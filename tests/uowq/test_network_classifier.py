@@ -1,9 +1,12 @@
 """UOWQClassifier around a skorch net: as an ordinary classifier, and as what it promises."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import pickle
 
 import numpy as np
-import pytest
 import torch
 from nets import MLP, FitShapes, make_net
 from numpy.testing import assert_allclose, assert_array_equal

@@ -1,9 +1,12 @@
 """UOWQRegressor around skorch nets."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import pickle
 
 import numpy as np
-import pytest
 from nets import make_net, make_regression_net
 from numpy.testing import assert_allclose, assert_array_equal
 

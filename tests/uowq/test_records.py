@@ -3,9 +3,9 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -33,6 +33,8 @@ from skuowq.fisher import (
     source_record,
 )
 from skuowq.fisher._source_record import with_constant
+
+pd = optional("pandas")
 
 
 def draw(seed, n_classes=3, n=1000):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from nets import make_net
 from numpy.testing import assert_allclose
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -28,16 +27,6 @@ def tasks():
         (None, {"discrepancy": PlugIn(parameters="all")}, "LogisticRegression is none"),
         (RandomForestClassifier(3), {"discrepancy": Debiased("all")}, "pass a skorch net"),
         (None, {"discrepancy": PlugIn(update_every=2)}, "update_every=2 is for parameters='all'"),
-        (
-            make_net(max_epochs=5),
-            {"discrepancy": PlugIn(0, "all", update_every=2)},
-            "update_every=2 is for updates along the training",
-        ),
-        (
-            make_net(max_epochs=3),
-            {"discrepancy": PlugIn(parameters="all")},
-            "pass update_every of at most 3",
-        ),
         (None, {"discrepancy": PlugIn(source_estimators=[])}, "source_estimators are for"),
         (None, {"discrepancy": Debiased(source_estimators=[])}, "source_estimators are for"),
         (None, {"discrepancy": PlugIn(n_updates=-1)}, "'n_updates' parameter of PlugIn"),
@@ -46,6 +35,21 @@ def tasks():
 )
 def test_refused_by_name(tasks, estimator, options, message):
     clf = UOWQClassifier(estimator, random_state=0, **options)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(tasks.X_target, tasks.y_target, tasks.sources)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rule", "message"),
+    [
+        (5, PlugIn(0, "all", update_every=2), "update_every=2 is for updates along the training"),
+        (3, PlugIn(parameters="all"), "pass update_every of at most 3"),
+    ],
+)
+def test_networks_refuse_by_name(tasks, epochs, rule, message):
+    from nets import make_net  # Skips the test where there is no torch.
+
+    clf = UOWQClassifier(make_net(max_epochs=epochs), discrepancy=rule, random_state=0)
     with pytest.raises(ValueError, match=message):
         clf.fit(tasks.X_target, tasks.y_target, tasks.sources)
 
@@ -76,16 +80,26 @@ def test_a_bound_of_0_leaves_the_target_alone(tasks, estimator):
     assert_allclose(found, alone.predict_proba(tasks.X_test), atol=1e-6)
 
 
-def test_every_rule_for_many_tasks(tasks):
+def stacked(tasks):
     X = np.concatenate([tasks.X_target, *[X for X, _ in tasks.sources]])
     y = np.concatenate([tasks.y_target, *[y for _, y in tasks.sources]])
-    task = np.repeat(["a", "b", "c"], [60, 300, 200])
+    return X, y, np.repeat(["a", "b", "c"], [60, 300, 200])
+
+
+def test_every_rule_for_many_tasks(tasks):
+    X, y, task = stacked(tasks)
     given = np.array([np.diag([0.001, 1.0]), np.diag([0.5, 0.5]), np.diag([1.0, 0.001])])
     clf = MultiTaskUOWQClassifier(discrepancy=given).fit(X, y, task)
     alone = UOWQClassifier(discrepancy=given[0]).fit(tasks.X_target, tasks.y_target, tasks.sources)
     assert_allclose(clf.source_weights_[0, 1:], alone.source_weights_)
     with pytest.raises(ValueError, match=r"has shape \(2, 2\), and there are 3 tasks"):
         MultiTaskUOWQClassifier(discrepancy=np.eye(2)).fit(X, y, task)
+
+
+def test_the_rule_for_all_parameters_for_many_tasks(tasks):
+    from nets import make_net  # Skips the test where there is no torch.
+
+    X, y, task = stacked(tasks)
     rule = PlugIn(n_updates=1, parameters="all", update_every=2)
     net = make_net(max_epochs=5)
     clf = MultiTaskUOWQClassifier(net, discrepancy=rule, random_state=0)

@@ -4,9 +4,9 @@ import pickle
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from problems import other_class_shares
 from scipy import sparse
 from sklearn.base import clone
@@ -37,6 +37,8 @@ from skuowq.datasets import load_digit_domains, make_classification_tasks
 from skuowq.rules import PlugIn, Reml
 from skuowq.theory import asymptotic_error
 from skuowq.weights import solve_source_weights
+
+pd = optional("pandas")
 
 
 @pytest.fixture(scope="module")
@@ -299,15 +301,23 @@ def test_report_names_and_prints(tasks):
     clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources)
     lines = repr(clf.source_report_).splitlines()
     assert lines[0].startswith("50 target rows; the sources are worth")
-    assert [line.split()[0] for line in lines[1:]] == ["source", "near", "middle", "far"]
-    assert len({len(line) for line in lines[1:]}) == 1
-    frame = clf.source_report_.to_frame()
-    assert list(frame.index) == ["near", "middle", "far"]
-    assert_allclose(frame["worth"].sum(), clf.calibrated_source_size_)
+    assert [line.split()[0] for line in lines[1:5]] == ["source", "near", "middle", "far"]
+    assert len({len(line) for line in lines[1:5]}) == 1
+    assert lines[5:] == [f"- {note}" for note in clf.source_report_.notes]
+    assert_allclose(clf.source_report_.rows_worth.sum(), clf.calibrated_source_size_)
     total = clf.n_target_ + clf.effective_source_size_
     promised = clf.n_target_ + clf.calibrated_source_size_
     assert_allclose(promised, np.sqrt(clf.n_target_ * total))
     assert "<td>near</td>" in clf.source_report_._repr_html_()
+
+
+def test_the_report_as_a_frame(tasks):
+    pytest.importorskip("pandas")
+    sources = dict(zip(["near", "middle", "far"], tasks.sources, strict=True))
+    report = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources).source_report_
+    frame = report.to_frame()
+    assert list(frame.index) == ["near", "middle", "far"]
+    assert_allclose(frame["worth"], report.rows_worth)
 
 
 def test_verbose_prints_and_silence_is_silent(tasks, capsys):
@@ -694,11 +704,14 @@ def without_c(base):
     return make_pipeline(make_column_transformer((StandardScaler(), ["a", "b"])), base)
 
 
-START = pd.Timestamp("2020-01-01")
+def dates(seconds):
+    return pd.Timestamp("2020-01-01") + pd.to_timedelta(seconds, unit="s")
+
+
 TIMES = {
     "durations": lambda seconds: pd.to_timedelta(seconds, unit="s"),
-    "dates": lambda seconds: START + pd.to_timedelta(seconds, unit="s"),
-    "time zone": lambda seconds: (START + pd.to_timedelta(seconds, unit="s")).dt.tz_localize("UTC"),
+    "dates": dates,
+    "time zone": lambda seconds: dates(seconds).dt.tz_localize("UTC"),
     "missing": lambda seconds: pd.to_timedelta(seconds, unit="s").where(seconds % 3 > 0),
 }
 OTHERS = {
@@ -709,7 +722,7 @@ OTHERS = {
     "text or missing": lambda seconds: pd.Series(
         np.where(seconds % 3 > 0, "a", "b"), dtype="string"
     ).where(seconds % 2 > 0),
-    "periods": lambda seconds: pd.PeriodIndex(TIMES["dates"](seconds), freq="D"),
+    "periods": lambda seconds: pd.PeriodIndex(dates(seconds), freq="D"),
 }
 
 

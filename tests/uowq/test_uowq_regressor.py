@@ -3,9 +3,9 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from optional import optional
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -15,6 +15,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
 from skuowq import Sources, UOWQRegressor, make_transfer_pipeline
+
+pd = optional("pandas")
 
 EFFECTS = np.array([1.0, -2.0, 0.5, 0.0])
 

@@ -22,6 +22,8 @@ def test_one_source_has_the_closed_form(n_samples, tau):
 
 @pytest.mark.parametrize("options", [{}, INTERIOR_POINT])
 def test_zero_discrepancy_gives_weight_one(options):
+    if options:
+        pytest.importorskip("cvxpy")
     n_samples = np.array([1, 50, 1e3, 1e7])
     result = solve_source_weights(n_samples, np.zeros((4, 4)), **options)
     assert_allclose(result.source_weights, 1, rtol=1e-3 if options else 1e-12)
@@ -44,6 +46,7 @@ def test_cvxpy_nnls_and_the_default_agree(name):
     G = true_discrepancy(displacements)
     oracle = nnls_weights(n_samples, G)
     assert_allclose(solve_source_weights(n_samples, G).source_weights, oracle, atol=1e-6)
+    pytest.importorskip("cvxpy")
     by_cvxpy = solve_source_weights(n_samples, G, **INTERIOR_POINT)
     assert_allclose(by_cvxpy.source_weights, oracle, atol=1e-4)
     assert by_cvxpy.gap < 1e-6
@@ -234,8 +237,6 @@ def test_bad_options():
         solve_source_weights([10], [[1]], max_weight=1)
     with pytest.raises(ValueError, match="max_weight must be a finite number >= 0"):
         solve_source_weights([10], [[1]], n_target=5, max_weight=-1)
-    with pytest.raises(ValueError, match="not an installed cvxpy solver"):
-        solve_source_weights([10], [[1]], solver="NO_SUCH_SOLVER")
 
 
 @pytest.mark.parametrize("max_weight", [None, 0.5])
@@ -258,6 +259,7 @@ def test_every_installed_solver_solves_or_is_refused_in_silence(max_weight, capf
 
 @pytest.mark.parametrize("solver", ["SCIPY", "NO_SUCH_SOLVER"])
 def test_solvers_that_are_refused_come_with_those_that_are_not(solver):
+    pytest.importorskip("cvxpy")
     with pytest.raises(ValueError, match=r"Choose one of .*CLARABEL.*, or None\.") as caught:
         solve_source_weights([10, 20], [0.1, 0.2], solver=solver)
     assert "SCIPY" not in str(caught.value).partition("Choose")[2]

@@ -205,6 +205,7 @@ def test_a_program_that_is_not_convex_is_refused_and_the_remedy_works(make, boun
 
 
 def test_a_named_solver_is_held_to_the_same():
+    pytest.importorskip("cvxpy")
     with pytest.raises(RuntimeError, match="not positive definite"):
         solve_source_weights([1e12] * 3, with_a_local_minimum(), solver="CLARABEL")
 

@@ -7,7 +7,7 @@ from sklearn.utils import check_array
 
 from skuowq._data.domains import check_columns
 from skuowq._data.labels import label_kind, plain_labels
-from skuowq._data.source_record import SourceModel, SourceRecord
+from skuowq._data.source_record import SourceModel, SourceRecord, about, moved
 from skuowq._data.sources import source_label
 from skuowq._utils._logistic import is_logistic, is_plain, ridge_of
 from skuowq.fisher import (
@@ -18,9 +18,7 @@ from skuowq.fisher import (
     source_record,
 )
 from skuowq.fisher.checked import (
-    about,
     class_probabilities,
-    moved,
     record_penalty,
     theta_of,
     with_constant,

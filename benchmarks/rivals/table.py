@@ -1,9 +1,9 @@
-"""The rivals' table and picture, from benchmarks/results/rivals.json into the README.
+"""The rivals' table and picture, from benchmarks/results/rivals.json into docs/benchmarks.md.
 
 Means over suites of means over their target domains of means over draws; the standard error is that
 over domains within their suites. The gap's count is that of target domains where a method's log
 loss is above target only's.
-What stands between the two marks in the README is replaced; nothing there is written by hand.
+What stands between the two marks on that page is replaced; nothing there is written by hand.
 
     .venv/bin/python benchmarks/rivals/table.py
 """
@@ -19,7 +19,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results" / "rivals.json"
-README = HERE.parents[1] / "README.md"
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
 PICTURE = HERE / "rivals.png"
 MARKS = ("<!-- rivals: begin -->\n", "<!-- rivals: end -->\n")
 OURS = ("UOWQ", "gate")
@@ -147,11 +147,11 @@ def main():
     cells, methods = load()
     found = {method: summary(cells, method) for method in methods}
     draw(found)
-    text = README.read_text()
+    text = PAGE.read_text()
     before, rest = text.split(MARKS[0])
     _, after = rest.split(MARKS[1])
     table = markdown(cells, found) + winners(cells, methods)
-    README.write_text(before + MARKS[0] + table + MARKS[1] + after)
+    PAGE.write_text(before + MARKS[0] + table + MARKS[1] + after)
     print(table)
 
 

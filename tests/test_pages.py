@@ -1,0 +1,44 @@
+"""What the README shows is what a reader gets, and the links of the pages lead somewhere."""
+
+import contextlib
+import io
+import re
+import warnings
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[1]
+_README = (_ROOT / "README.md").read_text(encoding="utf-8")
+_PAGES = [*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md")]
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
+
+
+def _words(text):
+    return _NUMBER.sub("#", text).split()
+
+
+def test_the_snippet_of_the_readme_prints_what_is_shown():
+    code, shown = re.search(r"```python\n(.*?)```\s+```text\n(.*?)```", _README, re.DOTALL).groups()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(code, {})  # as it would be pasted
+    assert _words(printed.getvalue()) == _words(shown)
+    # The last digits depend on the processor.
+    found, expected = (
+        [float(number) for number in _NUMBER.findall(text)] for text in (printed.getvalue(), shown)
+    )
+    assert found == pytest.approx(expected, rel=0.1, abs=0.02)
+
+
+def test_the_readme_is_short():
+    assert len(_README.splitlines()) <= 110
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.name)
+def test_relative_links_lead_to_files(page):
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    files = [link.partition("#")[0] for link in links if "://" not in link]
+    assert [file for file in files if file and not (page.parent / file).exists()] == []

@@ -13,10 +13,10 @@ PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 .PHONY: demo examples test test-all test-fuzz test-kernels test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
 
 demo: .venv/installed
-	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
+	$(BIN)/python examples/draw.py examples/plot_01_which_sources_help.py
 
 examples: .venv/installed
-	for example in examples/plot_*.py; do MPLBACKEND=Agg $(BIN)/python $$example || exit 1; done
+	$(BIN)/python examples/draw.py examples/plot_*.py
 
 test: lint
 	$(PYTEST_ENV) $(BIN)/python -m pytest -n 2 -m "not slow" --durations=20

@@ -15,8 +15,6 @@ a level that weight 1 reaches at no number of rows.
 cost time, a thinned source does nearly as well.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -39,9 +37,6 @@ for ax, tau in zip(axes, [0.05, 0.2], strict=True):
         rf"$\tau$ = {tau}: with weight 1 best at {n:.0f} rows; grey: 1/$\tau$ = {1 / tau:.0f}",
         loc="left",
     )
-picture = Path(__file__).with_name("all_rows.png")
-figure.savefig(picture, dpi=110)
-print(f"picture: {picture}\n")
 
 # %%
 # Both rules against simulation, on differences between points that share their rows.
@@ -58,3 +53,4 @@ for claim in ("all_rows", "optimal_quantity"):
         ),
         "\n",
     )
+plt.show()

@@ -16,8 +16,6 @@ line on the left, not the solid one. And a common shift ``c`` caps what any numb
 worth at ``1 / c`` target rows.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -79,6 +77,4 @@ for name, matrix in [("whole G: biases cancel", G), ("diagonal of G", np.diag(np
 axes[0].set_title("the total, for two mixtures", loc="left")
 WeightCurveDisplay.from_curve(weight_curve(N_SOURCES, G, source=1), names=NAMES, ax=axes[1])
 axes[1].set_title("one of the pair moves away, the other answers", loc="left")
-picture = Path(__file__).with_name("many_sources.png")
-figure.savefig(picture, dpi=110)
-print(f"picture: {picture}")
+plt.show()

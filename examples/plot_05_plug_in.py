@@ -16,8 +16,6 @@ own. Estimates that know their noise (debiased, REML) have neither fault.
 ``tau`` near ``1/N0``, no rule can tell, and every rule here loses something against the oracle.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -96,11 +94,9 @@ for ax in axes:
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_title("one source: error over the oracle's", loc="left")
 axes[1].set_title("and why", loc="left")
-picture = Path(__file__).with_name("plug_in.png")
-figure.savefig(picture, dpi=110)
 
 print(f"error over the oracle's, {N_REPEATS} repeats")
 print(f"{'tau':>18s}" + "".join(f"{tau:8.3g}" for tau in taus[::3]))
 for name, values in ratios.items():
     print(f"{name:18s}" + "".join(f"{value:8.2f}" for value in values[::3]))
-print(f"\npicture: {picture}")
+plt.show()

@@ -18,8 +18,6 @@ fit cannot be beaten everywhere. And the theorem is about one draw of Gaussian m
 metric; with few rows of other families it holds as far as the fits are normal.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -78,9 +76,6 @@ for ax in axes[1]:
     ax.set_xlabel(r"discrepancy $\tau$ of the source")
 for ax in axes[:, 0]:
     ax.set_ylabel("expected KL error over target only's")
-picture = Path(__file__).with_name("james_stein.png")
-figure.savefig(picture, dpi=110)
-print(f"\npicture: {picture}\n")
 
 # %%
 # The closed form against simulation: exact for the Gaussian mean, a limit for others.
@@ -91,3 +86,4 @@ for family, theta, step, n in [
 ]:
     theta_source = (theta + step)[:, None]
     print(validate(family, theta, theta_source, n, 50 * n, claim="james_stein", random_state=0))
+plt.show()

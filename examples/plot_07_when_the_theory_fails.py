@@ -16,8 +16,6 @@ with the rows divided by ``kappa = trace(J^-1 V) / d`` the formula is right agai
 this package does not try; see the notes in the user guide.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -104,9 +102,6 @@ for ax in axes:
     ax.set_ylabel("simulated error over the formula's")
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].legend(frameon=False, fontsize="small")
-picture = Path(__file__).with_name("when_the_theory_fails.png")
-figure.savefig(picture, dpi=110)
-print(f"picture: {picture}\n")
 
 # %%
 # (c) Rows in groups of four: visits of the same patients, taken for different ones.
@@ -134,6 +129,4 @@ display = ValidationDisplay.from_results(
         "groups of rows, sandwich": groups,
     }
 )
-picture = Path(__file__).with_name("z_scores.png")
-display.figure_.savefig(picture, dpi=110)
-print(f"picture: {picture}")
+plt.show()

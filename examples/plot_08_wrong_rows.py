@@ -18,7 +18,6 @@ lose. The gate believes the target's few labels, and where a source is clean it 
 """
 
 import time
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -69,5 +68,4 @@ for name, weights in zip(gate.source_names_, gate.gate_weights_, strict=True):
     right, bad = weights[~wrong[name]].mean(), weights[wrong[name]].mean()
     print(f"{name:10s} right labels weigh {right:.2f}, random ones {bad:.2f}")
 display = GateWeightsDisplay.from_estimator(gate, perturbed=wrong)
-display.figure_.savefig(Path(__file__).with_name("wrong_rows.png"), dpi=120)
 plt.show()

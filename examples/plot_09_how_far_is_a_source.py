@@ -18,8 +18,6 @@ on the source does to the target's labels. Where no labels are wrong both find t
 are of one model. A ranking is a screening: fit with what is left.
 """
 
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import spearmanr
@@ -68,5 +66,4 @@ axes[0].set(xlabel="dataset distance", ylabel="weight of a source row", title="D
 axes[0].margins(x=0.25)
 ClassDistancesDisplay.from_data(*digits.sources["shifted_labels"], X, y, method="exact", ax=axes[1])
 axes[1].set_title("Classes of the shifted source and the target")
-figure.savefig(Path(__file__).with_name("how_far_is_a_source.png"), dpi=120)
 plt.show()

@@ -5,8 +5,12 @@ import io
 import re
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import skuowq
+from skuowq import networks
 
 _ROOT = Path(__file__).parents[1]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,4 +45,24 @@ def test_relative_links_lead_to_files(page):
     text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     links = re.findall(r"\]\(([^)\s]+)\)", text)
     files = [link.partition("#")[0] for link in links if "://" not in link]
-    assert [file for file in files if file and not (page.parent / file).exists()] == []
+    assert [file for file in files if file and not _leads(page.parent, file)] == []
+
+
+def _leads(folder, file):
+    """Whether there is such a file, or an example from which the site makes such a page."""
+    page = re.fullmatch(r"auto_examples/(\w+)", file)
+    example = page and page[1] != "index" and _ROOT / "examples" / f"{page[1]}.py"
+    return example.exists() if example else bool(page) or (folder / file).exists()
+
+
+def test_the_reference_names_what_is_public():
+    text = (_ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^   (\w+)$", text, re.MULTILINE)) | {"RULES", "ALIGNMENTS"}
+    modules = [value for value in vars(skuowq).values() if isinstance(value, ModuleType)]
+    public = {
+        name
+        for module in [skuowq, *modules, networks]
+        for name in getattr(module, "__all__", ())
+        if not isinstance(getattr(module, name), ModuleType)
+    }
+    assert sorted(public - listed) == []

@@ -38,6 +38,7 @@ myst_heading_anchors = 3
 nitpicky = True
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # numpydoc has them, in words.
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -93,10 +94,12 @@ html_title = "skuowq"
 html_static_path = ["_static"]
 html_css_files = ["skuowq.css"]
 html_show_sourcelink = False
-html_sidebars = {"index": [], "install": [], "tutorial": [], "benchmarks": [], "exercises": []}
+# Pages without pages below them.
+_ALONE = "index install tutorial theory benchmarks exercises glossary coming_from changelog citing"
+html_sidebars = {page: [] for page in _ALONE.split()}
 html_theme_options = {
     "logo": {"text": "skuowq"},
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": [],

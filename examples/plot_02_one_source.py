@@ -33,7 +33,8 @@ N_TARGET, N_SOURCE, D = 20, 200, 5
 family, theta_target = GaussianMean(D), np.zeros(D)
 
 # %%
-# The error along the weight for a near, a middling and a far source.
+# The error along the weight for a near, a middling and a far source. Bottom right: the law itself.
+# Of sources at the same distance, those with more rows get less weight per row.
 figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
 for ax, tau in zip(axes.flat, [0.001, 0.02, 0.2], strict=False):
     theta_source = np.full((D, 1), np.sqrt(tau))
@@ -42,16 +43,13 @@ for ax, tau in zip(axes.flat, [0.001, 0.02, 0.2], strict=False):
     TransferErrorDisplay.from_curve(curve, ax=ax)
     w = optimal_weight(N_SOURCE, tau)
     ax.set_title(rf"$\tau$ = {tau}: $w^*$ = 1 / (1 + {tau * N_SOURCE:g}) = {w:.2f}", loc="left")
+    names = ax.get_legend_handles_labels()
+    ax.get_legend().remove()  # One legend for the three.
+figure.legend(*names, loc="outside lower center", ncols=5, frameon=False)
 
-# %%
-# The law itself: sources of more rows are trusted less per row at the same distance.
 ax = axes[1, 1]
 for n in (20, 200, 2000):
-    display = WeightCurveDisplay.from_curve(weight_curve(n, 0.01), ax=ax)
-for line, n, style in zip(ax.get_lines()[::2], (20, 200, 2000), ("-", "--", ":"), strict=True):
-    line.set(label=f"{n} rows", linestyle=style)
-ax.legend(frameon=False)
-ax.set_xlim(1e-5, 1)
+    WeightCurveDisplay.from_curve(weight_curve(n, 0.01), names=[f"{n} rows"], ax=ax)
 ax.set_title("the law: more rows, less weight for each", loc="left")
 
 # %%

@@ -37,6 +37,9 @@ for ax, tau in zip(axes, [0.05, 0.2], strict=True):
         rf"$\tau$ = {tau}: with weight 1 best at {n:.0f} rows; grey: 1/$\tau$ = {1 / tau:.0f}",
         loc="left",
     )
+    names = ax.get_legend_handles_labels()
+    ax.get_legend().remove()  # One legend for both.
+figure.legend(*names, loc="outside lower center", ncols=3, frameon=False)
 
 # %%
 # Both rules against simulation, on differences between points that share their rows.

@@ -61,6 +61,7 @@ def reml(squared):
 
 rules = {"plug-in, static": static_plug_in, "plug-in, dynamic": dynamic_plug_in, "REML": reml}
 styles = {"plug-in, static": "--", "plug-in, dynamic": ":", "REML": "-", "target only": "-."}
+colors = dict(zip(styles, ("#d1662a", "#8c5fa8", "#1f4e79", "0.45"), strict=True))
 noise_target = rng.normal(size=(N_REPEATS, D)) / np.sqrt(N0)
 noise_source = rng.normal(size=(N_REPEATS, D)) / np.sqrt(N)
 taus = np.geomspace(1e-4, 5, 25)  # The first is as good as 0: 1/N is ten times that.
@@ -78,14 +79,13 @@ for tau in taus:
 
 figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.4), layout="constrained")
 for name, values in ratios.items():
-    axes[0].plot(taus, values, styles[name], color="black", label=name)
-axes[0].axhline(1, color="0.7", linewidth=0.8)
+    axes[0].plot(taus, values, styles[name], color=colors[name], label=name)
+axes[0].axhline(1, color="0.6", linewidth=4, alpha=0.6, label="oracle")
 axes[0].set(yscale="log", ylabel="expected KL error over the oracle's")
 for name, values in worth.items():
-    axes[1].plot(taus, values, styles[name], color="black", label=name)
+    axes[1].plot(taus, values, styles[name], color=colors[name], label=name)
 axes[1].plot(taus, 1 / (1 / N + taus), color="0.6", linewidth=4, alpha=0.6, label="oracle")
-axes[1].axhline(N0, color="0.7", linewidth=0.8)
-axes[1].annotate("N0", (taus[-1], N0), xytext=(0, 2), textcoords="offset points", ha="right")
+axes[1].axhline(N0, color="0.4", linewidth=0.8, label="N0, the target's rows")
 axes[1].set(yscale="log", ylabel="what the source is taken to be worth (target rows)")
 for ax in axes:
     ax.axvline(1 / N0, color="0.85", linewidth=6, zorder=0)

@@ -61,17 +61,20 @@ for ax, d in zip(axes.flat, [1, 3, 5, 20], strict=True):
     default = james_stein_error(N_TARGET, N_SOURCE, taus, d, shrinkage=factor) / alone
     simulated = [default_error(d, tau) for tau in taus[::5]]
     oracle = np.array([minimal_error(N_TARGET, N_SOURCE, tau, d) for tau in taus]) / alone
-    ax.plot(taus, stein, "-", color="black", label="shrinkage d - 2 (James-Stein)")
+    ax.plot(taus, stein, "-", color="#d1662a", label="shrinkage d - 2 (James-Stein)")
     ax.plot(taus, debiased, "--", color="black", label="shrinkage d (debiased discrepancy)")
-    ax.plot(taus, default, "-.", color="#2b5c8a", label="the default")
-    ax.plot(taus[::5], simulated, "o", color="#2b5c8a", markersize=4, label="... simulated")
+    ax.plot(taus, default, "-.", color="#1f4e79", label="the default")
+    ax.plot(
+        taus[::5], simulated, "o", color="#1f4e79", markersize=4, label="the default, simulated"
+    )
     ax.plot(taus, oracle, ":", color="0.4", label="oracle: knows the distance")
-    ax.axhline(1, color="0.6", linewidth=1)
+    ax.axhline(1, color="0.6", linewidth=1, label="target only")
     ax.set(xscale="log", ylim=(0, max(1.1, 1.05 * debiased.max())))
     ax.set_title(f"d = {d}" + (": d - 2 is the target alone" if d < 3 else ""), loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     print(f"{d:4d}{stein.max():8.3f}{debiased.max():8.3f}{default.max():9.3f}")
-axes[1, 1].legend(frameon=False, loc="lower right")
+names = axes[0, 0].get_legend_handles_labels()
+figure.legend(*names, loc="outside lower center", ncols=3, frameon=False)
 for ax in axes[1]:
     ax.set_xlabel(r"discrepancy $\tau$ of the source")
 for ax in axes[:, 0]:

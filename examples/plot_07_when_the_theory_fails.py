@@ -42,7 +42,7 @@ settings = {
 }
 styles = dict(zip(settings, ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1))), strict=True))
 markers = dict(zip(settings, "osD^v", strict=True))
-figure, axes = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
+colors = dict(zip(settings, ("#1f4e79", "#d1662a", "#3a9178", "#8c5fa8", "black"), strict=True))
 
 
 def draw(ax, name, x, result):
@@ -51,7 +51,7 @@ def draw(ax, name, x, result):
         x,
         ratio,
         2 * result.std_error / result.theory,
-        color="black",
+        color=colors[name],
         linestyle=styles[name],
         marker=markers[name],
         markerfacecolor="white",
@@ -62,7 +62,9 @@ def draw(ax, name, x, result):
 
 # %%
 # (a) Few rows. From 10 target rows to 10,000, the distances shrinking with the root of the rows;
-# softmax regression starts at 80, below which some samples have no fit.
+# softmax regression starts at 80, below which some samples have no fit. (b) Distance, at 1,000 rows
+# each and the weight that is best for one standard error.
+figure, axes = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
 for name, (family, theta, contrast) in settings.items():
     n = 80 if name == "softmax regression" else 10
     theta, contrast = np.array(theta), np.array(contrast) * np.sqrt(10 / n)
@@ -80,8 +82,6 @@ for name, (family, theta, contrast) in settings.items():
 axes[0].set(xscale="log", xlabel="target rows $N_0$ (the source has thrice as many)")
 axes[0].set_title("(a) few rows", loc="left")
 
-# %%
-# (b) Distance, at 1,000 rows each and the weight that is best for one standard error.
 for name, (family, theta, contrast) in settings.items():
     theta, contrast = np.array(theta), np.array(contrast) / 10
     result = validate(
@@ -101,7 +101,7 @@ for ax in axes:
     ax.axhline(1, color="0.6", linewidth=1)
     ax.set_ylabel("simulated error over the formula's")
     ax.spines[["top", "right"]].set_visible(False)
-axes[0].legend(frameon=False, fontsize="small")
+axes[0].legend(frameon=False, fontsize="small", title="bars: 2 standard errors")
 
 # %%
 # (c) Rows in groups of four: visits of the same patients, taken for different ones.

@@ -60,10 +60,13 @@ for name, values in agreement.items():
 # Left: near and worthless. Right: why; the shifted source's class 3 is the target's 2.
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
 for name, distance in zip(ranking.names, ranking.distances, strict=True):
-    axes[0].scatter(distance, weight[name], s=60)
-    axes[0].annotate(name, (distance, weight[name]), xytext=(6, 4), textcoords="offset points")
+    axes[0].scatter(distance, weight[name], s=60, color="#1f4e79")
+    axes[0].annotate(
+        name, (distance, weight[name]), xytext=(0, 8), textcoords="offset points", ha="center"
+    )
 axes[0].set(xlabel="dataset distance", ylabel="weight of a source row", title="Digits")
-axes[0].margins(x=0.25)
+axes[0].margins(x=0.3, y=0.15)
+axes[0].spines[["top", "right"]].set_visible(False)
 ClassDistancesDisplay.from_data(*digits.sources["shifted_labels"], X, y, method="exact", ax=axes[1])
 axes[1].set_title("Classes of the shifted source and the target")
 plt.show()

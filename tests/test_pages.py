@@ -14,7 +14,7 @@ from skuowq import networks
 
 _ROOT = Path(__file__).parents[1]
 _README = (_ROOT / "README.md").read_text(encoding="utf-8")
-_PAGES = [*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md")]
+_PAGES = [*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md"), *_ROOT.glob("docs/api/*.md")]
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
@@ -40,7 +40,7 @@ def test_the_readme_is_short():
     assert len(_README.splitlines()) <= 110
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", _PAGES, ids=lambda path: str(path.relative_to(_ROOT)))
 def test_relative_links_lead_to_files(page):
     text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     links = re.findall(r"\]\(([^)\s]+)\)", text)
@@ -56,7 +56,8 @@ def _leads(folder, file):
 
 
 def test_the_reference_names_what_is_public():
-    text = (_ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    pages = (_ROOT / "docs" / "api").glob("*.md")
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     listed = set(re.findall(r"^   (\w+)$", text, re.MULTILINE)) | {"RULES", "ALIGNMENTS"}
     modules = [value for value in vars(skuowq).values() if isinstance(value, ModuleType)]
     public = {

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_with
-from ._matplotlib import as_text, check_names, import_pyplot
+from ._matplotlib import COLORS, as_text, check_names, import_pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,7 +156,7 @@ class SourceWeightsDisplay:
     def _draw_bars(self, weights):
         ax, rows = self.ax_, np.arange(weights.size)
         strong = weights >= _NEAR_ZERO
-        ax.barh(rows[strong], weights[strong], height=0.7, color="#2b5c8a")
+        ax.barh(rows[strong], weights[strong], height=0.7, color=COLORS[0])
         ax.barh(
             rows[~strong], weights[~strong], height=0.7, color="0.9", edgecolor="0.6", hatch="////"
         )

@@ -155,7 +155,7 @@ def _show_formulas(app, what, name, obj, options, lines):
             and not line.endswith("::")
             and not line.lstrip().startswith((".. ", "- ", ":"))
         ):
-            kept += ["", " " * indent + "::"]
+            kept += ["", " " * indent + ".. code-block:: text"]
     lines[:] = kept
 
 

@@ -20,7 +20,7 @@ import numpy as np
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results" / "rivals.json"
 PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
-PICTURE = HERE / "rivals.png"
+PICTURE = PAGE.parent / "images" / "rivals.png"
 MARKS = ("<!-- rivals: begin -->\n", "<!-- rivals: end -->\n")
 OURS = ("UOWQ", "gate")
 

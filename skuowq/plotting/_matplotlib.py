@@ -4,11 +4,13 @@ Different things have different colours, which differ as greys too, and lines di
 as well. Every mark has its name in the legend.
 """
 
+from typing import Any
+
 # Dark blue first: what stands alone. Their lightness differs, so they differ as greys.
 COLORS = ("#1f4e79", "#d1662a", "#3a9178", "#8c5fa8", "#c9a227", "0.45")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 4)))
 MARKERS = "osD^v<>PX*"
-LEVEL = {"color": "0.4", "linewidth": 1, "zorder": 1}
+LEVEL: dict[str, Any] = {"color": "0.4", "linewidth": 1, "zorder": 1}
 
 
 def import_pyplot():

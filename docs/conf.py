@@ -1,5 +1,6 @@
 """Settings of the site; `make docs` builds it. No page needs a network to be built."""
 
+import re
 import zlib
 from pathlib import Path
 
@@ -142,8 +143,10 @@ nitpick_ignore_regex = [
 
 
 def _show_formulas(app, what, name, obj, options, lines):
-    """Make indented formulas of docstrings literal blocks; numpydoc would make them quotations."""
+    """Make indented formulas of docstrings blocks of code; they would be quotations."""
     kept = []
+    # The file that a docstring names is a page here.
+    lines[:] = [re.sub(r"``docs/(\w+)\.md``", r":doc:`/\1`", line) for line in lines]
     for k, line in enumerate(lines):
         kept.append(line)
         follows = lines[k + 2] if k + 2 < len(lines) and not lines[k + 1].strip() else ""

@@ -2,17 +2,16 @@
 Why all rows are used once weights are right
 ============================================
 
-A source of 2,000 rows is somewhat off. Is it better to take only some of its rows? That was the
-idea of OTQMS, the predecessor of the weights used here: every row taken has weight 1, and the
-number of rows is chosen.
+A source of 2,000 rows is somewhat off. Is it better to take only some of its rows? An earlier
+method, OTQMS, does so: every row that it takes has weight 1, and it chooses how many to take.
 
-**Claim.** With weight 1 the error has an interior optimum: beyond ``N0 / (2 N0 tau - 1)`` rows the
-source drowns the target. With the best weight for the rows used the error falls with every row, to
-a level that weight 1 reaches at no number of rows.
+**Claim.** With weight 1 there is a best number of rows. Beyond ``N0 / (2 N0 tau - 1)`` rows the
+source pulls the fit away from the target. With the best weight for the rows used, the error falls
+with every row. It ends at a level that weight 1 never reaches.
 
-**Limitation.** The gain of the last rows is small: a source at distance ``tau`` is worth at most
-``1 / tau`` target rows however many it has, and half of that after ``1 / tau`` rows. Where rows
-cost time, a thinned source does nearly as well.
+**Limitation.** The last rows gain little. A source at distance ``tau`` is worth at most ``1 / tau``
+target rows, however many it has, and half of that after ``1 / tau`` rows. If rows cost time, a part
+of the source does nearly as well.
 """
 
 import matplotlib.pyplot as plt

@@ -2,18 +2,18 @@
 Many sources: one convex program
 ================================
 
-Four sources of unequal size: one nearly right, two that are off in opposite directions, one far
-away. The weights come from one convex program over the mixture, ``min alpha' (diag(1/N) + G)
-alpha``; the total follows from its value.
+Four sources of unequal size: one is nearly right, two are off in opposite directions, one is far
+away. The weights come from one convex program over the shares of the sources,
+``min alpha' (diag(1/N) + G) alpha``. Its value gives their total.
 
 **Claim.** The simulated error is least at the program's weights, for all sources at once. Biases in
-opposite directions cancel in the mixture, so that a row of a source may weigh more than a row of
-the target. The mixture beats all simple rules: equal weights, or the best source alone.
+opposite directions cancel in the mixture, so a row of a source may weigh more than a row of the
+target. The mixture is better than simple rules such as equal weights or the best source alone.
 
-**Limitation.** Cancelling needs the whole of ``G``, directions included. From few target rows only
-its diagonal can be estimated, and a shift common to all sources: a fit in practice has the dashed
-line on the left, not the solid one. And a common shift ``c`` caps what any number of sources is
-worth at ``1 / c`` target rows.
+**Limitation.** To cancel biases one has to know the whole of ``G``, with its directions. From few
+target rows only its diagonal can be estimated, and a shift that all sources share. So a fit in
+practice has the dashed line on the left, not the solid one. And with a common shift ``c`` no number
+of sources is worth more than ``1 / c`` target rows.
 """
 
 import matplotlib.pyplot as plt

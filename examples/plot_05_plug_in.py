@@ -1,19 +1,20 @@
 """
-Why the plug-in wastes the sources, and the dynamic rule is pulled away
-=======================================================================
+Why the plug-in rule wastes good sources
+========================================
 
-The best weights need the discrepancy, and that needs the truth. Putting fitted parameters in its
-place looks harmless: the plug-in is biased by ``1/N0 + 1/N``, no more. But ``1/N0`` is all that
-matters with few target rows.
+The best weights need the discrepancy, which nobody knows. The plug-in rule puts fitted parameters
+in the place of the true ones. Its bias, ``1/N0 + 1/N``, looks small. But with few target rows
+``1/N0`` is large.
 
-**Claim.** Seen through the plug-in an identical source is ``1/N0`` away, so that with many
-parameters all sources together are worth no more than about ``N0`` rows, however good they are. The
-dynamic rule, which measures again from the weighted fit, has the opposite fault: the fit has moved
-towards the sources, so they look near whatever they are, and the error runs beyond the target's
-own. Estimates that know their noise (debiased, REML) have neither fault.
+**Claim.** To the static plug-in rule an identical source seems to be ``1/N0`` away. With many
+parameters all sources together are then worth no more than about ``N0`` rows, however good they
+are. The dynamic rule measures again from the weighted fit, and has the opposite fault. The weighted
+fit has moved towards the sources, so they look near even if they are far, and the error can exceed
+that of the target alone. Rules that subtract the noise (debiased, REML) have neither fault.
 
-**Limitation.** Nothing is free: where the source is about as far as the target's fit is uncertain,
-``tau`` near ``1/N0``, no rule can tell, and every rule here loses something against the oracle.
+**Limitation.** If the source is about as far away as the target's own fit is uncertain, ``tau``
+near ``1/N0``, no rule can tell whether it helps. There every rule loses against the oracle, which
+knows the distance.
 """
 
 import matplotlib.pyplot as plt

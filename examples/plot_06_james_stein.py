@@ -2,20 +2,20 @@
 One source, measured from the data: James and Stein
 ===================================================
 
-Estimate the discrepancy without bias, weigh by it, and the weighted fit is an old friend: the
-positive-part James-Stein estimator, which shrinks the target's fit towards the source's. The share
-of the target's own fit is ``1 - d / (N0 |D|^2)``, ``D`` being the contrast of the two fits, where
-Stein has ``d - 2`` for ``d``.
+Estimate the discrepancy of one source without bias, and weigh the source by it. The weighted fit is
+then a well-known one: the positive-part James-Stein estimator, which shrinks the target's fit
+towards the source's. The share of the target's own fit is ``1 - d / (N0 |D|^2)``, where ``D`` is
+the contrast of the two fits. Stein has ``d - 2`` in place of ``d``.
 
-**Claim.** With ``d - 2`` no source, however far, makes things worse on average than leaving it out,
-for any d >= 3: "never negative transfer" is a theorem there. Any factor up to ``2 (d - 2)`` is as
-safe; a larger one gains more on identical sources and less on middling ones. The default of this
-package takes one standard error of ``|D|^2`` for noise, a factor of ``d + sqrt(2 d)``, but never
-more than ``2 (d - 2)`` where ``d >= 4``: safe there, and within 7 % of safe at ``d = 3``.
+**Claim.** With ``d - 2`` and at least three parameters, no source makes the fit worse on average
+than leaving it out, however far it is. This is a theorem. Any factor up to ``2 (d - 2)`` is as
+safe. A larger one gains more on identical sources and less on others. The default of this package
+takes one standard error of ``|D|^2`` for noise, a factor of ``d + sqrt(2 d)``, but never more than
+``2 (d - 2)`` where ``d >= 4``. It is safe there, and within 7 % of safe at ``d = 3``.
 
-**Limitation.** For d = 1 and 2 no rule that ever uses the source is safe (Stein): the target's own
-fit cannot be beaten everywhere. And the theorem is about one draw of Gaussian means with known
-metric; with few rows of other families it holds as far as the fits are normal.
+**Limitation.** With one or two parameters, no rule that ever uses the source is safe. And the
+theorem is about Gaussian means with a known covariance. With few rows of other families it holds as
+far as the fits are normal.
 """
 
 import matplotlib.pyplot as plt

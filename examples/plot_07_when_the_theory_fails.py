@@ -2,18 +2,19 @@
 When the theory fails
 =====================
 
-The error formula is a limit: many rows, sources within a few ``1/sqrt(N0)`` of the target, a model
-that is right. Each condition is broken here in turn.
+The error formula is a limit. It needs many rows, sources within a few ``1/sqrt(N0)`` of the target,
+and a model that is right. This example breaks each condition in turn.
 
-**Claim.** (a) With few rows the formula is off by terms of the order of ``1/N0``, by 10 to 20 % at
-ten rows here, up or down with the family: a Gaussian mean has none. (b) Distance does the same: the
-divergence is no quadratic far away, and a source that weighs too much goes wrong by another amount
-than the formula says, here by less. At the best weight little of it is seen, for far sources get
-none. (c) Rows that are not what the model believes, here in groups of equal rows, count for less:
-with the rows divided by ``kappa = trace(J^-1 V) / d`` the formula is right again (the sandwich).
+**Claim.** (a) With few rows the formula is off by terms of the order of ``1/N0``: by 10 to 20 % at
+ten rows here, up or down with the family. For a Gaussian mean it is exact. (b) Far sources do the
+same: far from the truth the divergence is no longer a quadratic. A source that weighs too much then
+errs by another amount than the formula says, here by less. At the best weight this matters little,
+because far sources get next to no weight. (c) Rows that are not what the model believes count for
+less. Here they come in groups of equal rows. With the rows divided by
+``kappa = trace(J^-1 V) / d`` the formula is right again (the sandwich).
 
-**Limitation.** Of this example: it knows ``kappa``. From ten rows it cannot be estimated well, and
-this package does not try; see the notes in the user guide.
+**Limitation.** This example knows ``kappa``. From ten rows it cannot be estimated well, and this
+package does not try.
 """
 
 import matplotlib.pyplot as plt

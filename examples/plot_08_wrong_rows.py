@@ -2,19 +2,21 @@
 Which rows are wrong?
 =====================
 
-Sources are rarely all good or all bad: some of their rows are. Here 70 % of the images of each
-source are turned, mirrored or speckled, and, independently, 70 % of the labels are random. The
-target is fifty labelled images.
+In many sources some rows are wrong and others right. Here 70 % of the images of each source are
+turned, mirrored or speckled, and, independently, 70 % of the labels are random. The target is fifty
+labelled images.
 
 A gate weighs every source row by how likely it is in the target, given its label. The example
 compares it with leaving the sources out, with taking them as they are, and with weights for whole
 sources, alone and together with the gate.
 
-**Claim.** Weights of rows count wrong labels down, at the price of some right ones; the log loss
-gains much, which weights of whole sources cannot give. Theory on top of the gate is level with it.
+**Claim.** Weights for rows reduce the influence of wrong labels, at the price of some right ones.
+The log loss gains much, which weights for whole sources cannot give. Both together are level with
+the gate.
 
-**Limitation.** One draw is one draw: see ``benchmarks/gate``. Accuracy hardly gains here, and may
-lose. The gate believes the target's few labels, and where a source is clean it costs a little.
+**Limitation.** This is one draw of the images: ``benchmarks/gate`` has more. Accuracy hardly gains
+here, and may lose. The gate believes the target's few labels, and costs a little where a source is
+clean.
 """
 
 import time

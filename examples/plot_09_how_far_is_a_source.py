@@ -3,19 +3,19 @@ How far is a source?
 ====================
 
 Optimal transport measures how far the rows and classes of a source are from the target's, before
-anything is fitted: cheap, and without parameters. What a source is worth is another question. Here
-the truth is known twice: of digits, two sources are good and two have wrong labels; of generated
-tasks, the true squared discrepancy is set.
+anything is fitted. That is cheap and has no parameters. What a source is worth is another question.
+Here the truth is known. Of the digits, two sources are good and two have wrong labels. Of the
+generated tasks, the true discrepancy is set.
 
 The example ranks sources by the dataset distance and by the weights of ``UOWQClassifier``, and
 draws the distances between the classes of one source and the target.
 
-**Claim.** Transport sees where classes lie, not what they are called: of the four sources the one
-whose labels are all shifted by one is the nearest. The weights shut it off, for they ask what a fit
-on the source does to the target's labels. Where no labels are wrong both find the order.
+**Claim.** Transport sees where classes lie, not what they are called. Of the four sources, the one
+whose labels are all shifted by one is the nearest. The weights leave it out, because they ask what
+a fit on the source does to the target's labels. Where no labels are wrong, both find the order.
 
-**Limitation.** Distances compare shapes too, which a classifier may not care about; weights
-are of one model. A ranking is a screening: fit with what is left.
+**Limitation.** Distances also compare shapes that a classifier may not care about, and weights
+belong to one model. Use a ranking to screen, and fit with what is left.
 """
 
 import matplotlib.pyplot as plt

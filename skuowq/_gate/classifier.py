@@ -30,6 +30,7 @@ from skuowq._utils._sklearn import (
     StrOptions,
     _fit_context,
 )
+from skuowq._utils._threads import threads_for
 from skuowq._utils._warn import warn
 
 from .gates import GateOptions, cross_fit, row_weights_of_all
@@ -87,11 +88,13 @@ class DiscriminatorGateClassifier(
         and classifiers are those of :func:`skuowq.weights.density_ratio`, fitted before the
         training. "online" is the paper's: the network's own discriminator, as it is at each step.
         False weighs all rows of a source alike.
-    trust : "cv", float or array-like of shape (n_sources,), default="cv"
+    trust : {"auto", "cv"}, float or array-like of shape (n_sources,), default="auto"
         Factor of each source's mean loss. At 1 all sources together weigh as much as the target.
         "cv" averages several factors by what held-out rows of the target say for each. For a
-        network that takes eleven trainings, and three more for each of several sources; pass 1.0
-        for one training. An estimator that weighs sources itself takes "cv" only.
+        network that takes eleven trainings, and three more for each of several sources. "auto" is
+        "cv", but for networks: there a logistic regression on the same weighted rows finds the
+        factors, and six trainings of the network are left, however many sources there are. Pass 1.0
+        for one training. An estimator that weighs sources itself takes "auto" or "cv" only.
     gate_labels : bool, default=True
         Whether the gate's discriminator sees labels.
     balanced : bool, default=True
@@ -183,7 +186,7 @@ class DiscriminatorGateClassifier(
         # Names are those of a registry in `skuowq.networks`, which loads torch.
         "alignment": [str, HasMethods(["get_params", "build"]), None],
         "gate": ["boolean", StrOptions(set(_GATES)), HasMethods(["fit", "predict_proba"])],
-        "trust": [StrOptions({"cv"}), Interval(Real, 0, None, closed="left"), "array-like"],
+        "trust": [StrOptions({"auto", "cv"}), Interval(Real, 0, None, closed="left"), "array-like"],
         "gate_labels": ["boolean"],
         "balanced": ["boolean"],
         "clip": [Interval(Real, 0, None, closed="neither")],
@@ -200,7 +203,7 @@ class DiscriminatorGateClassifier(
         *,
         alignment="auto",
         gate=True,
-        trust="cv",
+        trust="auto",
         gate_labels=True,
         balanced=True,
         clip=20.0,
@@ -262,9 +265,10 @@ class DiscriminatorGateClassifier(
         free = check_unlabeled(X_unlabeled, rows, sources)
         task = read_task(rows, sample_weight, sources, groups, classes=self.classes)
         task = GateTask(**vars(task), X_unlabeled=free, sources=sources)
-        gate = cross_fit(gate_options, task)
-        trust = find_trust(trust_options, learner, gate, task)
-        found = _fit_learner(learner, gate, trust, task)
+        with threads_for(task.n_entries):
+            gate = cross_fit(gate_options, task)
+            trust = find_trust(trust_options, learner, gate, task)
+            found = _fit_learner(learner, gate, trust, task)
         return self._publish(task, found)
 
     def _read_options(self):

@@ -4,10 +4,13 @@ All have the same methods. `choose_learner` is the one place that tells which it
 """
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import has_fit_parameter
 
 from skuowq._data.domains import concatenate_rows, is_frame
@@ -23,13 +26,14 @@ from skuowq._utils._base_estimator import (
 )
 from skuowq._utils._failed_fit import FailedFit
 
-from .gates import GateOptions, effective_size
+from .gates import GateOptions, effective_size, flat_rows
 
 # Factors that cross-validation chooses from; a network is trained anew for each.
 _GRID = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 _NETWORK_GRID = (0.0, 1.0)
 _N_FOLDS = 5
-_N_NETWORK_FOLDS = 3
+# Where each candidate is trained, and where only the pool of two networks is wanted.
+_N_NETWORK_FOLDS, _N_POOL_FOLDS = 3, 2
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,9 @@ class RowsLearner:
         """How rows are checked: arguments of `_read_target`."""
         return {"frames": is_frame(X), "checks": array_checks(self.estimator)}
 
+    def light(self, task):
+        """A lighter learner that finds the trust, and its task; None where it is light itself."""
+
     def factors(self, task):
         """Factors to try: up to sources whose rows weigh as the target's."""
         most = sum(domain.n_samples for domain in task.domains) / task.target.n_samples
@@ -186,6 +193,14 @@ class RowsLearner:
         return {"estimator_": model, "trust_": task.left.among_all(trust.factors, 0.0)}
 
 
+class _LightLearner(RowsLearner):
+    """A logistic regression that stands for a network where sources are tried."""
+
+    def __init__(self, seed):
+        self.estimator = make_pipeline(StandardScaler(), LogisticRegression())
+        self.weight_name, self.seed = sample_weight_name(self.estimator), seed
+
+
 class SourcesLearner(RowsLearner):
     """A classifier whose ``fit`` takes sources and weighs them, such as `UOWQClassifier`."""
 
@@ -230,7 +245,7 @@ class NetworkLearner:
 
     pools = takes_unlabeled = True
     weighs_sources = False
-    n_folds = _N_NETWORK_FOLDS
+    n_folds, n_pool_folds = _N_NETWORK_FOLDS, _N_POOL_FOLDS
     # Networks have random states of their own process.
     prefer = "processes"
 
@@ -246,6 +261,16 @@ class NetworkLearner:
     def door(self, X):
         """How rows are checked: arguments of `_read_target`."""
         return {"frames": False, "checks": NETWORK_CHECKS}
+
+    def light(self, task):
+        """A logistic regression on the inputs. An online gate is in the network alone."""
+        if self.gate.is_online:
+            return None
+        target, *domains = (
+            replace(part, X=flat_rows(part.X)) for part in (task.target, *task.domains)
+        )
+        left = replace(task.left, domains=domains)
+        return _LightLearner(self.gate.seed), replace(task, target=target, left=left)
 
     def factors(self, task):
         """Factors to try."""

@@ -9,7 +9,7 @@ is then pooled with one of the target alone.
 """
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -60,7 +60,7 @@ class TrustOptions:
 
     Attributes
     ----------
-    trust : "cv", float or array-like of shape (n_sources,)
+    trust : "auto", "cv", float or array-like of shape (n_sources,)
     n_jobs : int or None
     seed : int
     verbose : int
@@ -94,13 +94,32 @@ def find_trust(options, learner, gate, task):
     n_sources = len(task.domains)
     if learner.weighs_sources and options.is_given:
         raise ValueError(
-            f"{type(learner.estimator).__name__} weighs the sources itself: leave trust='cv'"
+            f"{type(learner.estimator).__name__} weighs the sources itself: leave trust='auto'"
         )
     if n_sources == 0 or (learner.weighs_sources and not gate.used):
         return Trust(np.ones(n_sources), float(gate.used), {})
     if options.is_given:
         return Trust(_given_factors(options.trust, task.left), float(gate.used), {})
     learner.check_comparable()
+    share = _independent_share(task)
+    light = learner.light(task) if options.trust == "auto" else None
+    if light is None:
+        held_out = _held_out_by(learner, gate, task, options, share, learner.n_folds)
+        grid = learner.factors(task)
+        found = choose_trust(held_out, n_sources, grid, gate=gate.used, pool=learner.pools)
+    else:
+        light, flat = light
+        held_out = _held_out_by(light, gate, flat, options, share, light.n_folds)
+        found = choose_trust(held_out, n_sources, (0.0, 1.0), gate=gate.used, pool=True)
+        held_out = _held_out_by(learner, gate, task, options, share, learner.n_pool_folds)
+        found = pooled(found, held_out, gate.used)
+    if options.verbose:
+        _print_trust(found)
+    return found
+
+
+def _held_out_by(learner, gate, task, options, independent_share, n_folds):
+    """Predictions of a learner's models for rows of the target that they have not seen."""
 
     def fit(rows, factors, gate_share):
         target, weights = take_rows(task.target, rows), gate.row_weights(rows, gate_share)
@@ -109,21 +128,15 @@ def find_trust(options, learner, gate, task):
             model, _safe_indexing(task.target.X, held), task.classes
         )
 
-    found = choose_trust(
+    target = task.target
+    folds = folds_of(target.y, n_folds, options.seed, target.groups)
+    return HeldOut(
         fit,
-        task.target,
-        n_sources,
-        learner.factors(task),
-        gate=gate.used,
-        pool=learner.pools,
-        n_folds=learner.n_folds,
-        parallel=Parallel(options.n_jobs, prefer=learner.prefer),
-        seed=options.seed,
-        independent_share=_independent_share(task),
+        target,
+        folds if target.groups.max() > 1 else [],
+        Parallel(options.n_jobs, prefer=learner.prefer),
+        independent_share,
     )
-    if options.verbose:
-        _print_trust(found)
-    return found
 
 
 def _given_factors(trust, left):
@@ -156,9 +169,79 @@ def _print_trust(found):
     print(text, flush=True)
 
 
-def choose_trust(
-    fit, target, n_sources, grid, *, gate, pool, n_folds, parallel, seed, independent_share=1.0
-):
+@dataclass
+class HeldOut:
+    """Predictions for rows of the target by models that have not seen them.
+
+    Attributes
+    ----------
+    fit : callable
+        ``fit(rows, factors, gate_share)`` learns from these rows of the target and all sources, and
+        returns a function from row numbers of the target to class probabilities. A candidate for
+        which it raises `FailedFit`, or whose probabilities are not finite, is out.
+    target : Domain
+    folds : list of (rows, held out)
+        Fewer than two where nothing can be held out.
+    parallel : joblib.Parallel
+    independent_share : float, default=1
+        Independent rows that the target's are worth, over the sum of their weights.
+    failures : list of FailedFit
+        What became of candidates that are out.
+    """
+
+    fit: object
+    target: object
+    folds: list
+    parallel: object
+    independent_share: float = 1.0
+    failures: list = field(default_factory=list)
+
+    def probabilities(self, factors, gate_share):
+        """Of every row of the target, by models that have not seen it; None where one failed."""
+        parts = self.parallel(
+            delayed(_fold_probabilities)(self.fit, self.target, rows, held, factors, gate_share)
+            for rows, held in self.folds
+        )
+        failed = [part for part in parts if isinstance(part, FailedFit)]
+        if failed:
+            self.failures.extend(failed)
+            return None
+        found = np.empty((len(self.target.y), parts[0].shape[1]))
+        for (_, held), part in zip(self.folds, parts, strict=True):
+            found[held] = part
+        return found
+
+    def losses(self, probabilities):
+        """Log loss of every row."""
+        ours = probabilities[np.arange(len(self.target.y)), self.target.y]
+        return -np.log(np.maximum(ours, LEAST_PROBABILITY))
+
+    def mean_loss(self, probabilities):
+        """Infinity where there are no probabilities."""
+        if probabilities is None:
+            return np.inf
+        return float(np.average(self.losses(probabilities), weights=self.target.sample_weight))
+
+    def is_better(self, found, best):
+        """Whether the loss falls by more than its standard error."""
+        if found is None or best is None:
+            return found is not None
+        gain, weight = self.losses(best) - self.losses(found), self.target.sample_weight
+        mean = float(np.average(gain, weights=weight))
+        return mean > _standard_error(gain, weight, self.target.groups)
+
+    def exponents(self, with_sources, alone):
+        """Of the pool of two models, from their probabilities."""
+        y, groups = self.target.y, self.target.groups
+        # Nobody could have learned the other classes.
+        several = groups_with_label(y, groups)[y] > 1
+        seen, labels = np.unique(y, return_inverse=True)
+        opinions = as_opinions([part[several][:, seen] for part in (with_sources, alone)])
+        weight = self.independent_share * self.target.sample_weight[several]
+        return pool_exponents(opinions, labels[several], weight)
+
+
+def choose_trust(held_out, n_sources, grid, *, gate, pool):
     """Find the sources' factors, and how much to gate, by cross-validation on the target's rows.
 
     First one factor for all sources, the mean of those in a grid by their evidence; then each
@@ -168,11 +251,7 @@ def choose_trust(
 
     Parameters
     ----------
-    fit : callable
-        ``fit(rows, factors, gate_share)`` learns from these rows of the target and all sources, and
-        returns a function from row numbers of the target to class probabilities. A candidate for
-        which it raises `FailedFit`, or whose probabilities are not finite, is out.
-    target : Domain
+    held_out : HeldOut
     n_sources : int
     grid : sequence of float
         Factors to try. Without 0 among them sources are not looked at one by one.
@@ -180,10 +259,6 @@ def choose_trust(
         Whether there is a gate to use. Not to use it is tried as well.
     pool : bool
         Whether predictions will be pooled with those of factor 0, which is in the grid.
-    n_folds, seed : int
-    parallel : joblib.Parallel
-    independent_share : float, default=1
-        Independent rows that the target's are worth, over the sum of their weights.
 
     Returns
     -------
@@ -194,49 +269,18 @@ def choose_trust(
     FailedFit
         If all candidates are out.
     """
-    failures, groups = [], target.groups
-    folds = folds_of(target.y, n_folds, seed, groups) if groups.max() > 1 else []
-
-    def held_out(factors, gated):
-        """Probabilities of every row of the target by models that have not seen it, or None."""
-        parts = parallel(
-            delayed(_fold_probabilities)(fit, target, rows, held, factors, float(gated))
-            for rows, held in folds
-        )
-        failed = [part for part in parts if isinstance(part, FailedFit)]
-        if failed:
-            failures.extend(failed)
-            return None
-        found = np.empty((len(target.y), parts[0].shape[1]))
-        for (_, held), part in zip(folds, parts, strict=True):
-            found[held] = part
-        return found
-
-    def losses(probabilities):
-        ours = probabilities[np.arange(len(target.y)), target.y]
-        return -np.log(np.maximum(ours, LEAST_PROBABILITY))
-
-    weight = target.sample_weight
-
-    def mean(values):
-        return float(np.average(values, weights=weight))
-
-    def is_better(found, best):
-        if found is None or best is None:
-            return found is not None
-        gain = losses(best) - losses(found)
-        return mean(gain) > _standard_error(gain, weight, groups)
-
-    if len(folds) < 2:
+    if len(held_out.folds) < 2:
         return Trust(np.ones(n_sources), float(gate), {})  # Nothing to hold out.
     candidates = [(c, gate) for c in grid]
     if gate:
         # Without the gate only in full: it is there for sources that need none.
         candidates += [(c, False) for c in grid if c >= 1]
-    tried = {key: held_out(np.full(n_sources, key[0]), key[1]) for key in candidates}
-    means = {key: np.inf if found is None else mean(losses(found)) for key, found in tried.items()}
+    tried = {
+        key: held_out.probabilities(np.full(n_sources, key[0]), float(key[1])) for key in candidates
+    }
+    means = {key: held_out.mean_loss(found) for key, found in tried.items()}
     with_sources = {key: loss for key, loss in means.items() if key[0] > 0 or not pool}
-    n_independent = independent_share * weight.sum()
+    n_independent = held_out.independent_share * held_out.target.sample_weight.sum()
     common, gated = min(with_sources, key=with_sources.get)
     best = tried[common, gated]
     factors, gate_share = np.full(n_sources, common), float(gated)
@@ -255,25 +299,51 @@ def choose_trust(
             # The target alone is in the pool already.
             if factor == tested[source] or (pool and not changed.any()):
                 continue
-            found = held_out(changed, gated)
-            if is_better(found, best):
+            found = held_out.probabilities(changed, float(gated))
+            if held_out.is_better(found, best):
                 tested, best = changed, found
                 factors[source] = factor
-    if best is None:
-        if not pool or tried[0.0, gate] is None:
-            raise failures[0]
+    if not pool and best is None:
+        raise held_out.failures[0]
+    trust = Trust(factors, gate_share, means)
+    return _in_pool(trust, held_out, best, tried[0.0, gate]) if pool else trust
+
+
+def pooled(trust, held_out, gate):
+    """Factors that another model has found, and the exponents of the pool with them.
+
+    Parameters
+    ----------
+    trust : Trust
+    held_out : HeldOut
+        Of the models that are pooled.
+    gate : bool
+        Whether there is a gate to use.
+
+    Returns
+    -------
+    trust : Trust
+    """
+    if len(held_out.folds) < 2:
+        return trust
+    with_sources = held_out.probabilities(trust.factors, trust.gate_share)
+    alone = held_out.probabilities(np.zeros(len(trust.factors)), float(gate))
+    return _in_pool(trust, held_out, with_sources, alone)
+
+
+def _in_pool(trust, held_out, with_sources, alone):
+    """With the exponents of a pool; without sources where no model can be trained with them."""
+    if with_sources is None:
+        if alone is None:
+            raise held_out.failures[0]
         warn(
-            f"no network can be trained with the sources, so they are not used. {failures[0]}",
+            "no network can be trained with the sources, so they are not used. "
+            f"{held_out.failures[0]}",
         )
-        return Trust(np.zeros(n_sources), 0.0, means)
-    if not pool or tried[0.0, gate] is None:
-        return Trust(factors, gate_share, means)
-    # Nobody could have learned the others.
-    several = groups_with_label(target.y, groups)[target.y] > 1
-    seen, labels = np.unique(target.y, return_inverse=True)
-    opinions = as_opinions([part[several][:, seen] for part in (best, tried[0.0, gate])])
-    exponents = pool_exponents(opinions, labels[several], independent_share * weight[several])
-    return Trust(factors, gate_share, means, exponents)
+        return Trust(np.zeros(len(trust.factors)), 0.0, trust.losses)
+    if alone is None:
+        return trust
+    return replace(trust, exponents=held_out.exponents(with_sources, alone))
 
 
 def _fold_probabilities(fit, target, rows, held, factors, gate_share):

@@ -8,7 +8,7 @@ time and memory grow only linearly with the number of domains.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,10 @@ class DomainDesign:
         start, stop, _ = rows.indices(self.matrix.shape[0])
         edges = np.clip(np.append(0, np.cumsum(self.sizes)), start, stop)
         return DomainDesign(self.matrix[start:stop], np.diff(edges))
+
+    def first_domain(self) -> DomainDesign:
+        """The rows of the first domain, as the only one."""
+        return DomainDesign(self.matrix[: self.sizes[0]], self.sizes[:1])
 
     def domain_sums(self, values: NDArray) -> NDArray:
         """Sum values over the rows of each domain.
@@ -134,12 +138,13 @@ class DomainInformation:
         coupling, reduced = self._profile(inverse, total, ridge)
         solve_common = factorise(reduced)
 
-        def solve(vector):
-            common, own = vector[:m], vector[m:].reshape(shape)
-            common = common - np.einsum("kma,ka->m", coupling, own)
+        def solve(columns):
+            common, own = columns[:m], columns[m:].reshape(*shape, *columns.shape[1:])
+            common = common - np.tensordot(coupling, own, axes=([0, 2], [0, 1]))
             common = solve_common(common)
-            own = np.einsum("kab,kb->ka", inverse, own) - np.einsum("kma,m->ka", coupling, common)
-            return np.concatenate([common, own.ravel()])
+            own = np.einsum("kab,kb...->ka...", inverse, own)
+            own -= np.tensordot(coupling, common, axes=([1], [0]))
+            return np.concatenate([common, own.reshape(-1, *columns.shape[1:])])
 
         return solve
 
@@ -173,8 +178,95 @@ class DomainInformation:
         return coupling, total * self.common + np.diag(ridge[:m]) - explained
 
 
+@dataclass(frozen=True)
+class InformationByDomain:
+    """Fisher information of the rows of each domain of a `DomainDesign`: sums over its rows.
+
+    Attributes
+    ----------
+    common : ndarray of shape (n_domains, m, m)
+        The blocks of the common parameters.
+    border : ndarray of shape (n_domains, m, n_contrasts)
+        The borders between these and the domain's own intercepts.
+    own : ndarray of shape (n_domains, n_contrasts, n_contrasts)
+        The blocks of the intercepts.
+    n_rows : ndarray of shape (n_domains,)
+        Sums of the rows' weights.
+    """
+
+    common: np.ndarray
+    border: np.ndarray
+    own: np.ndarray
+    n_rows: np.ndarray
+
+    def mixed(
+        self,
+        weights: NDArray,
+        scale: NDArray | None = None,
+        first: InformationByDomain | None = None,
+    ) -> DomainInformation:
+        """Mix the domains.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_domains,)
+            Of a row of each domain.
+        scale : ndarray of shape (n_domains,), default=None
+            Each domain's information is multiplied by its scale, and its rows are not.
+        first : InformationByDomain, default=None
+            The first domain's alone, in place of the one here: its information, which is not
+            scaled, and its rows.
+
+        Returns
+        -------
+        information : DomainInformation
+            Of a row of the mixture.
+        """
+        n_rows = self.n_rows if first is None else np.append(first.n_rows, self.n_rows[1:])
+        shares = weights / (weights @ n_rows)
+        of_first = shares[0]
+        if scale is not None:
+            shares = shares * scale
+        border = shares[:, None, None] * self.border
+        own = shares[:, None, None] * self.own
+        if first is None:
+            return DomainInformation(np.tensordot(shares, self.common, axes=1), border, own)
+        common = np.tensordot(shares[1:], self.common[1:], axes=1)
+        common += of_first * first.common[0]
+        border[0], own[0] = of_first * first.border[0], of_first * first.own[0]
+        return DomainInformation(common, border, own)
+
+
+@dataclass(frozen=True)
+class InformationWithout:
+    """Information of the rows of a fit without a few of them, by the solver of all.
+
+    Attributes
+    ----------
+    solve : callable
+        Solves with the penalised information of all rows together.
+    roots : ndarray of shape (n_parameters, n_columns)
+        ``roots roots'`` is what the few rows are of that information.
+    """
+
+    solve: Callable
+    roots: np.ndarray
+
+    def solver(self, total, ridge):
+        """A function that solves with it (Woodbury's identity); it has its total and ridge."""
+        solved = self.solve(self.roots)
+        left = np.eye(self.roots.shape[1]) - self.roots.T @ solved
+        inner = factorise((left + left.T) / 2)
+
+        def solve(vector):
+            plain = self.solve(vector)
+            return plain + solved @ inner(self.roots.T @ plain)
+
+        return solve
+
+
 def information_solver(information, total, ridge):
     """A function that solves with `total` times an information of either form plus a diagonal."""
-    if isinstance(information, DomainInformation):
+    if not isinstance(information, np.ndarray):
         return information.solver(total, ridge)
     return factorise(total * information + np.diag(ridge))

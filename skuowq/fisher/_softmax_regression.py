@@ -28,14 +28,23 @@ from ._arguments import (
     row_weights,
     some_row_weights,
 )
-from ._domain_design import DomainDesign, DomainInformation, information_solver
+from ._domain_design import (
+    DomainDesign,
+    DomainInformation,
+    InformationByDomain,
+    InformationWithout,
+    information_solver,
+)
 
 # The tables that a softmax regression takes.
 Rows: TypeAlias = NDArray | csr_matrix | DomainDesign
 # Up to this many parameters, Newton steps with an explicit Hessian are fastest.
 NEWTON_MAX_PARAMETERS = 400
 _MAX_NEWTON_STEPS = 60
+# A chord step leaves at most such a share of what is left to gain; where no new curvature is to be
+# had, a slower one is still faster than other methods.
 _CHORD_RATE = 0.2
+_LONE_CHORD_RATE = 0.5
 _BLOCK_ENTRIES = 2**16
 _PRODUCT_ENTRIES = 2**21
 
@@ -239,7 +248,7 @@ def fit_checked(
     penalty: NDArray,
     *,
     start: NDArray | None = None,
-    curvature: NDArray | DomainInformation | None = None,
+    curvature: NDArray | DomainInformation | InformationWithout | None = None,
     tol: float = 1e-5,
 ) -> NDArray:
     """`fit_softmax` without a check.
@@ -256,8 +265,8 @@ def fit_checked(
         Above 0.
     start
         As in :func:`fit_softmax`.
-    curvature : ndarray or DomainInformation, default=None
-        As in :func:`fit_softmax`; a `DomainInformation` where X is a `DomainDesign`.
+    curvature : ndarray, DomainInformation or InformationWithout, default=None
+        As in :func:`fit_softmax`; one of the latter two where X is a `DomainDesign`.
     tol
         As in :func:`fit_softmax`.
 
@@ -286,6 +295,10 @@ def fit_checked(
         if converged:
             return found
         theta = found
+    elif curvature is not None:
+        converged, theta = _newton(*problem, theta, state, curvature, tol, forms=False)
+        if converged:
+            return theta
     scale = 1 / sample_weight.sum()
     unit = _units(X, sample_weight, penalty)[:, None]
 
@@ -354,40 +367,83 @@ def information(X: Rows, probabilities: NDArray, weight: NDArray) -> NDArray | D
     information : ndarray of shape (n_parameters, n_parameters) or DomainInformation
         A `DomainInformation` where X is a `DomainDesign`.
     """
-    design = X if isinstance(X, DomainDesign) else None
-    matrix = X if design is None else design.matrix
-    n_samples, n_features = matrix.shape
-    n_contrasts = len(probabilities) - 1
-    n_domains = 0 if design is None else len(design.sizes)
+    total = weight.sum()
+    if not isinstance(X, DomainDesign):
+        return _information_sums(X, _whole(X), 0, probabilities, weight)[0][0] / total
+    n_domains = len(X.sizes)
+    everything = ((rows, 0, domain) for rows, domain in X.blocks(_block_rows(X.matrix)))
+    common, border, own = _information_sums(X.matrix, everything, n_domains, probabilities, weight)
+    return DomainInformation(common[0] / total, border / total, own / total)
+
+
+def information_by_domain(
+    X: DomainDesign, probabilities: NDArray, weight: NDArray
+) -> InformationByDomain:
+    """Fisher information of each domain's rows, to be mixed with any weights of the domains.
+
+    Parameters
+    ----------
+    X : DomainDesign
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+        The rows' own weights, at least 0.
+
+    Returns
+    -------
+    information : InformationByDomain
+    """
+    apart = ((rows, domain, domain) for rows, domain in X.blocks(_block_rows(X.matrix)))
+    sums = _information_sums(X.matrix, apart, len(X.sizes), probabilities, weight, len(X.sizes))
+    return InformationByDomain(*sums, X.domain_sums(weight))
+
+
+def _information_sums(matrix, blocks, n_domains, probabilities, weight, n_parts=1):
+    """Sums of the information over blocks of rows: of common parameters, borders, intercepts.
+
+    Parameters
+    ----------
+    matrix : {ndarray, CSR matrix} of shape (n_samples, n_features)
+    blocks : iterable of (rows, part, domain)
+        The part says to which of `n_parts` sums of the common block the rows belong.
+    n_domains : int
+        0 where domains have no intercepts.
+    probabilities : ndarray of shape (n_classes, n_samples)
+    weight : ndarray of shape (n_samples,)
+    n_parts : int, default=1
+    """
+    n_features, n_contrasts = matrix.shape[1], len(probabilities) - 1
     basis = _basis(n_contrasts + 1)
     pairs = [(a, b) for a in range(n_contrasts) for b in range(a + 1)]
     products = np.array([basis[:, a] * basis[:, b] for a, b in pairs])
-    common = np.zeros((n_features, n_contrasts, n_features, n_contrasts))
+    common = np.zeros((n_parts, n_features, n_contrasts, n_features, n_contrasts))
     border = np.zeros((n_domains, n_features, n_contrasts, n_contrasts))
     own = np.zeros((n_domains, n_contrasts, n_contrasts))
-    # Blocks of rows that stay in the cache while all pairs of contrasts use them.
-    step = n_samples if issparse(matrix) else max(1, _BLOCK_ENTRIES // n_features)
-    starts = ((slice(start, start + step), None) for start in range(0, n_samples, step))
-    for rows, domain in starts if design is None else design.blocks(step):
+    for rows, part, domain in blocks:
         block, p = matrix[rows], probabilities[:, rows]
         mean = basis.T @ p
         for (a, b), curvature in zip(pairs, products @ p, strict=True):
             curvature -= mean[a] * mean[b]
             curvature *= weight[rows]
-            _add_gram(common[:, a, :, b], block, curvature)
-            if design is not None:
+            _add_gram(common[part, :, a, :, b], block, curvature, positive=a == b)
+            if n_domains:
                 border[domain, :, a, b] += block.T @ curvature
                 own[domain, a, b] += curvature.sum()
     for a, b in pairs:
-        common[:, b, :, a] = common[:, a, :, b]
+        common[:, :, b, :, a] = common[:, :, a, :, b]
         border[:, :, b, a] = border[:, :, a, b]
         own[:, b, a] = own[:, a, b]
-    total = weight.sum()
     m = n_features * n_contrasts
-    common = common.reshape(m, m) / total
-    if design is None:
-        return common
-    return DomainInformation(common, border.reshape(n_domains, m, -1) / total, own / total)
+    return common.reshape(n_parts, m, m), border.reshape(n_domains, m, n_contrasts), own
+
+
+def _block_rows(matrix):
+    """Rows that stay in the cache while all pairs of contrasts use them."""
+    return max(1, matrix.shape[0] if issparse(matrix) else _BLOCK_ENTRIES // matrix.shape[1])
+
+
+def _whole(matrix):
+    step = _block_rows(matrix)
+    return ((slice(start, start + step), 0, None) for start in range(0, matrix.shape[0], step))
 
 
 def information_product(
@@ -464,12 +520,13 @@ def _units(X, sample_weight, penalty):
     return 1 / np.sqrt(np.where(curvature > 0, curvature, 1.0))
 
 
-def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
+def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol, forms=True):
     """Newton's method with step halving; returns whether it converged, and where it stopped.
 
     A curvature matrix costs as much as several gradients. So one is used for several steps, as long
-    as they converge fast (chord steps).
+    as they converge fast (chord steps). Without `forms` there is only the one that is given.
     """
+    chord_rate = _CHORD_RATE if forms else _LONE_CHORD_RATE
     total = sample_weight.sum()
     ridge = np.repeat(penalty, theta.shape[1])
     loss, gradient, probabilities = state
@@ -491,7 +548,7 @@ def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
                 break
             size /= 2
         else:
-            if not stale:
+            if not (stale and forms):
                 return False, theta
             solve, stale = None, False
             continue
@@ -500,10 +557,12 @@ def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol):
         # trusted only while the steps converge fast.
         step = solve(gradient.ravel())
         left, last_left = 0.5 * np.dot(gradient.ravel(), step), left
-        fast = left <= _CHORD_RATE * last_left
+        fast = left <= chord_rate * last_left
         if size == 1.0 and left <= tol and (fast or not stale):
             return True, theta
         if not fast:
+            if not forms:
+                return False, theta
             solve, stale = None, False
         else:
             stale = True
@@ -533,9 +592,12 @@ def _softmax(X, theta):
     return probabilities, logits, np.log(total)
 
 
-def _add_gram(result, X, factor):
+def _add_gram(result, X, factor, positive):
     """Add ``X' diag(factor) X`` to a dense matrix, in place."""
     if issparse(X):
         result += (X.T @ X.multiply(factor[:, None]).tocsr()).toarray()
+    elif positive:  # Of a matrix with itself BLAS computes one half.
+        Z = X * np.sqrt(np.maximum(factor, 0.0))[:, None]
+        result += Z.T @ Z
     else:
         result += X.T @ (X * factor[:, None])

@@ -16,13 +16,19 @@ With other arguments they may fail with an unclear message or return a wrong num
 arguments come from a user, call the functions of :mod:`skuowq.fisher`.
 """
 
-from ._domain_design import DomainDesign
+from ._domain_design import (
+    DomainDesign,
+    DomainInformation,
+    InformationByDomain,
+    InformationWithout,
+)
 from ._leave_one_out import leave_one_out
 from ._softmax_regression import (
     NEWTON_MAX_PARAMETERS,
     class_probabilities,
     fit_checked,
     information,
+    information_by_domain,
     information_diagonal,
     information_product,
     mean_score,
@@ -39,10 +45,14 @@ from ._source_record import (
 __all__ = [
     "NEWTON_MAX_PARAMETERS",
     "DomainDesign",
+    "DomainInformation",
+    "InformationByDomain",
+    "InformationWithout",
     "about",
     "class_probabilities",
     "fit_checked",
     "information",
+    "information_by_domain",
     "information_diagonal",
     "information_product",
     "leave_one_out",

@@ -204,27 +204,32 @@ class GatedLoss(nn.Module):
         gates = self.online > 0
         plays_labels = self.match_labels or (gates and self.gate_labels)
         plays_features = self.match_features or (gates and not self.gate_labels)
-        total = labelled.new_zeros(())
+        games = []
         if plays_features:
             strength = adversary if self.match_features else 0.0
-            total = total + self._discrimination(
-                unlabeled, None, theirs, None, parts, row_weight, strength
-            )
+            games.append((unlabeled, None, strength))
         if plays_labels:
             strength = adversary if self.match_labels else 0.0
-            total = total + self._discrimination(
-                labelled, y_target, theirs, y_source, parts, row_weight, strength
-            )
-        return total
-
-    def _discrimination(self, ours, y_ours, theirs, y_theirs, parts, row_weight, strength):
-        y_is_known = y_ours is not None
+            games.append((labelled, y_target, strength))
+        if not games:
+            return labelled.new_zeros(())
+        features = [reverse(torch.cat([ours, theirs]), strength) for ours, _, strength in games]
+        labels = [
+            self._no_labels(part) if y_ours is None else torch.cat([y_ours, y_source])
+            for part, (_, y_ours, _) in zip(features, games, strict=True)
+        ]
         # In one pass: layers that normalise a batch must not normalise each domain for itself.
-        y = torch.cat([y_ours, y_theirs]) if y_is_known else None
-        log_odds = self._log_odds(reverse(torch.cat([ours, theirs]), strength), y)
+        log_odds = self._log_odds(torch.cat(features), torch.cat(labels))
+        log_odds = log_odds.split([len(part) for part in features])
+        return sum(
+            self._discrimination(part, len(ours), y_ours is not None, parts, row_weight)
+            for part, (ours, y_ours, _) in zip(log_odds, games, strict=True)
+        )
+
+    def _discrimination(self, log_odds, n_ours, y_is_known, parts, row_weight):
         shared = log_odds.shape[1] == 1
         log_odds = log_odds.expand(-1, self.sizes.n_sources)
-        log_odds, of_source = log_odds[: len(ours)], log_odds[len(ours) :]
+        log_odds, of_source = log_odds[:n_ours], log_odds[n_ours:]
         plays = parts.plays.to(log_odds)
         n = parts.n_target
         ours_play = plays[:n] if y_is_known else 1.0  # Unlabelled rows have no weights.
@@ -238,11 +243,12 @@ class GatedLoss(nn.Module):
 
     def _log_odds(self, features, y):
         """A column for each source, or one for all."""
-        n_classes = self.sizes.n_classes
-        if y is None:
-            y = torch.full((len(features),), n_classes, device=features.device)
-        log_odds = self.discriminator(features, F.one_hot(y, n_classes + 1).to(features))
-        return log_odds.reshape(len(features), -1)
+        one_hot = F.one_hot(y, self.sizes.n_classes + 1).to(features)
+        return self.discriminator(features, one_hot).reshape(len(features), -1)
+
+    def _no_labels(self, features):
+        """The label that stands for none."""
+        return torch.full((len(features),), self.sizes.n_classes, device=features.device)
 
     def _own_column(self, log_odds, source):
         return log_odds.gather(1, source[:, None].to(log_odds.device))[:, 0]
@@ -250,7 +256,8 @@ class GatedLoss(nn.Module):
     def _gate(self, theirs, y_source, source):
         """The online gate's weights of source rows, without gradient."""
         with torch.no_grad():
-            log_odds = self._log_odds(theirs, y_source if self.gate_labels else None)
+            y = y_source if self.gate_labels else self._no_labels(theirs)
+            log_odds = self._log_odds(theirs, y)
             log_odds = log_odds.expand(-1, self.sizes.n_sources)
             odds = self._own_column(log_odds, source).exp().clamp(_LEAST_ODDS, self.clip)
         return self.online * odds + (1 - self.online)

@@ -102,6 +102,8 @@ def make_perceptron(hidden_layer_sizes=(64, 64), *, max_epochs=60, lr=0.001, **n
     >>> clf.estimator.max_epochs
     10
     """
+    if "optimizer" not in net_options:
+        net_options = {"optimizer__fused": True} | net_options  # Half a step's time in small nets.
     options = {
         "criterion": nn.CrossEntropyLoss,
         "optimizer": torch.optim.Adam,

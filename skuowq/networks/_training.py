@@ -19,6 +19,7 @@ from skuowq._utils._warn import warn
 from ._checkpoint import Checkpoint, by_content
 from ._divergence import all_finite, diverged, finite_numbers, predicts_finite
 from ._honoured import check_honoured
+from ._threads import threads_for_training
 
 # Numbers in the features of a target whose rows are put in order.
 _MAX_SORTED = 1_000_000
@@ -192,6 +193,11 @@ class OwnRowsMixin:
                 parameter.requires_grad_(learns)
 
     def _set_training(self, training=True):
+        # It is called in every step, and most find all layers as they should be.
+        layers = (layer for module in self.torch_modules().values() for layer in module.modules())
+        frozen = set(self.frozen_layers())
+        if all(layer.training == (training and layer not in frozen) for layer in layers):
+            return
         super()._set_training(training)
         # A frozen layer that normalises batches would learn all the same.
         for layer in self.frozen_layers():
@@ -208,7 +214,9 @@ class OwnRowsMixin:
         if self.check is not None:
             self.check(self)
         self.finite_at_first = finite_numbers(self.torch_modules())
-        return super().fit_loop(X, y, epochs=epochs, **fit_params)
+        n_rows = len(X) if self.batch_size == -1 else self.batch_size
+        with threads_for_training(self, self.rows.X[:2], n_rows):
+            return super().fit_loop(X, y, epochs=epochs, **fit_params)
 
     def torch_modules(self):
         """The net's modules by their names: the user's, and what is trained beside it."""

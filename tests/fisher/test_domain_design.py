@@ -52,6 +52,26 @@ def test_information_is_the_dense_one_in_blocks(pair, block, monkeypatch):
     assert_allclose(profiled, np.linalg.inv(penalised)[:8, :8], atol=1e-12)
 
 
+def test_domains_apart_are_mixed_with_any_weights(pair):
+    design, _ = pair
+    rng = np.random.default_rng(4)
+    own, domain_weight = rng.uniform(0.1, 2, 40), rng.uniform(0, 3, 5)
+    p, _ = softmax_regression.class_probabilities(design, rng.normal(size=(8, 2)))
+    weight = own * np.repeat(domain_weight, SIZES)
+    expected = softmax_regression.information(design, p, weight)
+    apart = softmax_regression.information_by_domain(design, p, own)
+    first = softmax_regression.information_by_domain(design.first_domain(), p[:, :7], own[:7])
+    for found in (apart.mixed(domain_weight), apart.mixed(domain_weight, np.ones(5), first)):
+        for name in ("common", "border", "own"):
+            assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-13)
+    # Without the rows of the first domain but two, as where they are held out.
+    own[2:7] = 0
+    expected = softmax_regression.information(design, p, own * np.repeat(domain_weight, SIZES))
+    two = softmax_regression.information_by_domain(design.first_domain(), p[:, :7], own[:7])
+    found = apart.mixed(domain_weight, first=two)
+    assert_allclose(found.common, expected.common, atol=1e-13)
+
+
 @pytest.mark.parametrize("road", ["newton", "l-bfgs"])
 def test_fits_agree(pair, road, monkeypatch):
     design, dense = pair

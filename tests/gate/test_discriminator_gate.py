@@ -26,6 +26,7 @@ from skuowq import (
     UOWQClassifier,
     make_transfer_pipeline,
 )
+from skuowq._gate.learners import NetworkLearner
 from skuowq.datasets import make_classification_tasks, perturb_source
 from skuowq.networks import ALIGNMENTS, DAN, DANN, DistanceAlignment, make_perceptron
 
@@ -194,6 +195,35 @@ def test_trust_of_a_network_by_cross_validation(tasks, capsys):
     assert set(clf.trust_losses_) == {(0.0, True), (1.0, True), (1.0, False)}
     fit(network(trust="cv", max_epochs=2), tasks)
     assert capsys.readouterr() == ("", "")
+
+
+def test_trust_of_a_network_is_found_by_a_logistic_regression(tasks, monkeypatch):
+    """A source of random labels is shut off; six trainings, however many sources there are."""
+    trainings = []
+    real = NetworkLearner.train
+
+    def train(self, task, target, weights, factors, gate_share, *, quiet):
+        trainings.append((len(target.y), tuple(factors)))
+        return real(self, task, target, weights, factors, gate_share, quiet=quiet)
+
+    monkeypatch.setattr(NetworkLearner, "train", train)
+    X, y = tasks.sources["far"]
+    sources = tasks.sources | {"random": (X, np.random.RandomState(0).permutation(y))}
+    clf = network(trust="auto", max_epochs=2, gate=False)
+    clf.fit(tasks.X_target, tasks.y_target, sources=sources)
+    assert clf.trust_[-1] == 0
+    assert clf.trust_.max() > 0
+    n = len(tasks.y_target)
+    assert [rows < n for rows, _ in trainings] == [True] * 4 + [False] * 2
+    assert {factors for _, factors in trainings} == {tuple(clf.trust_), (0.0,) * len(sources)}
+    assert clf.pool_exponents_.sum() <= 1 + 1e-9
+    by_light = light(trust="cv", gate=False).fit(tasks.X_target, tasks.y_target, sources=sources)
+    assert by_light.trust_[-1] == 0
+
+
+def test_an_online_gate_is_tried_in_the_network(tasks):
+    clf = fit(network(trust="auto", gate="online", max_epochs=1), tasks)
+    assert set(clf.trust_losses_) == {(0.0, True), (1.0, True), (1.0, False)}
 
 
 def test_labels_and_inputs_of_any_kind(tasks):

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from skuowq import fisher
 from skuowq._data.domains import Domain
 from skuowq._uowq.models import softmax as module
+from skuowq._uowq.models.known_fit import KnownFit, known_fit
 from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_model
 from skuowq._uowq.roads import Options, Road
 from skuowq._uowq.roads.head import HeadRoad
@@ -52,7 +53,7 @@ def scores_of(problem):
 def judged(problem, weights, theta, curvature):
     """What the target's held-out rows leave of the weights, at a fit that is known."""
     model = scores_of(problem)
-    model.problem, model.theta, model.curvature = problem, theta, curvature
+    model.problem, model.known = problem, KnownFit(theta, of_mixture=curvature)
     return supported(model, weights, np.zeros_like(weights))
 
 
@@ -215,6 +216,53 @@ def test_the_target_rejects_a_contradicting_source(road, row_weight):
     assert good > (0.8 if row_weight == 1 else 0.5)
     assert bad < (0.001 if row_weight == 1 else 0.1)
     assert judged(problem, np.array([0.0, 1.0]), theta, curvature).max() < 0.05
+
+
+def at_fit(problem, weights):
+    """What a known fit takes: the fit, and where it is."""
+    theta = problem.fit(problem.weigh(weights), tol=1e-8)
+    probabilities, _ = class_probabilities(problem.design, theta)
+    return theta, (problem.design, probabilities, problem.row_weight, np.append(1.0, weights))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_information_near_a_known_fit_is_that_formed_again(n_classes):
+    """In the sum of the target rows' leverages, which hold them out."""
+    tasks = make_classification_tasks(
+        n_target=80, n_classes=n_classes, discrepancies=[0.0, 0.3, 2.0], random_state=0
+    )
+    problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
+    theta, at = at_fit(problem, np.full(3, 0.02))
+    known = known_fit(theta, *at)
+    _, there = at_fit(problem, np.array([1.0, 0.5, 0.0]))
+    weight = problem.weigh(np.array([1.0, 0.5, 0.0]))
+    exact, scaled = information(*there[:2], weight), known.curvature_at(*there)
+    ridge = np.repeat(problem.full_penalty, n_classes - 1)
+    rows = np.kron(np.column_stack([problem.matrix[:80], np.ones(80)]), np.eye(n_classes - 1))
+
+    def off(curvature):
+        found, right = (
+            np.trace(rows @ np.linalg.solve(c.profiled(weight.sum(), ridge), rows.T))
+            for c in (curvature, exact)
+        )
+        return abs(found / right - 1)
+
+    assert off(scaled) < 0.05
+    assert off(scaled) < off(known.curvature(there[-1]))
+
+
+def test_information_is_formed_again_where_a_fit_is_far():
+    tasks = make_classification_tasks(
+        n_target=80, n_samples=(1000,), discrepancies=[0.0], random_state=0
+    )
+    problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
+    theta, at = at_fit(problem, np.ones(1))
+    known = known_fit(theta, *at)
+    sure, _ = class_probabilities(problem.design, 30 * theta)
+    assert known.curvature_at(at[0], sure, *at[2:]) is None
+    # Nobody asks for a source without weight.
+    unused = np.array([1.0, 0.0])
+    assert known.curvature_at(at[0], sure, at[2], unused) is not None
 
 
 def test_the_target_may_prefer_sources_alike():

@@ -48,19 +48,21 @@ from skuowq.fisher.checked import (
     DomainDesign,
     class_probabilities,
     fit_checked,
-    information,
     information_diagonal,
     information_product,
     mean_score,
 )
 from skuowq.rules import Sizes
 
+from .known_fit import KnownFit, known_fit
 from .own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
 from .own_slopes import effects_apart, slope_variance
 from .softmax_held_out import can_hold_out, held_out_loss
 
 # Up to here the Fisher information is formed; above, products with it are enough.
-_MAX_EXPLICIT_PARAMETERS = 800
+_MAX_EXPLICIT_PARAMETERS = 2000
+# The target's own slopes need all eigenvectors of it.
+_MAX_SLOPES = 800
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
 
@@ -215,8 +217,8 @@ class SoftmaxScores:
         problem = replace(problem, row_weight=row_weight)
         self.problem = problem.with_intercept_variance(PRIOR_VARIANCE)
         self.rng = check_random_state(random_state)
-        self.theta = self.curvature = self.intercepts = self.judged_fit = None
-        self.apart = None
+        self.known = KnownFit()
+        self.intercepts = self.judged_fit = self.apart = None
         # All sources together weigh as much as the target: bad ones cannot carry the first fit.
         n_target, n_samples = problem.domain_sizes()
         self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
@@ -228,14 +230,14 @@ class SoftmaxScores:
     def held_out_loss(self, weights):
         """In nats of independent rows."""
         problem = replace(self.problem, row_weight=self.row_weight)
-        loss, fitted = held_out_loss(problem, weights, self.theta, self.curvature)
+        loss, fitted = held_out_loss(problem, weights, self.known)
         if self.judged_fit is None:  # The first candidate is the weights that were found.
             self.judged_fit = fitted
         return self.sizes.independent_share * loss
 
     def finish(self, weights):
         """A fit near the weights, own intercepts, and the variance of the target's own slopes."""
-        theta = self.theta if self.judged_fit is None else self.judged_fit
+        theta = self.known.theta if self.judged_fit is None else self.judged_fit
         shares = weights * self.sizes.n_samples
         slopes = 0.0
         if self.apart is not None and shares.any():
@@ -246,9 +248,12 @@ class SoftmaxScores:
         """Of the domains' mean efficient scores."""
         problem = self.problem
         weight = problem.weigh(source_weights)
-        self.theta = problem.fit(weight, start=self.theta, curvature=self.curvature)
-        probabilities, _ = class_probabilities(problem.design, self.theta)
-        self._estimate_intercepts(probabilities)
+        domain_weights = np.append(self.sizes.independent_share, source_weights)
+        theta = problem.fit(
+            weight, start=self.known.theta, curvature=self.known.curvature(domain_weights)
+        )
+        probabilities, _ = class_probabilities(problem.design, theta)
+        self._estimate_intercepts(probabilities, theta)
         scores = np.column_stack(
             [
                 mean_score(
@@ -263,24 +268,28 @@ class SoftmaxScores:
         contrasts = scores[:, 1:] - scores[:, :1]
         ridge = np.repeat(problem.penalty, problem.n_classes - 1) / weight.sum()
         if problem.n_parameters > _MAX_EXPLICIT_PARAMETERS:
+            self.known = KnownFit(theta)
             return self._gram_by_products(probabilities, weight, ridge, contrasts)
         # The last column is constant: its parameters are the intercepts, the others the effects.
         n_effects = len(ridge) - (problem.n_classes - 1)
-        self.curvature = information(problem.design, probabilities, weight)
-        H = self.curvature.common
+        self.known = known_fit(
+            theta, problem.design, probabilities, self.row_weight, domain_weights
+        )
+        curvature = self.known.curvature(domain_weights)
+        H = curvature.common
         projection = _projection(H[:, n_effects:], ridge)
         efficient = projection @ H[:, :n_effects]
-        if self.apart is None:
-            self.apart = effects_apart(scores, self.curvature, self.sizes.n_samples)
+        if self.apart is None and problem.n_parameters <= _MAX_SLOPES:
+            self.apart = effects_apart(scores, curvature, self.sizes.n_samples)
         return penalised_gram(efficient, ridge[:n_effects], projection @ contrasts)
 
-    def _estimate_intercepts(self, probabilities):
+    def _estimate_intercepts(self, probabilities, theta):
         """Every domain's own intercepts, and their variance for the next fit."""
         problem = self.problem
         self.intercepts, variance = intercepts_and_variance(
             problem,
             probabilities,
-            self.theta[len(problem.penalty) :],
+            theta[len(problem.penalty) :],
             problem.intercept_variance,
         )
         self.problem = problem.with_intercept_variance(variance)

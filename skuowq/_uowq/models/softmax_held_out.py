@@ -1,11 +1,15 @@
 """How well a weighted softmax fit predicts rows of the target that it has not seen."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.sparse import issparse
 
 from skuowq._data.held_together import groups_with_label, label_of_groups
+from skuowq.fisher import contrast_basis
 from skuowq.fisher.checked import (
     NEWTON_MAX_PARAMETERS,
+    InformationWithout,
     class_probabilities,
     information,
     leave_one_out,
@@ -17,6 +21,9 @@ _N_FOLDS = 10
 # One Newton step without a row that decides its own fit is no approximation of that fit, nor is one
 # from a fit so sure of all labels, in nats a row, that its curvature is gone.
 _MAX_LEVERAGE = 0.7
+# What is left to gain at the fit goes into the losses of all rows, many times over.
+_FIT_TOL = 1e-5
+_FOLD_TOL = 1e-3
 _LEAST_LOSS = 0.05
 
 
@@ -25,18 +32,16 @@ def can_hold_out(problem):
     return len(_judged(problem)[0]) > 0
 
 
-def held_out_loss(problem, weights, theta, curvature):
+def held_out_loss(problem, weights, known):
     """Log loss of the target's rows, each under a fit that has not seen it, in nats in all.
 
     Parameters
     ----------
     problem : SoftmaxProblem
     weights : ndarray of shape (n_sources,)
-    theta : ndarray of shape (n_design_columns, n_classes - 1)
-        Where the fits start.
-    curvature : DomainInformation or None
-        Fisher information near `theta`; None where it is too large to be formed. Then, and where
-        rows nearly decide their own fit, they are held out in ten folds, not one at a time.
+    known : KnownFit
+        Where the fits start. Where its information is too large to be formed, and where rows
+        nearly decide their own fit, they are held out in ten folds, not one at a time.
 
     Returns
     -------
@@ -46,20 +51,106 @@ def held_out_loss(problem, weights, theta, curvature):
     """
     # Without sources their rows need not be looked at.
     rows = slice(None) if np.any(weights > 0) else problem.domains[0]
-    weight = problem.weigh(weights)[rows]
-    if curvature is None:
-        return _folds(problem, weight, rows), theta
-    return _leave_one_out(problem, weight, rows, theta, curvature)
+    fits = _Fits(problem, np.append(1.0, weights), rows, known)
+    if known.curvature(fits.domain_weights) is None:
+        return _folds(fits), known.theta
+    return _leave_one_out(fits)
 
 
-def _leave_one_out(problem, weight, rows, theta, curvature):
+@dataclass(frozen=True)
+class _Fits:
+    """Fits of all rows with given weights of the domains, and of parts of them.
+
+    Attributes
+    ----------
+    problem : SoftmaxProblem
+    domain_weights : ndarray of shape (n_domains,)
+    rows : slice
+        All rows, or the target's alone.
+    known : KnownFit
+    """
+
+    problem: object
+    domain_weights: np.ndarray
+    rows: slice
+    known: object
+
+    @property
+    def weight(self):
+        """Of every row."""
+        return self.problem.weigh(self.domain_weights[1:])[self.rows]
+
+    def fit(self):
+        """The fit of all rows."""
+        return self.problem.fit(
+            self.weight,
+            start=self.known.theta,
+            curvature=self.known.curvature(self.domain_weights),
+            rows=self.rows,
+            tol=_FIT_TOL,
+        )
+
+    def curvature(self, probabilities):
+        """Information of a row at a fit."""
+        design = self.problem.design
+        if np.any(self.domain_weights[1:] > 0):
+            row_weight = self.problem.row_weight
+            near = self.known.curvature_at(design, probabilities, row_weight, self.domain_weights)
+            if near is not None:
+                return near
+        return information(design[self.rows], probabilities, self.weight)
+
+    def without(self, held_out, near=None):
+        """The fit without some rows of the target, from a fit with them where that is near."""
+        kept = self.weight.copy()
+        kept[held_out] = 0
+        start = curvature = None
+        if near is not None:
+            roots = near.roots(self.problem, held_out)
+            start, curvature = near.theta, InformationWithout(near.solve, roots)
+        # In nats: a fit that stops early still knows the rows held out.
+        tol = _FOLD_TOL / self.problem.n_parameters
+        return self.problem.fit(kept, start=start, curvature=curvature, rows=self.rows, tol=tol)
+
+
+@dataclass(frozen=True)
+class _NearFit:
+    """The fit of all rows, from which those without a fold of them start.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_design_columns, n_contrasts)
+    probabilities : ndarray of shape (n_classes, n_rows)
+        The target's rows first.
+    solve : callable
+        Solves with the penalised information.
+    """
+
+    theta: np.ndarray
+    probabilities: np.ndarray
+    solve: object
+
+    def roots(self, problem, chosen):
+        """``R`` for some rows of the target, whose information is ``R R'``."""
+        X, p = _rows(problem, chosen), self.probabilities[:, chosen].T
+        basis = contrast_basis(problem.n_classes)
+        # V' (diag(sqrt p) - p sqrt(p)'), times its transpose, is V' (diag p - p p') V.
+        root = np.sqrt(p)[:, None, :] * (basis.T - (p @ basis)[:, :, None])
+        root *= np.sqrt(problem.row_weight[chosen])[:, None, None]
+        roots = np.zeros((*self.theta.shape, *p.shape))
+        roots[: X.shape[1]] = np.einsum("jf,jac->fajc", X, root)
+        return roots.reshape(self.theta.size, -1)
+
+
+def _leave_one_out(fits):
     """Held-out log loss of the target's rows, each left out in turn, to first order; the fit."""
+    problem, weight = fits.problem, fits.weight
     target = problem.domains[0]
     judged, _ = _judged(problem)
     row_weight = problem.row_weight[target][judged]
-    theta = problem.fit(weight, start=theta, curvature=curvature, rows=rows)
-    probabilities, _ = class_probabilities(problem.design[rows], theta)
-    curvature = information(problem.design[rows], probabilities, weight)
+    theta = fits.fit()
+    probabilities, _ = class_probabilities(problem.design[fits.rows], theta)
+    curvature = fits.curvature(probabilities)
     ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
     own, labels = theta[: problem.matrix.shape[1] + 1], problem.labels[target][judged]
     _, log_probabilities = class_probabilities(_rows(problem, judged), own)
@@ -74,27 +165,26 @@ def _leave_one_out(problem, weight, rows, theta, curvature):
         problem.target_groups[judged],
     )
     if leverage > _MAX_LEVERAGE or separated:
-        # Newton's method knows how far it has to go; other fits must not start where they end.
-        near = problem.n_parameters <= NEWTON_MAX_PARAMETERS and not separated
-        start = (theta, curvature) if near else (None, None)
-        return _folds(problem, weight, rows, *start), theta
+        near = None
+        # From a fit so sure of all labels there is no way back. And few rows that decide it change
+        # its curvature: of many parameters the fits without sources are as fast from the start.
+        few = problem.n_parameters <= NEWTON_MAX_PARAMETERS
+        if not separated and (few or fits.domain_weights[1:].any()):
+            near = _NearFit(theta, probabilities, curvature.solver(weight.sum(), ridge))
+        return _folds(fits, near), theta
     # Rows that are not judged are no evidence.
     return row_weight @ losses, theta
 
 
-def _folds(problem, weight, rows, start=None, curvature=None):
+def _folds(fits, near=None):
     """Held-out log loss of the target's rows from refits without a tenth of them."""
+    problem = fits.problem
     target = problem.domains[0]
     judged, place = _judged(problem)
     total = 0.0
     for fold in range(min(_N_FOLDS, place.max() + 1)):
-        here = place % _N_FOLDS == fold
-        held_out = judged[here]
-        kept = weight.copy()
-        kept[held_out] = 0
-        # To a twentieth of a nat: a fit that stops early still knows the rows held out.
-        tol = 0.1 / problem.n_parameters
-        theta = problem.fit(kept, start=start, curvature=curvature, rows=rows, tol=tol)
+        held_out = judged[place % _N_FOLDS == fold]
+        theta = fits.without(held_out, near)
         own = theta[: problem.matrix.shape[1] + 1]
         _, log_probabilities = class_probabilities(_rows(problem, held_out), own)
         labels = problem.labels[target][held_out]

@@ -1,0 +1,101 @@
+"""A fit of all rows, and the information near it for whatever weights the sources have."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skuowq.fisher.checked import (
+    DomainInformation,
+    InformationByDomain,
+    information,
+    information_by_domain,
+)
+
+# Every domain's information is kept by itself up to so many numbers.
+_MAX_NUMBERS = 2**23
+# Between the traces of a source's information at two fits; beyond it is formed again.
+_MAX_RATIO = 3.0
+
+
+@dataclass(frozen=True)
+class KnownFit:
+    """A fit, and the Fisher information near it.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_design_columns, n_contrasts) or None
+        None before the first fit.
+    by_domain : InformationByDomain or None
+        None where it would be too large.
+    of_mixture : DomainInformation or None
+        With the weights of the fit, where `by_domain` is None. None where even that is too large.
+    """
+
+    theta: np.ndarray | None = None
+    by_domain: InformationByDomain | None = None
+    of_mixture: DomainInformation | None = None
+
+    def curvature(self, domain_weights):
+        """Information of a row of the mixture with these weights, the target's first; or None.
+
+        Where domains are not known apart, it is that with the weights of the fit.
+        """
+        if self.by_domain is None:
+            return self.of_mixture
+        return self.by_domain.mixed(domain_weights)
+
+    def curvature_at(self, design, probabilities, row_weight, domain_weights):
+        """Information of a row of the mixture at another fit, without forming the sources' again.
+
+        The target's is exact. A source's is that at the known fit, scaled to the trace it has at
+        the other one: what changes most between two fits is how sure they are.
+
+        Parameters
+        ----------
+        design : DomainDesign
+        probabilities : ndarray of shape (n_classes, n_rows)
+            Under the other fit.
+        row_weight : ndarray of shape (n_rows,)
+        domain_weights : ndarray of shape (n_domains,)
+
+        Returns
+        -------
+        information : DomainInformation or None
+            None where the known fit is too far, or domains are not known apart.
+        """
+        if self.by_domain is None:
+            return None
+        trace = design.domain_sums(row_weight * (1 - np.sum(probabilities**2, axis=0)))
+        known = np.trace(self.by_domain.own, axis1=1, axis2=2)
+        near = (trace < _MAX_RATIO * known) & (known < _MAX_RATIO * trace)
+        if not near[1:][domain_weights[1:] > 0].all():
+            return None
+        scale = np.divide(trace, known, out=np.ones(len(known)), where=near)
+        target = slice(0, design.sizes[0])
+        exact = information_by_domain(
+            design.first_domain(), probabilities[:, target], row_weight[target]
+        )
+        return self.by_domain.mixed(domain_weights, scale, exact)
+
+
+def known_fit(theta, design, probabilities, row_weight, domain_weights):
+    """Look at the information at a fit.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_design_columns, n_contrasts)
+    design : DomainDesign
+    probabilities : ndarray of shape (n_classes, n_rows)
+    row_weight : ndarray of shape (n_rows,)
+        The rows' own weights.
+    domain_weights : ndarray of shape (n_domains,)
+
+    Returns
+    -------
+    known : KnownFit
+    """
+    n_parameters = design.n_common * (len(probabilities) - 1)
+    if len(design.sizes) * n_parameters**2 > _MAX_NUMBERS:
+        weight = np.repeat(domain_weights, design.sizes) * row_weight
+        return KnownFit(theta, of_mixture=information(design, probabilities, weight))
+    return KnownFit(theta, by_domain=information_by_domain(design, probabilities, row_weight))

@@ -298,7 +298,8 @@ class _ConvexProgram:
 
 def _free_weights(program, solver):
     """Weights and gap by the first method whose result is certified."""
-    roads = [_stationary_point, _interior_point, _active_set]
+    # The active set needs no cvxpy, which takes longer to load than a fit takes.
+    roads = [_stationary_point, _active_set, _interior_point]
     if solver is not None:
         roads = [partial(_interior_point, solver=solver)]
     elif len(program.matrix) > _CVXPY_MAX_SOURCES:

@@ -218,9 +218,7 @@ def test_a_class_in_place_of_an_instance(estimator, name):
 
 def test_models_that_are_no_classifiers():
     for model in (Ridge(), DecisionTreeRegressor(), make_pipeline(StandardScaler(), Ridge())):
-        with pytest.raises(
-            ValueError, match=r"source 'b' is a \w+, a regressor, .*pass the rows"
-        ):
+        with pytest.raises(ValueError, match=r"source 'b' is a \w+, a regressor, .*pass the rows"):
             UOWQClassifier().fit(X, y, sources={"b": (model.fit(X, y), 20)})
     with pytest.raises(ValueError, match="RidgeClassifier, which has no predict_proba: pass a"):
         UOWQClassifier().fit(X, y, sources={"b": (RidgeClassifier().fit(X, y), 20)})

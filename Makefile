@@ -10,19 +10,24 @@ export OPENBLAS_NUM_THREADS := 1
 export PYTHONUTF8 := 1
 PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
-.PHONY: demo examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
+.PHONY: demo docs examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
 
 demo: .venv/installed
-	MPLBACKEND=Agg $(BIN)/python examples/plot_01_which_sources_help.py
+	$(BIN)/python examples/draw.py examples/plot_01_which_sources_help.py
 
 examples: .venv/installed
-	for example in examples/plot_*.py; do MPLBACKEND=Agg $(BIN)/python $$example || exit 1; done
+	$(BIN)/python examples/draw.py examples/plot_*.py
 
 test: lint
 	$(PYTEST_ENV) $(BIN)/python -m pytest -n 2 -m "not slow" --durations=20
 
 test-all: lint
 	$(PYTEST_ENV) $(BIN)/python -m pytest -n 2
+	$(MAKE) docs
+
+# The site, in docs/_build/html. Two minutes at first; later builds run the examples that changed. A warning is an error.
+docs: .venv-docs/installed
+	.venv-docs/$(SCRIPTS)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
 
 # A quarter of an hour and more: the suite under each kernel of OpenBLAS that this processor can run.
 test-kernels: .venv/installed
@@ -148,6 +153,11 @@ bench-weights: .venv/installed
 	.venv-python$*/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,dev]"
 	touch $@
 
+.venv-docs/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[plots,docs]"
+	touch $@
+
 .venv-peers/installed: benchmarks/gate/peers.txt pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e . -r benchmarks/gate/peers.txt
@@ -160,4 +170,4 @@ bench-weights: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-light .venv-oldest .venv-peers .venv-python* .venv-rivals .pytest_cache .ruff_cache .import_linter_cache .mypy_cache
+	rm -rf .venv .venv-docs .venv-light .venv-oldest .venv-peers .venv-python* .venv-rivals .pytest_cache .ruff_cache .import_linter_cache .mypy_cache docs/_build docs/auto_examples docs/generated

@@ -18,8 +18,8 @@ can pull the target's parameters to itself.
 """
 
 import time
-from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
@@ -87,7 +87,5 @@ for name, fit in methods.items():
 
 # %%
 # The weights at a glance.
-display = SourceWeightsDisplay.from_estimator(model)
-picture = Path(__file__).with_name("which_sources_help.png")
-display.figure_.savefig(picture, dpi=150)
-print(f"\npicture: {picture}")
+SourceWeightsDisplay.from_estimator(model)
+plt.show()

@@ -9,11 +9,12 @@ squared distance between source and target per parameter, measured by the Fisher
 **Claim.** The error formula is the simulated error, at every weight and distance; its minimum lies
 at ``w*``; and no weight up to twice ``w*`` is worse than leaving the source out.
 
-**Limitation.** The law needs ``tau``, which nobody knows: `plot_05` and `plot_06` are about that.
-The formula is exact for a Gaussian mean, drawn here, and a limit for everything else: `plot_07`.
+**Limitation.** The law needs ``tau``, which has to be estimated. Two examples are about that:
+:ref:`sphx_glr_auto_examples_plot_05_plug_in.py` and
+:ref:`sphx_glr_auto_examples_plot_06_james_stein.py`. The formula is exact for a Gaussian mean, as
+drawn here. For everything else it is a limit:
+:ref:`sphx_glr_auto_examples_plot_07_when_the_theory_fails.py`.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +33,8 @@ N_TARGET, N_SOURCE, D = 20, 200, 5
 family, theta_target = GaussianMean(D), np.zeros(D)
 
 # %%
-# The error along the weight for a near, a middling and a far source.
+# The error along the weight for a near, a middling and a far source. Bottom right: the law itself.
+# Of sources at the same distance, those with more rows get less weight per row.
 figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
 for ax, tau in zip(axes.flat, [0.001, 0.02, 0.2], strict=False):
     theta_source = np.full((D, 1), np.sqrt(tau))
@@ -41,28 +43,19 @@ for ax, tau in zip(axes.flat, [0.001, 0.02, 0.2], strict=False):
     TransferErrorDisplay.from_curve(curve, ax=ax)
     w = optimal_weight(N_SOURCE, tau)
     ax.set_title(rf"$\tau$ = {tau}: $w^*$ = 1 / (1 + {tau * N_SOURCE:g}) = {w:.2f}", loc="left")
+    names = ax.get_legend_handles_labels()
+    ax.get_legend().remove()  # One legend for the three.
+figure.legend(*names, loc="outside lower center", ncols=5, frameon=False)
 
-# %%
-# The law itself: sources of more rows are trusted less per row at the same distance.
 ax = axes[1, 1]
 for n in (20, 200, 2000):
-    display = WeightCurveDisplay.from_curve(weight_curve(n, 0.01), ax=ax)
-for line, n, style in zip(ax.get_lines()[::2], (20, 200, 2000), ("-", "--", ":"), strict=True):
-    line.set(label=f"{n} rows", linestyle=style)
-ax.legend(frameon=False)
-ax.set_xlim(1e-5, 1)
+    WeightCurveDisplay.from_curve(weight_curve(n, 0.01), names=[f"{n} rows"], ax=ax)
 ax.set_title("the law: more rows, less weight for each", loc="left")
-picture = Path(__file__).with_name("one_source.png")
-figure.savefig(picture, dpi=110)
-print(f"picture: {picture}")
 
 # %%
 # What the error is made of: variance falls as rows come in, squared bias rises with their weight.
 display = BiasVarianceDisplay.from_curve(error_curve(N_TARGET, N_SOURCE, 0.02, D))
 display.ax_.set_title("variance falls with the weight, squared bias rises", loc="left")
-picture = Path(__file__).with_name("bias_variance.png")
-display.figure_.savefig(picture, dpi=110)
-print(f"picture: {picture}\n")
 
 # %%
 # The simulated error is least at w*: its own minimum, found without the formula.
@@ -73,3 +66,4 @@ for tau in (0.001, 0.02, 0.2):
             family, theta_target, theta_source, N_TARGET, N_SOURCE, claim="argmin", random_state=0
         )
     )
+plt.show()

@@ -2,20 +2,17 @@
 Why all rows are used once weights are right
 ============================================
 
-A source of 2,000 rows is somewhat off. Is it better to take only some of its rows? That was the
-idea of OTQMS, the predecessor of the weights used here: every row taken has weight 1, and the
-number of rows is chosen.
+A source of 2,000 rows is somewhat off. Is it better to take only some of its rows? An earlier
+method, OTQMS, does so: every row that it takes has weight 1, and it chooses how many to take.
 
-**Claim.** With weight 1 the error has an interior optimum: beyond ``N0 / (2 N0 tau - 1)`` rows the
-source drowns the target. With the best weight for the rows used the error falls with every row, to
-a level that weight 1 reaches at no number of rows.
+**Claim.** With weight 1 there is a best number of rows. Beyond ``N0 / (2 N0 tau - 1)`` rows the
+source pulls the fit away from the target. With the best weight for the rows used, the error falls
+with every row. It ends at a level that weight 1 never reaches.
 
-**Limitation.** The gain of the last rows is small: a source at distance ``tau`` is worth at most
-``1 / tau`` target rows however many it has, and half of that after ``1 / tau`` rows. Where rows
-cost time, a thinned source does nearly as well.
+**Limitation.** The last rows gain little. A source at distance ``tau`` is worth at most ``1 / tau``
+target rows, however many it has, and half of that after ``1 / tau`` rows. If rows cost time, a part
+of the source does nearly as well.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,9 +36,9 @@ for ax, tau in zip(axes, [0.05, 0.2], strict=True):
         rf"$\tau$ = {tau}: with weight 1 best at {n:.0f} rows; grey: 1/$\tau$ = {1 / tau:.0f}",
         loc="left",
     )
-picture = Path(__file__).with_name("all_rows.png")
-figure.savefig(picture, dpi=110)
-print(f"picture: {picture}\n")
+    names = ax.get_legend_handles_labels()
+    ax.get_legend().remove()  # One legend for both.
+figure.legend(*names, loc="outside lower center", ncols=3, frameon=False)
 
 # %%
 # Both rules against simulation, on differences between points that share their rows.
@@ -58,3 +55,4 @@ for claim in ("all_rows", "optimal_quantity"):
         ),
         "\n",
     )
+plt.show()

@@ -2,21 +2,19 @@
 Many sources: one convex program
 ================================
 
-Four sources of unequal size: one nearly right, two that are off in opposite directions, one far
-away. The weights come from one convex program over the mixture, ``min alpha' (diag(1/N) + G)
-alpha``; the total follows from its value.
+Four sources of unequal size: one is nearly right, two are off in opposite directions, one is far
+away. The weights come from one convex program over the shares of the sources,
+``min alpha' (diag(1/N) + G) alpha``. Its value gives their total.
 
 **Claim.** The simulated error is least at the program's weights, for all sources at once. Biases in
-opposite directions cancel in the mixture, so that a row of a source may weigh more than a row of
-the target. The mixture beats all simple rules: equal weights, or the best source alone.
+opposite directions cancel in the mixture, so a row of a source may weigh more than a row of the
+target. The mixture is better than simple rules such as equal weights or the best source alone.
 
-**Limitation.** Cancelling needs the whole of ``G``, directions included. From few target rows only
-its diagonal can be estimated, and a shift common to all sources: a fit in practice has the dashed
-line on the left, not the solid one. And a common shift ``c`` caps what any number of sources is
-worth at ``1 / c`` target rows.
+**Limitation.** To cancel biases one has to know the whole of ``G``, with its directions. From few
+target rows only its diagonal can be estimated, and a shift that all sources share. So a fit in
+practice has the dashed line on the left, not the solid one. And with a common shift ``c`` no number
+of sources is worth more than ``1 / c`` target rows.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -79,6 +77,4 @@ for name, matrix in [("whole G: biases cancel", G), ("diagonal of G", np.diag(np
 axes[0].set_title("the total, for two mixtures", loc="left")
 WeightCurveDisplay.from_curve(weight_curve(N_SOURCES, G, source=1), names=NAMES, ax=axes[1])
 axes[1].set_title("one of the pair moves away, the other answers", loc="left")
-picture = Path(__file__).with_name("many_sources.png")
-figure.savefig(picture, dpi=110)
-print(f"picture: {picture}")
+plt.show()

@@ -1,22 +1,21 @@
 """
-Why the plug-in wastes the sources, and the dynamic rule is pulled away
-=======================================================================
+Why the plug-in rule wastes good sources
+========================================
 
-The best weights need the discrepancy, and that needs the truth. Putting fitted parameters in its
-place looks harmless: the plug-in is biased by ``1/N0 + 1/N``, no more. But ``1/N0`` is all that
-matters with few target rows.
+The best weights need the discrepancy, which nobody knows. The plug-in rule puts fitted parameters
+in the place of the true ones. Its bias, ``1/N0 + 1/N``, looks small. But with few target rows
+``1/N0`` is large.
 
-**Claim.** Seen through the plug-in an identical source is ``1/N0`` away, so that with many
-parameters all sources together are worth no more than about ``N0`` rows, however good they are. The
-dynamic rule, which measures again from the weighted fit, has the opposite fault: the fit has moved
-towards the sources, so they look near whatever they are, and the error runs beyond the target's
-own. Estimates that know their noise (debiased, REML) have neither fault.
+**Claim.** To the static plug-in rule an identical source seems to be ``1/N0`` away. With many
+parameters all sources together are then worth no more than about ``N0`` rows, however good they
+are. The dynamic rule measures again from the weighted fit, and has the opposite fault. The weighted
+fit has moved towards the sources, so they look near even if they are far, and the error can exceed
+that of the target alone. Rules that subtract the noise (debiased, REML) have neither fault.
 
-**Limitation.** Nothing is free: where the source is about as far as the target's fit is uncertain,
-``tau`` near ``1/N0``, no rule can tell, and every rule here loses something against the oracle.
+**Limitation.** If the source is about as far away as the target's own fit is uncertain, ``tau``
+near ``1/N0``, no rule can tell whether it helps. There every rule loses against the oracle, which
+knows the distance.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,6 +62,7 @@ def reml(squared):
 
 rules = {"plug-in, static": static_plug_in, "plug-in, dynamic": dynamic_plug_in, "REML": reml}
 styles = {"plug-in, static": "--", "plug-in, dynamic": ":", "REML": "-", "target only": "-."}
+colors = dict(zip(styles, ("#d1662a", "#8c5fa8", "#1f4e79", "0.45"), strict=True))
 noise_target = rng.normal(size=(N_REPEATS, D)) / np.sqrt(N0)
 noise_source = rng.normal(size=(N_REPEATS, D)) / np.sqrt(N)
 taus = np.geomspace(1e-4, 5, 25)  # The first is as good as 0: 1/N is ten times that.
@@ -80,14 +80,13 @@ for tau in taus:
 
 figure, axes = plt.subplots(1, 2, figsize=(11.5, 4.4), layout="constrained")
 for name, values in ratios.items():
-    axes[0].plot(taus, values, styles[name], color="black", label=name)
-axes[0].axhline(1, color="0.7", linewidth=0.8)
+    axes[0].plot(taus, values, styles[name], color=colors[name], label=name)
+axes[0].axhline(1, color="0.6", linewidth=4, alpha=0.6, label="oracle")
 axes[0].set(yscale="log", ylabel="expected KL error over the oracle's")
 for name, values in worth.items():
-    axes[1].plot(taus, values, styles[name], color="black", label=name)
+    axes[1].plot(taus, values, styles[name], color=colors[name], label=name)
 axes[1].plot(taus, 1 / (1 / N + taus), color="0.6", linewidth=4, alpha=0.6, label="oracle")
-axes[1].axhline(N0, color="0.7", linewidth=0.8)
-axes[1].annotate("N0", (taus[-1], N0), xytext=(0, 2), textcoords="offset points", ha="right")
+axes[1].axhline(N0, color="0.4", linewidth=0.8, label="N0, the target's rows")
 axes[1].set(yscale="log", ylabel="what the source is taken to be worth (target rows)")
 for ax in axes:
     ax.axvline(1 / N0, color="0.85", linewidth=6, zorder=0)
@@ -96,11 +95,9 @@ for ax in axes:
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].set_title("one source: error over the oracle's", loc="left")
 axes[1].set_title("and why", loc="left")
-picture = Path(__file__).with_name("plug_in.png")
-figure.savefig(picture, dpi=110)
 
 print(f"error over the oracle's, {N_REPEATS} repeats")
 print(f"{'tau':>18s}" + "".join(f"{tau:8.3g}" for tau in taus[::3]))
 for name, values in ratios.items():
     print(f"{name:18s}" + "".join(f"{value:8.2f}" for value in values[::3]))
-print(f"\npicture: {picture}")
+plt.show()

@@ -2,23 +2,21 @@
 One source, measured from the data: James and Stein
 ===================================================
 
-Estimate the discrepancy without bias, weigh by it, and the weighted fit is an old friend: the
-positive-part James-Stein estimator, which shrinks the target's fit towards the source's. The share
-of the target's own fit is ``1 - d / (N0 |D|^2)``, ``D`` being the contrast of the two fits, where
-Stein has ``d - 2`` for ``d``.
+Estimate the discrepancy of one source without bias, and weigh the source by it. The weighted fit is
+then a well-known one: the positive-part James-Stein estimator, which shrinks the target's fit
+towards the source's. The share of the target's own fit is ``1 - d / (N0 |D|^2)``, where ``D`` is
+the contrast of the two fits. Stein has ``d - 2`` in place of ``d``.
 
-**Claim.** With ``d - 2`` no source, however far, makes things worse on average than leaving it out,
-for any d >= 3: "never negative transfer" is a theorem there. Any factor up to ``2 (d - 2)`` is as
-safe; a larger one gains more on identical sources and less on middling ones. The default of this
-package takes one standard error of ``|D|^2`` for noise, a factor of ``d + sqrt(2 d)``, but never
-more than ``2 (d - 2)`` where ``d >= 4``: safe there, and within 7 % of safe at ``d = 3``.
+**Claim.** With ``d - 2`` and at least three parameters, no source makes the fit worse on average
+than leaving it out, however far it is. This is a theorem. Any factor up to ``2 (d - 2)`` is as
+safe. A larger one gains more on identical sources and less on others. The default of this package
+takes one standard error of ``|D|^2`` for noise, a factor of ``d + sqrt(2 d)``, but never more than
+``2 (d - 2)`` where ``d >= 4``. It is safe there, and within 7 % of safe at ``d = 3``.
 
-**Limitation.** For d = 1 and 2 no rule that ever uses the source is safe (Stein): the target's own
-fit cannot be beaten everywhere. And the theorem is about one draw of Gaussian means with known
-metric; with few rows of other families it holds as far as the fits are normal.
+**Limitation.** With one or two parameters, no rule that ever uses the source is safe. And the
+theorem is about Gaussian means with a known covariance. With few rows of other families it holds as
+far as the fits are normal.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,24 +61,24 @@ for ax, d in zip(axes.flat, [1, 3, 5, 20], strict=True):
     default = james_stein_error(N_TARGET, N_SOURCE, taus, d, shrinkage=factor) / alone
     simulated = [default_error(d, tau) for tau in taus[::5]]
     oracle = np.array([minimal_error(N_TARGET, N_SOURCE, tau, d) for tau in taus]) / alone
-    ax.plot(taus, stein, "-", color="black", label="shrinkage d - 2 (James-Stein)")
+    ax.plot(taus, stein, "-", color="#d1662a", label="shrinkage d - 2 (James-Stein)")
     ax.plot(taus, debiased, "--", color="black", label="shrinkage d (debiased discrepancy)")
-    ax.plot(taus, default, "-.", color="#2b5c8a", label="the default")
-    ax.plot(taus[::5], simulated, "o", color="#2b5c8a", markersize=4, label="... simulated")
+    ax.plot(taus, default, "-.", color="#1f4e79", label="the default")
+    ax.plot(
+        taus[::5], simulated, "o", color="#1f4e79", markersize=4, label="the default, simulated"
+    )
     ax.plot(taus, oracle, ":", color="0.4", label="oracle: knows the distance")
-    ax.axhline(1, color="0.6", linewidth=1)
+    ax.axhline(1, color="0.6", linewidth=1, label="target only")
     ax.set(xscale="log", ylim=(0, max(1.1, 1.05 * debiased.max())))
     ax.set_title(f"d = {d}" + (": d - 2 is the target alone" if d < 3 else ""), loc="left")
     ax.spines[["top", "right"]].set_visible(False)
     print(f"{d:4d}{stein.max():8.3f}{debiased.max():8.3f}{default.max():9.3f}")
-axes[1, 1].legend(frameon=False, loc="lower right")
+names = axes[0, 0].get_legend_handles_labels()
+figure.legend(*names, loc="outside lower center", ncols=3, frameon=False)
 for ax in axes[1]:
     ax.set_xlabel(r"discrepancy $\tau$ of the source")
 for ax in axes[:, 0]:
     ax.set_ylabel("expected KL error over target only's")
-picture = Path(__file__).with_name("james_stein.png")
-figure.savefig(picture, dpi=110)
-print(f"\npicture: {picture}\n")
 
 # %%
 # The closed form against simulation: exact for the Gaussian mean, a limit for others.
@@ -91,3 +89,4 @@ for family, theta, step, n in [
 ]:
     theta_source = (theta + step)[:, None]
     print(validate(family, theta, theta_source, n, 50 * n, claim="james_stein", random_state=0))
+plt.show()

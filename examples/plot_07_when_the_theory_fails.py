@@ -2,21 +2,20 @@
 When the theory fails
 =====================
 
-The error formula is a limit: many rows, sources within a few ``1/sqrt(N0)`` of the target, a model
-that is right. Each condition is broken here in turn.
+The error formula is a limit. It needs many rows, sources within a few ``1/sqrt(N0)`` of the target,
+and a model that is right. This example breaks each condition in turn.
 
-**Claim.** (a) With few rows the formula is off by terms of the order of ``1/N0``, by 10 to 20 % at
-ten rows here, up or down with the family: a Gaussian mean has none. (b) Distance does the same: the
-divergence is no quadratic far away, and a source that weighs too much goes wrong by another amount
-than the formula says, here by less. At the best weight little of it is seen, for far sources get
-none. (c) Rows that are not what the model believes, here in groups of equal rows, count for less:
-with the rows divided by ``kappa = trace(J^-1 V) / d`` the formula is right again (the sandwich).
+**Claim.** (a) With few rows the formula is off by terms of the order of ``1/N0``: by 10 to 20 % at
+ten rows here, up or down with the family. For a Gaussian mean it is exact. (b) Far sources do the
+same: far from the truth the divergence is no longer a quadratic. A source that weighs too much then
+errs by another amount than the formula says, here by less. At the best weight this matters little,
+because far sources get next to no weight. (c) Rows that are not what the model believes count for
+less. Here they come in groups of equal rows. With the rows divided by
+``kappa = trace(J^-1 V) / d`` the formula is right again (the sandwich).
 
-**Limitation.** Of this example: it knows ``kappa``. From ten rows it cannot be estimated well, and
-this package does not try; see the notes in the user guide.
+**Limitation.** This example knows ``kappa``. From ten rows it cannot be estimated well, and this
+package does not try.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -44,7 +43,7 @@ settings = {
 }
 styles = dict(zip(settings, ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1))), strict=True))
 markers = dict(zip(settings, "osD^v", strict=True))
-figure, axes = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
+colors = dict(zip(settings, ("#1f4e79", "#d1662a", "#3a9178", "#8c5fa8", "black"), strict=True))
 
 
 def draw(ax, name, x, result):
@@ -53,7 +52,7 @@ def draw(ax, name, x, result):
         x,
         ratio,
         2 * result.std_error / result.theory,
-        color="black",
+        color=colors[name],
         linestyle=styles[name],
         marker=markers[name],
         markerfacecolor="white",
@@ -64,7 +63,9 @@ def draw(ax, name, x, result):
 
 # %%
 # (a) Few rows. From 10 target rows to 10,000, the distances shrinking with the root of the rows;
-# softmax regression starts at 80, below which some samples have no fit.
+# softmax regression starts at 80, below which some samples have no fit. (b) Distance, at 1,000 rows
+# each and the weight that is best for one standard error.
+figure, axes = plt.subplots(1, 2, figsize=(12, 4.6), layout="constrained")
 for name, (family, theta, contrast) in settings.items():
     n = 80 if name == "softmax regression" else 10
     theta, contrast = np.array(theta), np.array(contrast) * np.sqrt(10 / n)
@@ -82,8 +83,6 @@ for name, (family, theta, contrast) in settings.items():
 axes[0].set(xscale="log", xlabel="target rows $N_0$ (the source has thrice as many)")
 axes[0].set_title("(a) few rows", loc="left")
 
-# %%
-# (b) Distance, at 1,000 rows each and the weight that is best for one standard error.
 for name, (family, theta, contrast) in settings.items():
     theta, contrast = np.array(theta), np.array(contrast) / 10
     result = validate(
@@ -103,10 +102,7 @@ for ax in axes:
     ax.axhline(1, color="0.6", linewidth=1)
     ax.set_ylabel("simulated error over the formula's")
     ax.spines[["top", "right"]].set_visible(False)
-axes[0].legend(frameon=False, fontsize="small")
-picture = Path(__file__).with_name("when_the_theory_fails.png")
-figure.savefig(picture, dpi=110)
-print(f"picture: {picture}\n")
+axes[0].legend(frameon=False, fontsize="small", title="bars: 2 standard errors")
 
 # %%
 # (c) Rows in groups of four: visits of the same patients, taken for different ones.
@@ -134,6 +130,4 @@ display = ValidationDisplay.from_results(
         "groups of rows, sandwich": groups,
     }
 )
-picture = Path(__file__).with_name("z_scores.png")
-display.figure_.savefig(picture, dpi=110)
-print(f"picture: {picture}")
+plt.show()

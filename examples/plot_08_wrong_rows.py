@@ -2,23 +2,24 @@
 Which rows are wrong?
 =====================
 
-Sources are rarely all good or all bad: some of their rows are. Here 70 % of the images of each
-source are turned, mirrored or speckled, and, independently, 70 % of the labels are random. The
-target is fifty labelled images.
+In many sources some rows are wrong and others right. Here 70 % of the images of each source are
+turned, mirrored or speckled, and, independently, 70 % of the labels are random. The target is fifty
+labelled images.
 
 A gate weighs every source row by how likely it is in the target, given its label. The example
 compares it with leaving the sources out, with taking them as they are, and with weights for whole
 sources, alone and together with the gate.
 
-**Claim.** Weights of rows count wrong labels down, at the price of some right ones; the log loss
-gains much, which weights of whole sources cannot give. Theory on top of the gate is level with it.
+**Claim.** Weights for rows reduce the influence of wrong labels, at the price of some right ones.
+The log loss gains much, which weights for whole sources cannot give. Both together are level with
+the gate.
 
-**Limitation.** One draw is one draw: see ``benchmarks/gate``. Accuracy hardly gains here, and may
-lose. The gate believes the target's few labels, and where a source is clean it costs a little.
+**Limitation.** This is one draw of the images: ``benchmarks/gate`` has more. Accuracy hardly gains
+here, and may lose. The gate believes the target's few labels, and costs a little where a source is
+clean.
 """
 
 import time
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -69,5 +70,4 @@ for name, weights in zip(gate.source_names_, gate.gate_weights_, strict=True):
     right, bad = weights[~wrong[name]].mean(), weights[wrong[name]].mean()
     print(f"{name:10s} right labels weigh {right:.2f}, random ones {bad:.2f}")
 display = GateWeightsDisplay.from_estimator(gate, perturbed=wrong)
-display.figure_.savefig(Path(__file__).with_name("wrong_rows.png"), dpi=120)
 plt.show()

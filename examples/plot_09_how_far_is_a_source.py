@@ -3,22 +3,20 @@ How far is a source?
 ====================
 
 Optimal transport measures how far the rows and classes of a source are from the target's, before
-anything is fitted: cheap, and without parameters. What a source is worth is another question. Here
-the truth is known twice: of digits, two sources are good and two have wrong labels; of generated
-tasks, the true squared discrepancy is set.
+anything is fitted. That is cheap and has no parameters. What a source is worth is another question.
+Here the truth is known. Of the digits, two sources are good and two have wrong labels. Of the
+generated tasks, the true discrepancy is set.
 
 The example ranks sources by the dataset distance and by the weights of ``UOWQClassifier``, and
 draws the distances between the classes of one source and the target.
 
-**Claim.** Transport sees where classes lie, not what they are called: of the four sources the one
-whose labels are all shifted by one is the nearest. The weights shut it off, for they ask what a fit
-on the source does to the target's labels. Where no labels are wrong both find the order.
+**Claim.** Transport sees where classes lie, not what they are called. Of the four sources, the one
+whose labels are all shifted by one is the nearest. The weights leave it out, because they ask what
+a fit on the source does to the target's labels. Where no labels are wrong, both find the order.
 
-**Limitation.** Distances compare shapes too, which a classifier may not care about; weights
-are of one model. A ranking is a screening: fit with what is left.
+**Limitation.** Distances also compare shapes that a classifier may not care about, and weights
+belong to one model. Use a ranking to screen, and fit with what is left.
 """
-
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,11 +60,13 @@ for name, values in agreement.items():
 # Left: near and worthless. Right: why; the shifted source's class 3 is the target's 2.
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
 for name, distance in zip(ranking.names, ranking.distances, strict=True):
-    axes[0].scatter(distance, weight[name], s=60)
-    axes[0].annotate(name, (distance, weight[name]), xytext=(6, 4), textcoords="offset points")
+    axes[0].scatter(distance, weight[name], s=60, color="#1f4e79")
+    axes[0].annotate(
+        name, (distance, weight[name]), xytext=(0, 8), textcoords="offset points", ha="center"
+    )
 axes[0].set(xlabel="dataset distance", ylabel="weight of a source row", title="Digits")
-axes[0].margins(x=0.25)
+axes[0].margins(x=0.3, y=0.15)
+axes[0].spines[["top", "right"]].set_visible(False)
 ClassDistancesDisplay.from_data(*digits.sources["shifted_labels"], X, y, method="exact", ax=axes[1])
 axes[1].set_title("Classes of the shifted source and the target")
-figure.savefig(Path(__file__).with_name("how_far_is_a_source.png"), dpi=120)
 plt.show()

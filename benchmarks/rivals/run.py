@@ -13,7 +13,8 @@ Accuracy, log loss, the gap (log loss less target only's, above 0 is negative tr
 peak memory above what was there before. A method that fails counts as target only, and is named.
 
 Needs an environment of its own, with tensorflow: `make bench-rivals`. Results go to
-benchmarks/results/rivals.json as they come; `table.py` makes the README's table and picture.
+benchmarks/results/rivals.json as they come; `table.py` makes the table and picture that
+docs/benchmarks.md shows.
 """
 
 import argparse

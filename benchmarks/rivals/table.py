@@ -1,9 +1,9 @@
-"""The rivals' table and picture, from benchmarks/results/rivals.json into the README.
+"""The rivals' table and picture, from benchmarks/results/rivals.json into docs/benchmarks.md.
 
 Means over suites of means over their target domains of means over draws; the standard error is that
 over domains within their suites. The gap's count is that of target domains where a method's log
 loss is above target only's.
-What stands between the two marks in the README is replaced; nothing there is written by hand.
+What stands between the two marks on that page is replaced; nothing there is written by hand.
 
     .venv/bin/python benchmarks/rivals/table.py
 """
@@ -19,8 +19,8 @@ import numpy as np
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results" / "rivals.json"
-README = HERE.parents[1] / "README.md"
-PICTURE = HERE / "rivals.png"
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+PICTURE = PAGE.parent / "images" / "rivals.png"
 MARKS = ("<!-- rivals: begin -->\n", "<!-- rivals: end -->\n")
 OURS = ("UOWQ", "gate")
 
@@ -121,25 +121,26 @@ def winners(cells, methods):
 
 
 def draw(found):
-    figure, ax = plt.subplots(figsize=(8, 5), layout="constrained")
-    for method, row in found.items():
+    """A row for each method, the most accurate on top, and the seconds of a fit beside it."""
+    rows = sorted(found.items(), key=lambda item: item[1]["accuracy"])
+    figure, ax = plt.subplots(figsize=(8, 0.6 + 0.27 * len(rows)), layout="constrained")
+    for k, (method, row) in enumerate(rows):
         ours = method.startswith(OURS)
-        ax.scatter(
-            row["seconds"], row["accuracy"], color="C3" if ours else "C0", s=40 if ours else 25
-        )
-        ax.annotate(
-            method,
-            (row["seconds"], row["accuracy"]),
-            xytext=(5, 3),
-            textcoords="offset points",
-            fontsize="x-small",
-            fontweight="bold" if ours else "normal",
-        )
-    ax.set(xscale="log", xlabel="seconds a fit (median)", ylabel="accuracy, mean over suites")
-    ax.margins(x=0.05)
-    low, high = ax.get_xlim()
-    ax.set_xlim(low, 6 * high)  # Names stand to the right.
-    ax.grid(alpha=0.3)
+        style = {"color": "#1f4e79" if ours else "#d1662a", "fmt": "o" if ours else "s"}
+        filled = {"markerfacecolor": style["color"] if ours else "white", "capsize": 2}
+        ax.errorbar(row["accuracy"], k, xerr=2 * row["error"], **style, **filled)
+        seconds = f"{row['seconds']:.2f} s"
+        place = {"xycoords": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
+        ax.annotate(seconds, (1.12, k), annotation_clip=False, fontsize="small", **place)
+    ax.set_yticks(range(len(rows)), [method for method, _ in rows])
+    for label, (method, _) in zip(ax.get_yticklabels(), rows, strict=True):
+        label.set_fontweight("bold" if method.startswith(OURS) else "normal")
+    ax.set_xlabel(
+        "accuracy (mean over suites, two standard errors); right: median seconds of a fit"
+    )
+    ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.grid(axis="x", alpha=0.3)
+    ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(PICTURE, dpi=120)
 
 
@@ -147,11 +148,11 @@ def main():
     cells, methods = load()
     found = {method: summary(cells, method) for method in methods}
     draw(found)
-    text = README.read_text()
+    text = PAGE.read_text()
     before, rest = text.split(MARKS[0])
     _, after = rest.split(MARKS[1])
     table = markdown(cells, found) + winners(cells, methods)
-    README.write_text(before + MARKS[0] + table + MARKS[1] + after)
+    PAGE.write_text(before + MARKS[0] + table + MARKS[1] + after)
     print(table)
 
 

@@ -82,7 +82,7 @@ class JTLNClassifier(
     classes_ : ndarray of shape (n_classes,)
         Of the target.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Defined when X has string column names.
 
     See Also

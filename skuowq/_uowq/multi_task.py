@@ -52,7 +52,7 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
         Row t has the weights of one row of each task where t is the target; 1 on the diagonal.
     classes_ : ndarray of shape (n_classes,)
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Defined when X has string column names.
 
     See Also

@@ -393,8 +393,11 @@ def information_by_domain(
     information : InformationByDomain
     """
     apart = ((rows, domain, domain) for rows, domain in X.blocks(_block_rows(X.matrix)))
-    sums = _information_sums(X.matrix, apart, len(X.sizes), probabilities, weight, len(X.sizes))
-    return InformationByDomain(*sums, X.domain_sums(weight))
+    n_domains = len(X.sizes)
+    common, border, own = _information_sums(
+        X.matrix, apart, n_domains, probabilities, weight, n_domains
+    )
+    return InformationByDomain(common, border, own, X.domain_sums(weight))
 
 
 def _information_sums(matrix, blocks, n_domains, probabilities, weight, n_parts=1):

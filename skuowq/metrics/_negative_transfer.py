@@ -199,7 +199,7 @@ def negative_transfer_gap(
         n_repeats = _MOST_REPEATS if automatic else 1
     splits = _paired_splits(estimator, X, y, cv, n_repeats, random_state)
     scorer = _neg_log_loss if scoring == "neg_log_loss" else check_scoring(estimator, scoring)
-    per_round = cv if automatic else len(splits)
+    per_round = cast(int, cv) if automatic else len(splits)
     scores, results = [], []
     for start in range(0, len(splits), per_round):
         scores += Parallel(n_jobs=n_jobs)(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._matplotlib import import_pyplot, name_level
+from ._matplotlib import COLORS, LEVEL, import_pyplot, mark_minimum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ class BiasVarianceDisplay:
     >>> from skuowq.theory import error_curve
     >>> curve = error_curve(20, 200, 0.02, n_parameters=5)
     >>> display = BiasVarianceDisplay.from_curve(curve)
-    >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    >>> [text.get_text() for text in display.ax_.get_legend().get_texts()[:2]]
     ['squared bias', 'variance']
     """
 
@@ -121,25 +121,24 @@ class BiasVarianceDisplay:
             x,
             variance,
             total,
-            facecolor="#e8a87c",
-            edgecolor="#a04a12",
+            facecolor="#f0c3a5",
+            edgecolor=COLORS[1],
             hatch="///",
             linewidth=0.6,
             label="squared bias",
         )
-        ax.fill_between(x, 0, variance, color="#2b5c8a", linewidth=0, label="variance")
-        ax.plot(x, total, color="black", linewidth=1.5)
+        ax.fill_between(x, 0, variance, color=COLORS[0], linewidth=0, label="variance")
+        ax.plot(x, total, color="black", linewidth=1.5, label="both: the error")
         best = total.argmin()
-        ax.plot(x[best], total[best], "v", color="black", markersize=8)
-        ax.axhline(self.target_only, color="0.4", linewidth=1, linestyle=(0, (1, 2)))
-        name_level(ax, self.target_only, "target only")
+        mark_minimum(ax, x[best], total[best], "black")
+        ax.axhline(self.target_only, linestyle=(0, (1, 2)), label="target only", **LEVEL)
         if self.log_x:
             ax.set_xscale("log")
         ax.set_xlim(x[0], x[-1])
         top = min(total.max(), 2.5 * self.target_only)
-        ax.set_ylim(0, 1.12 * max(top, self.target_only))
+        ax.set_ylim(0, 1.35 * max(top, self.target_only))  # with room for the legend
         ax.set_xlabel(self.x_label)
         ax.set_ylabel("expected KL error (nats)")
-        ax.legend(frameon=True, framealpha=0.9, edgecolor="none")
+        ax.legend(ncols=2, framealpha=0.9, edgecolor="none")
         ax.spines[["top", "right"]].set_visible(False)
         return self

@@ -133,7 +133,7 @@ class ClassDistancesDisplay:
         self.figure_.colorbar(image, ax=ax, label="distance")
         ax.set_xticks(range(len(names[1])), names[1])
         ax.set_yticks(range(len(names[0])), names[0])
-        ax.set_xlabel("target class")
+        ax.set_xlabel("target class (frame: its nearest source class)")
         ax.set_ylabel("source class")
         for column, row in enumerate(distances.argmin(axis=0)):
             frame = import_pyplot().Rectangle(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_with
-from ._matplotlib import as_text, check_names, import_pyplot
+from ._matplotlib import COLORS, as_text, check_names, import_pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _N_BINS = 40
 _LEAST = 1e-3  # smaller weights are drawn here
 _HEIGHT = 0.8  # of the highest bar; a source is one row, 1 high
-_COLOURS = {"clean": "#2b5c8a", "perturbed": "#d9822b"}
+_COLOURS = {"clean": COLORS[0], "perturbed": COLORS[1]}
 
 
 class GateWeightsDisplay:
@@ -142,6 +142,7 @@ class GateWeightsDisplay:
             size = (8, 1.4 + row * len(weights))
             _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
+        clipped = any(np.any(np.asarray(part) < _LEAST) for part in self.gate_weights)
         most = max(2.0, *(part.max() for part in weights))
         bins = np.geomspace(_LEAST, 1.05 * most, _N_BINS + 1)
         space = 2.0 if known else 1.0
@@ -156,18 +157,42 @@ class GateWeightsDisplay:
         ax.axvline(1, color="0.2", linestyle=":", zorder=0)
         ax.set_xscale("log")
         ax.set_xlim(bins[0], bins[-1])
+        powers = np.arange(round(np.log10(_LEAST)), np.log10(bins[-1]))
+        ticks = [f"$10^{{{power:.0f}}}$" for power in powers]
+        if clipped:  # The lowest bin holds all smaller weights.
+            ticks[0] = rf"$\leq 10^{{{powers[0]:.0f}}}$"
+        ax.set_xticks(10.0**powers, ticks)
         low = levels[-1] - (1 if masks[-1] is not None else 0.15)
         ax.set_ylim(low, 1)
         names = zip(self.names, np.asarray(self.trust), strict=True)
         ax.set_yticks(levels, [f"{as_text(name)}\ntrust {factor:.2g}" for name, factor in names])
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("gate's weight of a source row (1 = as without a gate)")
-        if known:
-            ax.set_title(
-                "rows above each line: clean; below: perturbed; triangle: mean", loc="left"
-            )
+        self._name_marks(known)
         ax.spines[["top", "right", "left"]].set_visible(False)
         return self
+
+    def _name_marks(self, known):
+        """A legend above the axes, in place of a title."""
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Patch
+
+        names = {"clean": "clean rows" if known else "rows"}
+        if known:
+            names["perturbed"] = "perturbed rows"
+        handles = [self._patch(Patch, kind, name) for kind, name in names.items()]
+        mean = {"marker": "v", "color": "0.75", "markeredgecolor": "0.2", "linestyle": "none"}
+        handles += [
+            Line2D([], [], label="mean of each", **mean),
+            Line2D([], [], color="0.2", linestyle=":", label="as without a gate"),
+        ]
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1.02), "borderaxespad": 0}
+        self.ax_.legend(handles=handles, frameon=False, ncols=4, columnspacing=1.2, **place)
+
+    @staticmethod
+    def _patch(patch, kind, name):
+        hatched = {"hatch": "////", "edgecolor": "white"} if kind == "perturbed" else {}
+        return patch(facecolor=_COLOURS[kind], label=name, linewidth=0, alpha=0.8, **hatched)
 
     def _masks(self, weights):
         given = self.perturbed or [None] * len(weights)

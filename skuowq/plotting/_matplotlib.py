@@ -1,6 +1,18 @@
-"""The optional import of matplotlib, and helpers of several displays."""
+"""The optional import of matplotlib, and the one style of all displays.
+
+Different things have different colours, which differ as greys too, and lines differ in their dashes
+as well. Every mark has its name in the legend.
+"""
+
+from typing import Any
 
 from skuowq._utils._optional import import_optional
+
+# Dark blue first: what stands alone. Their lightness differs, so they differ as greys.
+COLORS = ("#1f4e79", "#d1662a", "#3a9178", "#8c5fa8", "#c9a227", "0.45")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 4)))
+MARKERS = "osD^v<>PX*"
+LEVEL: dict[str, Any] = {"color": "0.4", "linewidth": 1, "zorder": 1}
 
 
 def import_pyplot():
@@ -12,6 +24,36 @@ def import_pyplot():
         If matplotlib is missing; the message names the extra to install.
     """
     return import_optional("matplotlib.pyplot", "A plot")
+
+
+def line_style(k):
+    """Colour, dashes and marker of the k-th line; colour and dashes repeat after 36 lines."""
+    shift = k // len(COLORS)
+    return {
+        "color": COLORS[k % len(COLORS)],
+        "linestyle": DASHES[(k + shift) % len(DASHES)],
+        "marker": MARKERS[k % len(MARKERS)],
+    }
+
+
+def mark_minimum(ax, x, y, color):
+    """A triangle that points at the minimum from above, where no other mark hides it."""
+    from matplotlib.transforms import ScaledTranslation
+
+    above = ScaledTranslation(0, 8 / 72, ax.figure.dpi_scale_trans)
+    named = any(line.get_gid() == "minimum" for line in ax.lines)
+    ax.plot(
+        x,
+        y,
+        "v",
+        color=color,
+        markersize=7,
+        zorder=5,
+        transform=ax.transData + above,
+        clip_on=False,
+        gid="minimum",
+        label=None if named else "least of the curve",
+    )
 
 
 def check_names(names, n, what):
@@ -28,18 +70,3 @@ def as_text(name):
     """
     name = str(name).replace("$", r"\$")
     return name if name and not name.startswith("_") else f" {name}"
-
-
-def name_level(ax, level, name, *, above=True):
-    """Write a name at the right end of a horizontal line, above it or below."""
-    ax.annotate(
-        name,
-        (1, level),
-        xycoords=ax.get_yaxis_transform(),
-        xytext=(-4, 2 if above else -3),
-        textcoords="offset points",
-        ha="right",
-        va="bottom" if above else "top",
-        fontsize="small",
-        color="0.3",
-    )

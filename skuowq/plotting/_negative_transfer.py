@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._matplotlib import as_text, check_names, import_pyplot
+from ._matplotlib import COLORS, as_text, check_names, import_pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,9 +121,9 @@ class NegativeTransferDisplay:
 
         rows = np.arange(gaps.size)
         decided = (low > 0) | (high < 0)
-        ax.hlines(rows, low, high, color="#2b5c8a", linewidth=2)
-        fill = np.where(decided, "#2b5c8a", "white")
-        ax.scatter(gaps, rows, s=50, color=fill, edgecolor="#2b5c8a", linewidth=1.5, zorder=3)
+        ax.hlines(rows, low, high, color=COLORS[0], linewidth=2)
+        fill = np.where(decided, COLORS[0], "white")
+        ax.scatter(gaps, rows, s=50, color=fill, edgecolor=COLORS[0], linewidth=1.5, zorder=3)
         ax.set_yticks(rows, [as_text(name) for name in self.names])
         ax.set_ylim(gaps.size - 0.5, -0.5)
         ax.tick_params(axis="y", length=0)

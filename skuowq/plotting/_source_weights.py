@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_with
-from ._matplotlib import as_text, check_names, import_pyplot
+from ._matplotlib import COLORS, as_text, check_names, import_pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NEAR_ZERO = 0.01  # a source whose rows weigh less than this is drawn pale
 _MAX_NAME = 32  # characters
+_PALE = "0.4"  # pale, and still easy to read
 
 
 class SourceWeightsDisplay:
@@ -51,7 +52,7 @@ class SourceWeightsDisplay:
     ...     source_weights=[0.8, 0.03], n_samples=[200, 300], names=["a", "b"], n_target=50
     ... )
     >>> display.plot().ax_.get_title(loc="left")
-    '50 target rows + sources worth 169'
+    '50 target rows; source rows count as 169'
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class SourceWeightsDisplay:
             _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
 
+        edge = max(1, weights.max())  # where the axis ends and the column of text begins
         self._draw_bars(weights)
         ax.axvline(1, color="0.2", linestyle=":")
         ax.annotate(
@@ -141,18 +143,20 @@ class SourceWeightsDisplay:
             va="bottom",
             fontsize="small",
         )
-        ax.set_xlabel("weight $w_i$ of one source row (a target row = 1)")
-        worth = weights @ n_samples
-        title = f"{_short(self.n_target)} target rows + sources worth {_short(worth)}"
+        ax.set_xlabel("weight $w_i$ of one source row (a target row = 1)", loc="left")
+        counted = _short(weights @ n_samples)
+        title = f"{_short(self.n_target)} target rows; source rows count as {counted}"
         ax.set_title(title, loc="left", pad=20)
         ax.spines[["top", "right"]].set_visible(False)
-        _fit_horizontally(ax, weights, self._annotate(weights, n_samples))
+        _fit_horizontally(ax, edge, self._annotate(weights, n_samples, edge))
+        ax.set_xticks([tick for tick in ax.get_xticks() if tick <= edge * (1 + 1e-9)])
+        ax.spines["bottom"].set_bounds(0, edge)
         return self
 
     def _draw_bars(self, weights):
         ax, rows = self.ax_, np.arange(weights.size)
         strong = weights >= _NEAR_ZERO
-        ax.barh(rows[strong], weights[strong], height=0.7, color="#2b5c8a")
+        ax.barh(rows[strong], weights[strong], height=0.7, color=COLORS[0])
         ax.barh(
             rows[~strong], weights[~strong], height=0.7, color="0.9", edgecolor="0.6", hatch="////"
         )
@@ -160,36 +164,36 @@ class SourceWeightsDisplay:
         ax.set_ylim(weights.size - 0.5, -0.5)
         ax.tick_params(axis="y", length=0)
         for label, is_strong in zip(ax.get_yticklabels(), strong, strict=True):
-            label.set_color("black" if is_strong else "0.5")
+            label.set_color("black" if is_strong else _PALE)
 
-    def _annotate(self, weights, n_samples):
+    def _annotate(self, weights, n_samples, edge):
         return [
             self.ax_.annotate(
-                f"w {_relation(w)}: {_short(n)} rows worth {_short(w * n)}",
-                (w, row),
-                xytext=(5, 0),
+                f"w {_relation(w)}: {_short(n)} rows count as {_short(w * n)}",
+                (edge, row),
+                xytext=(10, 0),
                 textcoords="offset points",
                 va="center_baseline",
                 fontsize="small",
-                color="black" if w >= _NEAR_ZERO else "0.5",
-                # Hides the dotted line where the text crosses it.
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                color="black" if w >= _NEAR_ZERO else _PALE,
             )
             for row, (w, n) in enumerate(zip(weights, n_samples, strict=True))
         ]
 
 
-def _fit_horizontally(ax, weights, texts):
-    """Set the limits of x so that the text of each bar ends inside the axes.
+def _fit_horizontally(ax, edge, texts):
+    """Set the limits of x so that the column of text at `edge` ends inside the axes.
 
-    A text of width p pixels at weight w fits into axes of P pixels and range m if
-    w / m * P + p <= P.
+    A text of width p pixels at `edge` fits into axes of P pixels and range m if
+    edge / m * P + p <= P.
     """
-    ax.set_xlim(0, 1.05 * max(1, weights.max()))
+    for text in texts:
+        text.set_in_layout(False)  # The axes shall not shrink for text that will be inside them.
+    ax.set_xlim(0, 1.05 * edge)
     ax.figure.canvas.figure.draw_without_rendering()  # so that the widths are final
-    free = 1 - np.array([text.get_window_extent().width + 10 for text in texts]) / ax.bbox.width
+    widest = max(text.get_window_extent().width for text in texts)
     # Axes too narrow for the text: let it run out rather than squeeze the bars to nothing.
-    ax.set_xlim(0, max(1.05, (weights / np.maximum(free, 0.3)).max()))
+    ax.set_xlim(0, edge / max(1 - (widest + 15) / ax.bbox.width, 0.3))
 
 
 def _relation(weight):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._matplotlib import import_pyplot, name_level
+from ._matplotlib import LEVEL, import_pyplot, line_style, mark_minimum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ class TransferErrorDisplay:
     """The expected KL error along one axis: a line for the theory, dots for simulations.
 
     Horizontal lines show the error of the target alone and the error at the best weights. A
-    triangle marks the minimum of the curve.
+    triangle points at the minimum of the curve. Several curves may share the axes.
 
     Parameters
     ----------
@@ -141,14 +141,12 @@ class TransferErrorDisplay:
                 f"the axes have {ax.get_xlabel()!r} and this curve has {self.x_label!r}: draw it "
                 "on axes of its own"
             )
-        # Curves on the same axes differ in dashes and grey values, not only in colour.
         order = sum(line.get_gid() == "theory" for line in ax.lines)
-        style = ("-", "--", "-.", ":")[order % 4]
-        color = ("#2b5c8a", "#c2571a", "0.35", "0.55")[order % 4]
+        style = line_style(order) | {"marker": None}
         x, error = np.asarray(self.x), np.asarray(self.error)
-        ax.plot(x, error, style, color=color, gid="theory", label=name or "theory")
+        ax.plot(x, error, gid="theory", label=name or "theory", **style)
         best = error.argmin()
-        ax.plot(x[best], error[best], "v", color=color, markersize=8, zorder=3)
+        mark_minimum(ax, x[best], error[best], style["color"])
         if self.simulated is not None:
             ax.errorbar(
                 np.asarray(self.simulated_x),
@@ -178,17 +176,13 @@ class TransferErrorDisplay:
         return self
 
     def _draw_levels(self, ax):
-        drawn = [line.get_ydata()[0] for line in ax.lines if line.get_gid() == "level"]
-        top = ax.get_ylim()[1]
-        for level, label in [
-            (self.target_only, "target only"),
-            (self.oracle, "least over all weights"),
+        drawn = [line for line in ax.lines if line.get_gid() == "level"]
+        for level, label, dashes in [
+            (self.target_only, "target only", (0, (1, 2))),
+            (self.oracle, "least over all weights", (0, (6, 3))),
         ]:
-            if np.any(np.isclose(drawn, level)):
+            if any(np.isclose(line.get_ydata()[0], level) for line in drawn):
                 continue
-            ax.axhline(
-                level, color="0.5", linewidth=1, linestyle=(0, (1, 2)), zorder=1, gid="level"
-            )
-            # The name is below its line, unless the axis is there.
-            above = label == "target only" or level < 0.08 * top
-            name_level(ax, level, label, above=above)
+            named = any(line.get_label() == label for line in drawn)
+            name = None if named else label
+            ax.axhline(level, linestyle=dashes, gid="level", label=name, **LEVEL)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ._matplotlib import as_text, import_pyplot
+from ._matplotlib import COLORS, as_text, import_pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,10 +122,10 @@ class ValidationDisplay:
         for row, z in enumerate(self.z):
             z = np.asarray(z, dtype=float)
             inside = np.abs(z) <= _BOUND
-            ax.plot(z[inside], np.full(inside.sum(), row), "o", color="#2b5c8a", alpha=0.7)
+            ax.plot(z[inside], np.full(inside.sum(), row), "o", color=COLORS[0], alpha=0.7)
             beyond = z[~inside]
             drawn = np.clip(beyond, -edge, edge)
-            ax.plot(drawn, np.full(beyond.size, row), "X", color="#c2571a", markersize=9)
+            ax.plot(drawn, np.full(beyond.size, row), "X", color=COLORS[1], markersize=9)
             for side in (-1, 1):
                 outside = beyond[side * beyond > edge]
                 if not outside.size:
@@ -148,6 +148,8 @@ class ValidationDisplay:
         ax.set_yticks(np.arange(len(self.names)), [as_text(name) for name in self.names])
         ax.set_ylim(len(self.names) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
-        ax.set_xlabel("z = (simulated - claimed) / standard error\n(shaded: up to 1, up to 4)")
+        ax.set_xlabel(
+            "z = (simulated - claimed) / standard error\n(shaded: up to 1 and 4; crosses: beyond)"
+        )
         ax.spines[["top", "right"]].set_visible(False)
         return self

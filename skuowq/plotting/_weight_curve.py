@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._matplotlib import as_text, check_names, import_pyplot
+from ._matplotlib import as_text, check_names, import_pyplot, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 class WeightCurveDisplay:
     """The best weights of all sources while one of them moves away from the target.
+
+    Several curves may share the axes.
 
     Parameters
     ----------
@@ -109,21 +111,19 @@ class WeightCurveDisplay:
 
         weights = np.asarray(self.source_weights)
         check_names(self.names, weights.shape[1], "each row of source_weights")
-        styles = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 5)))
+        before = [line for line in ax.lines if line.get_gid() == "weights"]
         for i, (w, name) in enumerate(zip(weights.T, self.names, strict=True)):
-            moves = i == self.source
-            ax.plot(
-                self.x,
-                w,
-                linestyle=styles[i % len(styles)],
-                color="#c2571a" if moves else ("#2b5c8a", "0.35", "0.65")[i // len(styles) % 3],
-                linewidth=2.5 if moves else 1.5,
-                label=as_text(name),
-            )
-        ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
+            style = line_style(len(before) + i) | {"marker": None}
+            width = 2.5 if i == self.source else 1.5
+            ax.plot(self.x, w, linewidth=width, gid="weights", label=as_text(name), **style)
+        if not before:
+            ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
         ax.set_xscale("log")
-        ax.set_xlim(*np.asarray(self.x)[[0, -1]])
-        ax.set_ylim(0, 1.05 * max(1, weights.max()))
+        first, last = np.asarray(self.x)[[0, -1]]
+        left, right = ax.get_xlim() if before else (first, last)
+        ax.set_xlim(min(left, first), max(right, last))
+        top = max(1.05 * max(1, weights.max()), ax.get_ylim()[1] if before else 0)
+        ax.set_ylim(-0.02 * top, top)  # A weight of 0 is not hidden by the axis.
         ax.set_xlabel(
             rf"discrepancy $\tau_{{{self.source + 1}}}$ (squared distance per parameter, log scale)"
         )

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_with
-from ._matplotlib import as_text, check_names, import_pyplot
+from ._matplotlib import as_text, check_names, import_pyplot, line_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,21 +99,18 @@ class WeightHistoryDisplay:
 
         history = np.asarray(self.history, dtype=float)
         check_names(self.names, history.shape[1], "each row of history")
-        styles = ("-", "--", "-.", ":")
-        markers = "osD^v<>PX*"
         for i, (weights, name) in enumerate(zip(history.T, self.names, strict=True)):
             ax.plot(
                 np.arange(len(weights)),
                 weights,
-                linestyle=styles[i % len(styles)],
-                marker=markers[i % len(markers)],
                 markerfacecolor="white",
-                color=("#2b5c8a", "#c2571a", "0.35", "0.65")[i // len(styles) % 4],
                 label=as_text(name),
+                **line_style(i),
             )
         ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
         ax.set_xticks(np.arange(len(history)))
-        ax.set_ylim(0, 1.05 * max(1, history.max()))
+        top = 1.05 * max(1, history.max())
+        ax.set_ylim(-0.02 * top, top)  # A weight of 0 is not hidden by the axis.
         ax.set_xlabel("update")
         ax.set_ylabel("weight $w_i$ of one source row (a target row = 1)")
         ax.legend(framealpha=0.9, edgecolor="none")

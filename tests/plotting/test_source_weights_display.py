@@ -40,12 +40,12 @@ def annotations(display):
 def test_from_estimator(plt):
     display = SourceWeightsDisplay.from_estimator(FakeEstimator().fit())
     ax = display.ax_
-    assert ax.get_title(loc="left") == "50 target rows + sources worth 51"
+    assert ax.get_title(loc="left") == "50 target rows; source rows count as 51"
     assert [label.get_text() for label in ax.get_yticklabels()] == ["source 0", "source 1"]
     assert set(annotations(display)) == {
         "a target row",
-        "w = 0.5: 100 rows worth 50",
-        "w = 0.001: 1,000 rows worth 1",
+        "w = 0.5: 100 rows count as 50",
+        "w = 0.001: 1,000 rows count as 1",
     }
     widths = {round(bar.get_y() + bar.get_height() / 2): bar.get_width() for bar in ax.patches}
     assert widths == {0: 0.5, 1: 0.001}
@@ -65,18 +65,18 @@ def test_pale_sources(plt):
     hatches = [bar.get_hatch() for bar in display.ax_.patches]
     assert hatches == [None, "////"]
     colors = [label.get_color() for label in display.ax_.get_yticklabels()]
-    assert colors == ["black", "0.5"]
+    assert colors == ["black", "0.4"]
 
 
 @pytest.mark.parametrize(
     ("weight", "n", "text"),
     [
-        (0.03, 299, "w = 0.03: 299 rows worth 9"),
-        (0, 12, "w = 0: 12 rows worth 0"),
-        (1e-7, 10, "w < 0.001: 10 rows worth under 0.001"),
-        (1.3456, 29_900, "w = 1.3: 29,900 rows worth 40,233"),
-        (14.2, 7.5, "w = 14: 7.5 rows worth 106"),
-        (9.96, 1, "w = 10: 1 rows worth 10"),
+        (0.03, 299, "w = 0.03: 299 rows count as 9"),
+        (0, 12, "w = 0: 12 rows count as 0"),
+        (1e-7, 10, "w < 0.001: 10 rows count as under 0.001"),
+        (1.3456, 29_900, "w = 1.3: 29,900 rows count as 40,233"),
+        (14.2, 7.5, "w = 14: 7.5 rows count as 106"),
+        (9.96, 1, "w = 10: 1 rows count as 10"),
     ],
 )
 def test_annotation(plt, weight, n, text):

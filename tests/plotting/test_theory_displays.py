@@ -35,13 +35,18 @@ def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
+def legend(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
 def test_error_curves_are_drawn_with_levels_and_minimum(plt):
     display = TransferErrorDisplay.from_curve(CURVE)
     line, mark, *levels = display.ax_.get_lines()
     assert_allclose(line.get_xydata(), np.column_stack([CURVE.x, CURVE.error]))
     assert_allclose(mark.get_xdata(), CURVE.x[CURVE.error.argmin()])
     assert_allclose([level.get_ydata()[0] for level in levels], [CURVE.target_only, CURVE.oracle])
-    assert texts(display.ax_) == ["target only", "least over all weights"]
+    names = ["theory", "least of the curve", "target only", "least over all weights"]
+    assert legend(display.ax_) == names
     assert "w_{1}" in display.ax_.get_xlabel()
     assert display.ax_.get_xscale() == "linear"
 
@@ -66,7 +71,8 @@ def test_two_curves_share_axes_and_differ_without_colour(plt):
     drawn = [line for line in ax.get_lines() if line.get_gid() == "theory"]
     assert [line.get_label() for line in drawn] == ["a", "b"]
     assert drawn[0].get_linestyle() != drawn[1].get_linestyle()
-    assert texts(ax) == ["target only", "least over all weights"]  # Once.
+    levels = ["target only", "least over all weights"]  # Named once, as the minimum is.
+    assert legend(ax) == ["a", "least of the curve", *levels, "b"]
 
 
 def test_rows_are_on_a_logarithmic_axis(plt):
@@ -133,7 +139,8 @@ def test_a_second_curve_is_seen_with_its_own_levels(plt):
     other = error_curve(5, 200, 0.2, 2)
     TransferErrorDisplay.from_curve(other, ax=ax, name="b")
     assert ax.get_ylim()[1] > other.target_only
-    assert texts(ax) == 2 * ["target only", "least over all weights"]
+    assert sum(line.get_gid() == "level" for line in ax.get_lines()) == 4
+    assert legend(ax).count("target only") == 1
     quantity = error_curve(20, 200, 0.045, 2, along="quantity")
     with pytest.raises(ValueError, match="draw it on axes of its own"):
         TransferErrorDisplay.from_curve(quantity, ax=ax)

@@ -62,7 +62,12 @@ class DomainDesign:
         return DomainDesign(self.matrix[start:stop], np.diff(edges))
 
     def first_domain(self) -> DomainDesign:
-        """The rows of the first domain, as the only one."""
+        """Take the rows of the first domain, as the only one.
+
+        Returns
+        -------
+        design : DomainDesign
+        """
         return DomainDesign(self.matrix[: self.sizes[0]], self.sizes[:1])
 
     def domain_sums(self, values: NDArray) -> NDArray:
@@ -132,7 +137,19 @@ class DomainInformation:
     own: np.ndarray
 
     def solver(self, total, ridge):
-        """A function that solves with `total` times the information plus a diagonal."""
+        """Factorise `total` times the information plus a diagonal.
+
+        Parameters
+        ----------
+        total : float
+        ridge : ndarray of shape (n_parameters,)
+            The diagonal.
+
+        Returns
+        -------
+        solve : callable
+            Solves for columns of shape (n_parameters,) or (n_parameters, k).
+        """
         m, shape = len(self.common), self.own.shape[:2]
         inverse = self._own_inverses(total, ridge)
         coupling, reduced = self._profile(inverse, total, ridge)
@@ -150,6 +167,11 @@ class DomainInformation:
 
     def profiled(self, total, ridge):
         """Profile out all domains except the first.
+
+        Parameters
+        ----------
+        total : float
+        ridge : ndarray of shape (n_parameters,)
 
         Returns
         -------
@@ -253,7 +275,18 @@ class InformationWithout:
     roots: np.ndarray
 
     def solver(self, total, ridge):
-        """A function that solves with it (Woodbury's identity); it has its total and ridge."""
+        """Solve without the rows, by Woodbury's identity.
+
+        Parameters
+        ----------
+        total, ridge
+            Not read: the solver of all rows has its own.
+
+        Returns
+        -------
+        solve : callable
+            Solves for a vector of shape (n_parameters,).
+        """
         solved = self.solve(self.roots)
         left = np.eye(self.roots.shape[1]) - self.roots.T @ solved
         inner = factorise((left + left.T) / 2)

@@ -46,6 +46,13 @@ class PerceptronClassifier(NeuralNetClassifier):
             found = self.data_sizes_ | found
         return found
 
+    def get_params_for_optimizer(self, prefix, named_parameters):
+        """Adam in one operation for all parameters, which is faster in small networks."""
+        groups, found = super().get_params_for_optimizer(prefix, named_parameters)
+        if self.optimizer is torch.optim.Adam and "foreach" not in found:
+            found.setdefault("fused", True)
+        return groups, found
+
     def initialize(self):
         if self.data_sizes_ is None:
             raise ValueError(
@@ -102,8 +109,6 @@ def make_perceptron(hidden_layer_sizes=(64, 64), *, max_epochs=60, lr=0.001, **n
     >>> clf.estimator.max_epochs
     10
     """
-    if "optimizer" not in net_options:
-        net_options = {"optimizer__fused": True} | net_options  # Half a step's time in small nets.
     options = {
         "criterion": nn.CrossEntropyLoss,
         "optimizer": torch.optim.Adam,

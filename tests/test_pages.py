@@ -1,13 +1,15 @@
 """What the README shows is what a reader gets, and the links of the pages lead somewhere."""
 
+import pytest
+
+pytest.importorskip("torch")
+
 import contextlib
 import io
 import re
 import warnings
 from pathlib import Path
 from types import ModuleType
-
-import pytest
 
 import skuowq
 from skuowq import networks

@@ -336,6 +336,12 @@ def test_raw_texts(form, fit_on):
     assert_array_equal(model.fit(form(TEXTS), labels, [source]).predict(form(TEXTS)), labels)
 
 
+def test_one_number_is_no_column_of_labels():
+    model = make_transfer_pipeline(TfidfVectorizer(), UOWQClassifier(), fit_on="pooled")
+    with pytest.raises(ValueError, match=r"y should be a 1d array, got an array of shape \(\)"):
+        model.fit(TEXTS, np.float64(3), [(TEXTS, np.tile([1, 0], 20))])
+
+
 def test_texts_and_columns_do_not_mix():
     labels = np.tile([1, 0, 1, 0, 0], 8)
     model = make_transfer_pipeline(TfidfVectorizer(), UOWQClassifier(), fit_on="pooled")

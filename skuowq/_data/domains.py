@@ -9,7 +9,7 @@ from functools import cached_property, reduce
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import check_array
+from sklearn.utils import check_array, column_or_1d
 
 from skuowq._utils._sklearn import _safe_indexing
 
@@ -82,7 +82,7 @@ def concatenate_rows(parts):
 def pooled_rows(X, y, sources):
     """Rows and labels of all domains, less those of weight zero."""
     X = np.asarray(X) if isinstance(X, (list, tuple)) or is_series(X) else X
-    parts, labels = [X], [np.asarray(y)]
+    parts, labels = [X], [column_or_1d(y)]
     columns = column_names(X)
     given = [] if sources is None else zip(sources._triples, sources.names, strict=True)
     for (X_i, y_i, weight), name in given:

@@ -1,7 +1,10 @@
 """Small networks on a CPU are trained on one thread, larger ones on what there is."""
 
-import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
+import numpy as np
 import torch
 from nets import make_net
 from torch import nn

@@ -136,7 +136,7 @@ class DomainInformation:
     border: np.ndarray
     own: np.ndarray
 
-    def solver(self, total, ridge):
+    def solver(self, total: float, ridge: NDArray) -> Callable[[NDArray], NDArray]:
         """Factorise `total` times the information plus a diagonal.
 
         Parameters
@@ -165,7 +165,7 @@ class DomainInformation:
 
         return solve
 
-    def profiled(self, total, ridge):
+    def profiled(self, total: float, ridge: NDArray) -> NDArray:
         """Profile out all domains except the first.
 
         Parameters
@@ -274,7 +274,7 @@ class InformationWithout:
     solve: Callable
     roots: np.ndarray
 
-    def solver(self, total, ridge):
+    def solver(self, total: float, ridge: NDArray) -> Callable[[NDArray], NDArray]:
         """Solve without the rows, by Woodbury's identity.
 
         Parameters

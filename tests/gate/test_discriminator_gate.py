@@ -156,7 +156,9 @@ def test_uowq_weighs_gated_sources(tasks):
         fit(light(UOWQClassifier(), trust=1.0), tasks)
 
 
-@pytest.mark.parametrize("gate", ["interactions", "boosted", HistGradientBoostingClassifier()])
+@pytest.mark.parametrize(
+    "gate", ["interactions", "boosted", HistGradientBoostingClassifier(max_iter=10)]
+)
 def test_other_discriminators(tasks, gate):
     clf = fit(light(gate=gate, trust=1.0), tasks)
     assert np.isfinite(clf.gate_weights_[0]).all()
@@ -292,15 +294,16 @@ def test_images_and_modules_of_the_users_own():
 def test_through_scikit_learn(tasks):
     sources = Sources(tasks.sources, X_unlabeled=tasks.X_test[:60])
     scores = cross_val_score(
-        network(max_epochs=3), tasks.X_target, tasks.y_target, params={"sources": sources}
+        network(max_epochs=1), tasks.X_target, tasks.y_target, cv=2, params={"sources": sources}
     )
     assert np.isfinite(scores).all()
     search = GridSearchCV(
-        network(DANN(), max_epochs=3),
+        network(DANN(), max_epochs=1),
         {
             "estimator__module__hidden_layer_sizes": [(4,), (8, 4)],
             "alignment__weight": [0.1, 1.0],
         },
+        cv=2,
     )
     search.fit(tasks.X_target, tasks.y_target, sources=sources)
     assert search.best_estimator_.transform(tasks.X_test).shape[1] == 4

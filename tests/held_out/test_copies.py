@@ -73,8 +73,8 @@ def fits(kind, tasks, times):
     [
         ("logistic", (1, 2, 4, 10), 3),
         ("records", (1, 2, 4, 10), 3),
-        ("forest", (1, 10), 2),
-        ("gate", (1, 10), 2),
+        pytest.param("forest", (1, 10), 2, marks=pytest.mark.slow),
+        pytest.param("gate", (1, 10), 2, marks=pytest.mark.slow),
     ],
 )
 def test_sources_keep_their_worth_where_the_targets_rows_are_repeated(kind, times, n_seeds):

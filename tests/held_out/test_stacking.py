@@ -64,6 +64,7 @@ def boosted():
     return HistGradientBoostingRegressor(max_iter=30, max_bins=32, random_state=0)
 
 
+@pytest.mark.slow
 def test_what_no_linear_model_sees_is_learnt_from_the_source():
     """The softmax stand-in finds nothing in common; trees on all rows say otherwise."""
     gains = []
@@ -141,6 +142,7 @@ def test_the_last_fits_run_in_the_pool_too():
     assert clf.estimator_.process_ == os.getpid() != clf.target_estimator_.process_
 
 
+@pytest.mark.slow
 def test_workers_and_seeds_change_nothing():
     X, y, sources, X_test, _ = classes(0)
     one = UOWQClassifier(tree(), random_state=0).fit(X, y, sources)

@@ -97,7 +97,7 @@ def test_costs_are_distances_on_the_inputs_or_the_features_given(data):
     assert_allclose(clf.transport_cost_[0], expected / expected.max())
     assert clf.transform(X).shape == (30, 4)
     Z = clf.net_.module_[:2](torch.tensor(X, dtype=torch.float32))
-    assert_allclose(clf.transform(X), Z.detach(), rtol=1e-5)
+    assert_allclose(clf.transform(X), Z.detach(), rtol=1e-5, atol=1e-6)
 
 
 def test_costs_may_be_given(data):

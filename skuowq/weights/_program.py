@@ -14,8 +14,8 @@ How it is solved. There are four methods, tried in this order:
 
 1. the stationary point ``M u = 1``, if it is feasible: always for one source and for REML's
    discrepancies;
-2. cvxpy, where it is installed; then the weights are put exactly on the bounds they are close to;
-3. an active set in doubled precision, for biases that cancel one another;
+2. an active set in doubled precision, also for biases that cancel one another;
+3. cvxpy, where it is installed; then the weights are put exactly on the bounds they are close to;
 4. whole numbers, for biases that cancel beyond doubled precision.
 
 What is certified. First M is shown to be positive definite, as a gap proves nothing if the program

@@ -123,14 +123,15 @@ class SourceReport:
         return ", ".join(names[:_NAMED]) + more
 
     def _headline(self):
+        """Lines above the table."""
         if not self.names:
-            return f"{self.n_target:g} target rows, no sources"
-        promise = self.expected_error / self.target_only_error
-        return (
-            f"{self.n_target:g} target rows; the sources are worth about {self.total_worth:.3g} "
-            f"more; in theory the KL error of the {self.model} model is {promise:.2g} times "
-            "target-only's"
-        )
+            return [f"{self.n_target:g} target rows, no sources"]
+        promise = f"{self.expected_error / self.target_only_error:.2g}"
+        worth = f"{self.total_worth:.3g}"
+        return [
+            f"{self.n_target:g} target rows; the sources are worth about {worth} more.",
+            f"In theory the KL error of the {self.model} model is {promise} times target-only's.",
+        ]
 
     def _cells(self):
         for i, name in enumerate(self.names):
@@ -146,7 +147,7 @@ class SourceReport:
 
     def __repr__(self):
         if not self.names:
-            return self._headline()
+            return self._headline()[0]
         rows = [_COLUMNS, *self._cells()]
         widths = [max(len(row[j]) for row in rows) for j in range(len(_COLUMNS))]
         lines = [
@@ -156,7 +157,7 @@ class SourceReport:
             )
             for row in rows
         ]
-        return "\n".join([self._headline(), *lines, *(f"- {note}" for note in self.notes)])
+        return "\n".join([*self._headline(), *lines, *(f"- {note}" for note in self.notes)])
 
     def _repr_html_(self):
         head = "".join(f"<th>{column}</th>" for column in (*_COLUMNS, ""))
@@ -165,8 +166,9 @@ class SourceReport:
             for row, bar in zip(self._cells(), self._bars(), strict=True)
         )
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        caption = "<br>".join(self._headline())
         return (
-            f"<table><caption>{self._headline()}</caption><tr>{head}</tr>{body}</table>"
+            f"<table><caption>{caption}</caption><tr>{head}</tr>{body}</table>"
             f"<ul>{notes}</ul><small>{_MEANINGS}</small>"
         )
 

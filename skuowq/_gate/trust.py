@@ -137,6 +137,7 @@ def _held_out_by(learner, gate, task, options, independent_share, n_folds):
         folds if target.groups.max() > 1 else [],
         Parallel(options.n_jobs, prefer=learner.prefer),
         independent_share,
+        learner.name,
         Progress("gate", options.verbose, at_most=True),
     )
 
@@ -191,6 +192,8 @@ class HeldOut:
     parallel : joblib.Parallel
     independent_share : float
         Independent rows that the target's are worth, over the sum of their weights.
+    name : str
+        Of what is fitted.
     progress : Progress
         Its number of items is set by the search.
     failures : list of FailedFit
@@ -202,6 +205,7 @@ class HeldOut:
     folds: list
     parallel: object
     independent_share: float
+    name: str
     progress: Progress
     failures: list = field(default_factory=list)
 
@@ -216,7 +220,8 @@ class HeldOut:
             delayed(_fold_probabilities)(self.fit, self.target, rows, held, factors, gate_share)
             for rows, held in self.folds
         )
-        self.progress(f"{_in_words(factors, gate_share)}, {len(self.folds)} folds")
+        trust = _in_words(factors, gate_share)
+        self.progress(f"{self.name}, {trust}, {len(self.folds)} folds")
         failed = [part for part in parts if isinstance(part, FailedFit)]
         if failed:
             self.failures.extend(failed)

@@ -84,7 +84,7 @@ class NegativeTransferDisplay:
         ImportError
             If matplotlib is missing.
         """
-        if hasattr(results, "interval"):
+        if not isinstance(results, Mapping) and hasattr(results, "interval"):
             results = {results.scoring: results}
         if not isinstance(results, Mapping):
             raise TypeError(

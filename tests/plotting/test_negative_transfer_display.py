@@ -83,6 +83,6 @@ def test_without_matplotlib(monkeypatch):
         NegativeTransferDisplay.from_results(RESULTS)
 
 
-def test_a_result_alone_is_refused():
-    with pytest.raises(TypeError, match="results is a list: pass a dict"):
+def test_what_is_no_result_is_refused():
+    with pytest.raises(TypeError, match="results is a list: pass a NegativeTransferGap, or a dict"):
         NegativeTransferDisplay.from_results([object()])

@@ -82,13 +82,13 @@ def test_nothing_is_printed_without_verbose(fit, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("fit", [fit_classifier, fit_trees_of_numbers])
-def test_the_stack(fit, capsys):
+@pytest.mark.parametrize(("fit", "n_folds"), [(fit_classifier, 2), (fit_trees_of_numbers, 5)])
+def test_the_stack(fit, n_folds, capsys):
     fit(verbose=1)
     texts, total = lines_of(capsys.readouterr().out, "stack")
-    assert len(texts) == total == 4 * 6
+    assert len(texts) == total == 4 * (1 + n_folds)
     assert texts[:2] == ["fit with the weights", "fit of the target alone"]
-    assert texts[-1] == "fit of the linear model, fold 5 held out"
+    assert texts[-1] == f"fit of the linear model, fold {n_folds} held out"
 
 
 def test_the_search_of_the_gate(capsys):

@@ -169,8 +169,11 @@ def supported(model, weights, cautious_weights, max_weight=None):
     candidates = candidate_weights(weights, cautious_weights, sizes.n_target, sizes.n_samples)
     if max_weight is not None:
         candidates = [np.minimum(candidate, max_weight) for candidate in candidates]
-    losses = [model.held_out_loss(candidate) for candidate in candidates[:3]]
-    if stands(losses[0], min(losses[1:])):
-        return weights
-    losses += [model.held_out_loss(candidate) for candidate in candidates[3:]]
+    losses = []
+    for number, candidate in enumerate(candidates):
+        if number == 3 and stands(losses[0], min(losses[1:])):
+            return weights
+        # Weights that are alike already are no other candidate.
+        same = [k for k in range(number) if np.allclose(candidate, candidates[k], rtol=1e-3)]
+        losses.append(losses[same[0]] if same else model.held_out_loss(candidate))
     return posterior_mean(candidates, losses)

@@ -53,7 +53,8 @@ def held_out_loss(problem, weights, known):
     rows = slice(None) if np.any(weights > 0) else problem.domains[0]
     fits = _Fits(problem, np.append(1.0, weights), rows, known)
     if known.curvature(fits.domain_weights) is None:
-        return _folds(fits), known.theta
+        theta = fits.fit()
+        return _folds(fits, _NearFit(theta)), theta
     return _leave_one_out(fits)
 
 
@@ -106,8 +107,9 @@ class _Fits:
         kept[held_out] = 0
         start = curvature = None
         if near is not None:
-            roots = near.roots(self.problem, held_out)
-            start, curvature = near.theta, InformationWithout(near.solve, roots)
+            start = near.theta
+            if near.solve is not None:
+                curvature = InformationWithout(near.solve, near.roots(self.problem, held_out))
         # In nats: a fit that stops early still knows the rows held out.
         tol = _FOLD_TOL / self.problem.n_parameters
         return self.problem.fit(kept, start=start, curvature=curvature, rows=self.rows, tol=tol)
@@ -120,15 +122,15 @@ class _NearFit:
     Attributes
     ----------
     theta : ndarray of shape (n_design_columns, n_contrasts)
-    probabilities : ndarray of shape (n_classes, n_rows)
+    probabilities : ndarray of shape (n_classes, n_rows) or None
         The target's rows first.
-    solve : callable
-        Solves with the penalised information.
+    solve : callable or None
+        Solves with the penalised information. None where that is too large to be formed.
     """
 
     theta: np.ndarray
-    probabilities: np.ndarray
-    solve: object
+    probabilities: np.ndarray | None = None
+    solve: object = None
 
     def roots(self, problem, chosen):
         """``R`` for some rows of the target, whose information is ``R R'``."""

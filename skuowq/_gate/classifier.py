@@ -36,6 +36,7 @@ from skuowq._utils._warn import warn
 
 from .gates import GateOptions, cross_fit, row_weights_of_all
 from .learners import LearnerOptions, choose_learner, pooled_probabilities
+from .report import report_of
 from .task import GateTask
 from .trust import TrustOptions, find_trust
 
@@ -113,7 +114,7 @@ class DiscriminatorGateClassifier(
         Workers for the folds of "cv".
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
-        1 prints the choice of trust, and a line an epoch.
+        1 prints a line for each trust that is tried, the trust that is chosen, and a line an epoch.
 
     Attributes
     ----------
@@ -130,6 +131,9 @@ class DiscriminatorGateClassifier(
         For "cv": held-out log loss of each common factor, under "gate" and under "no gate", as
         ``trust_losses_["gate"][1.0]``. Infinity where a network diverged or predictions were not
         finite.
+    source_report_ : GateReport
+        What the gate made of each source, and why, as a table: ``print(clf.source_report_)``. A
+        notebook shows it as HTML.
     estimator_ : classifier
         If `estimator` is no network: the fitted classifier.
     net_ : skorch.NeuralNetClassifier
@@ -407,11 +411,12 @@ def _fit_learner(learner, gate, trust, task):
     _warn_of_idle_alignment(learner, model, task)
     weights = learner.row_weights(task, model, trust, weights)
     gate_weights, sizes = row_weights_of_all(task, weights)
-    return learner.attributes(task, model, alone, trust) | {
+    found = learner.attributes(task, model, alone, trust) | {
         "gate_weights_": gate_weights,
         "effective_sample_size_": sizes,
         "trust_losses_": _losses_by_gate(trust.losses),
     }
+    return found | {"source_report_": report_of(task, gate, trust, weights, found)}
 
 
 def _losses_by_gate(losses):

@@ -107,6 +107,8 @@ class RowsLearner:
         Whether it learns from rows without labels.
     weighs_sources : bool
         Whether it decides about the trust of the sources.
+    name : str
+        Of what is fitted.
     """
 
     pools = takes_unlabeled = weighs_sources = False
@@ -115,7 +117,7 @@ class RowsLearner:
     prefer = "threads"
 
     def __init__(self, options):
-        self.estimator = options.estimator
+        self.estimator, self.name = options.estimator, type(options.estimator).__name__
         self.weight_name = sample_weight_name(options.estimator)
         self.seed = options.gate.seed if options.seeded else None
 
@@ -198,6 +200,7 @@ class _LightLearner(RowsLearner):
 
     def __init__(self, seed):
         self.estimator = make_pipeline(StandardScaler(), LogisticRegression())
+        self.name = "LogisticRegression"
         self.weight_name, self.seed = sample_weight_name(self.estimator), seed
 
 
@@ -246,6 +249,7 @@ class NetworkLearner:
     pools = takes_unlabeled = True
     weighs_sources = False
     n_folds, n_pool_folds = _N_NETWORK_FOLDS, _N_POOL_FOLDS
+    name = "network"
     # Networks have random states of their own process.
     prefer = "processes"
 

@@ -25,6 +25,7 @@ from skuowq._held_out.evidence import BELIEVED, LEAST_PROBABILITY
 from skuowq._held_out.independent_rows import share_of_independent
 from skuowq._held_out.pool import as_opinions, pool_exponents
 from skuowq._utils._failed_fit import FailedFit
+from skuowq._utils._progress import Progress
 from skuowq._utils._sklearn import _safe_indexing
 from skuowq._utils._warn import warn
 
@@ -136,6 +137,8 @@ def _held_out_by(learner, gate, task, options, independent_share, n_folds):
         folds if target.groups.max() > 1 else [],
         Parallel(options.n_jobs, prefer=learner.prefer),
         independent_share,
+        learner.name,
+        Progress("gate", options.verbose, at_most=True),
     )
 
 
@@ -162,11 +165,15 @@ def _independent_share(task):
 
 
 def _print_trust(found):
-    text = np.array2string(found.factors, precision=3, threshold=8)
-    text = f"[gate] trust {text}, {found.gate_share:.0%} of it by the gate"
+    text = f"[gate] {_in_words(found.factors, found.gate_share)}"
     if found.exponents is not None:
         text += f", exponents of the pool {found.exponents.round(2)}"
     print(text, flush=True)
+
+
+def _in_words(factors, gate_share):
+    listed = np.array2string(factors, precision=3, threshold=8)
+    return f"trust {listed}, {gate_share:.0%} of it by the gate"
 
 
 @dataclass
@@ -183,8 +190,12 @@ class HeldOut:
     folds : list of (rows, held out)
         Fewer than two where nothing can be held out.
     parallel : joblib.Parallel
-    independent_share : float, default=1
+    independent_share : float
         Independent rows that the target's are worth, over the sum of their weights.
+    name : str
+        Of what is fitted.
+    progress : Progress
+        Its number of items is set by the search.
     failures : list of FailedFit
         What became of candidates that are out.
     """
@@ -193,7 +204,9 @@ class HeldOut:
     target: object
     folds: list
     parallel: object
-    independent_share: float = 1.0
+    independent_share: float
+    name: str
+    progress: Progress
     failures: list = field(default_factory=list)
 
     @property
@@ -207,6 +220,8 @@ class HeldOut:
             delayed(_fold_probabilities)(self.fit, self.target, rows, held, factors, gate_share)
             for rows, held in self.folds
         )
+        trust = _in_words(factors, gate_share)
+        self.progress(f"{self.name}, {trust}, {len(self.folds)} folds")
         failed = [part for part in parts if isinstance(part, FailedFit)]
         if failed:
             self.failures.extend(failed)
@@ -280,6 +295,8 @@ def choose_trust(held_out, n_sources, grid, *, gate, pool):
     if gate:
         # Without the gate only in full: it is there for sources that need none.
         candidates += [(c, False) for c in grid if c >= 1]
+    one_by_one = n_sources > 1 and 0.0 in grid
+    held_out.progress.n_items = len(candidates) + (2 * n_sources if one_by_one else 0)
     tried = {
         key: held_out.probabilities(np.full(n_sources, key[0]), float(key[1])) for key in candidates
     }
@@ -295,7 +312,7 @@ def choose_trust(held_out, n_sources, grid, *, gate, pool):
         by_gate = sum(p * factor for (factor, gated), p in belief.items() if gated)
         gate_share = by_gate / average if average > 0 else float(gate)
         factors = np.full(n_sources, average)
-    if n_sources > 1 and 0.0 in grid:
+    if one_by_one:
         tested = np.full(n_sources, common)
         for source, factor in product(range(n_sources), (0.0, max(1.0, common))):
             changed = tested.copy()
@@ -333,6 +350,7 @@ def pooled(trust, held_out, gate):
     if len(held_out.folds) < 2:
         return trust
     shares = [trust.gate_share, 0.0] if trust.gate_share > 0 else [0.0]
+    held_out.progress.n_items = len(shares) + 1
     tried = [held_out.probabilities(trust.factors, share) for share in shares]
     losses = np.array([held_out.mean_loss(found) for found in tried])
     best = tried[int(np.argmin(losses))]

@@ -6,11 +6,13 @@ import numpy as np
 
 from skuowq._data.held_together import label_of_groups
 from skuowq._utils._failed_fit import FailedFit
+from skuowq._utils._progress import Progress
 
 from .pool import EXPONENTS, as_opinions, belief_in_exponents, pool
 
 # For two exponents. Every half that is held out costs two trainings.
 _ENOUGH_ROWS = 100
+_ALONE = "network of the target alone"
 
 
 class NetworkPool:
@@ -24,6 +26,7 @@ class NetworkPool:
         with a half of them takes no part.
     independent_share : float, default=1
         Independent rows that the target's are worth, over the sum of their weights.
+    verbose : int, default=0
 
     Attributes
     ----------
@@ -38,11 +41,16 @@ class NetworkPool:
         If both fail.
     """
 
-    def __init__(self, target, tuned, alone, independent_share=1.0):
+    def __init__(self, target, tuned, alone, independent_share=1.0, verbose=0):
         # Of the classes that the target lacks its own network knows nothing.
         self.classes, labels = np.unique(target.y, return_inverse=True)
         judged = halves(target)
-        found = [self._held_out(target, train, judged) for train in (tuned, alone)]
+        # With each, and one of the target alone in the end.
+        progress = Progress("network pool", verbose, 2 * len(judged) + 1)
+        found = [
+            self._held_out(target, train, judged, name, progress)
+            for train, name in ((tuned, "network tuned from the sources"), (alone, _ALONE))
+        ]
         failures = [part for part in found if isinstance(part, FailedFit)]
         if len(failures) == 2:
             raise failures[0]
@@ -53,18 +61,22 @@ class NetworkPool:
         opinions = [part if used else nothing for part, used in zip(found, usable, strict=True)]
         self.belief = belief_in_exponents(as_opinions(opinions), labels[rows], weight, usable)
         self.exponents = self.belief @ EXPONENTS
-        self.net = alone(np.arange(len(target.y))) if usable[1] else None
+        self.net = None
+        if usable[1]:
+            self.net = alone(np.arange(len(target.y)))
+            progress(_ALONE)
 
-    def _held_out(self, target, train, judged):
+    def _held_out(self, target, train, judged, name, progress):
         """Probabilities of the judged rows by networks that have not seen them, or the failure."""
         from skuowq.networks import predict_proba
 
         everything = np.arange(len(target.y))
+        parts = []
         try:
-            parts = [
-                predict_proba(train(np.setdiff1d(everything, rows)), target.X[rows])
-                for rows in judged
-            ]
+            for k, rows in enumerate(judged):
+                net = train(np.setdiff1d(everything, rows))
+                parts.append(predict_proba(net, target.X[rows]))
+                progress(f"{name}, part {k + 1} held out")
         except FailedFit as failure:
             return failure
         return np.concatenate(parts)[:, self.classes]

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import norm
 from scipy.optimize import nnls
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from skuowq._data.domains import take_rows
 from skuowq._data.folds import folds_of
 from skuowq._data.held_together import groups_with_label
 from skuowq._utils._base_estimator import aligned_columns
 from skuowq._utils._failed_fit import FailedFit
+from skuowq._utils._progress import Progress, in_parallel
 from skuowq._utils._warn import warn
 
 from .evidence import LEAST_PROBABILITY, STACK_PRIOR_ERRORS, STACK_PRIOR_ROWS
@@ -29,6 +30,7 @@ from .evidence import LEAST_PROBABILITY, STACK_PRIOR_ERRORS, STACK_PRIOR_ROWS
 _FEWEST_ROWS = 4
 # Of the user's estimator: with the weights, of the target alone, of all rows.
 _OWN_FITS = 3
+_NAMES = ("with the weights", "of the target alone", "of all rows", "of the linear model")
 _EM_STEPS = 200
 # With an error so many times the least one, an estimator adds nothing to the average.
 _HOPELESS = 1e6
@@ -64,7 +66,7 @@ class Stack:
         return [pair for pair in zip(self.estimators, self.weights, strict=True) if pair[1] > 0]
 
 
-def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_folds=5):
+def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_folds=5, verbose=0):
     """Fit in several ways, and find the weights of the fits by held-out rows of the target.
 
     Parameters
@@ -80,6 +82,7 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
     independent_share : float, default=1
         Independent rows that the target's are worth, over the sum of their weights.
     n_folds : int, default=5
+    verbose : int, default=0
 
     Returns
     -------
@@ -95,6 +98,7 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
     FailedFit
         If none of the estimator's own fits predicts finite numbers.
     """
+    progress = Progress("stack", verbose)
     estimator = fits[0](target)
     judged = np.arange(len(target.y))
     labels = np.zeros(len(judged), dtype=int) if classes is None else target.y
@@ -135,11 +139,16 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
                 predict(finals[k], domain.X)  # Of kinds that the target lacks it may know nothing.
         return found
 
-    done = Parallel(n_jobs=n_jobs)(
+    progress.n_items = len(fits) * (1 + len(folds))
+    progress(_text(0))
+    done = in_parallel(
         itertools.chain(
             (delayed(_attempt)(fit, target) for fit in fits[1:]),
             (delayed(_attempt)(fit, take_rows(target, rows)) for rows in rest for fit in fits),
-        )
+        ),
+        [_text(k, fold) for fold in range(1 + len(folds)) for k in range(len(fits))][1:],
+        n_jobs,
+        progress,
     )
     finals, fitted = [estimator, *done[: len(fits) - 1]], done[len(fits) - 1 :]
     found = [_attempt(judge, k) for k in range(len(fits))]
@@ -170,6 +179,11 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
         likelihoods = np.maximum(found[:, np.arange(len(y)), y], LEAST_PROBABILITY)
         weights = mixture_weights(likelihoods, weight, usable)
     return estimator, Stack(finals, weights)
+
+
+def _text(k, fold=0):
+    """What is fitted."""
+    return f"fit {_NAMES[k]}" + (f", fold {fold} held out" if fold else "")
 
 
 def _attempt(action, *arguments):

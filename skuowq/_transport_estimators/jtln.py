@@ -16,6 +16,7 @@ from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import read_task
 from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import NETWORK_CHECKS, CarefulFitMixin, is_network
+from skuowq._utils._progress import Progress
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport.checked import METHODS
 
@@ -65,7 +66,7 @@ class JTLNClassifier(
         code when they are read: let only those write there whom you trust.
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 prints a line for each step, and a line an epoch.
 
     Attributes
     ----------
@@ -188,8 +189,12 @@ class JTLNClassifier(
         sources = self._sources_of(sources, X, y)
         rows = self._read_target(X, y, frames=False, checks=NETWORK_CHECKS)
         task = read_task(rows, sample_weight, sources, None, labels="separate")
+        progress = Progress("JTLN", self.verbose, 2)
         costs = measure_costs(options, net, task)
-        return self._publish(task, costs, train_jointly(options, net, task, costs))
+        progress("costs between classes")
+        net = train_jointly(options, net, task, costs)
+        progress("joint training")
+        return self._publish(task, costs, net)
 
     def _read_options(self):
         """The net, and what is minimised."""

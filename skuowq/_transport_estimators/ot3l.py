@@ -21,6 +21,7 @@ from skuowq._data.task import read_task
 from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import NETWORK_CHECKS, AnyClassifierMixin, is_network
 from skuowq._utils._logistic import is_logistic, is_plain
+from skuowq._utils._progress import Progress
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport.checked import AGGREGATES, METHODS, STRATEGIES
 
@@ -75,7 +76,7 @@ class OT3LClassifier(
         Workers over pairs of classes.
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 prints a line for each step, and for networks a line an epoch.
 
     Attributes
     ----------
@@ -203,12 +204,16 @@ class OT3LClassifier(
         sources, choice = self._sources_of(sources, X, y), self._choice_options()
         rows = self._read_target(X, y, frames=False, checks=self._row_checks())
         task = read_task(rows, sample_weight, sources, None, labels="separate")
+        progress = Progress("OT3L", self.verbose, 3)
         model, random = self._pretrain(base, task)
+        progress("training on the sources")
         distances = measure_distances(choice, model, task.target, task.domains, model.labels)
         chosen = choose_rows(
             choice, distances, task.target.y, random, any_source=bool(task.domains)
         )
+        progress("choice of target rows")
         tuned = model.tune(take_rows(task.target, chosen))
+        progress(f"tuning on {len(chosen)} target rows")
         given = _rows_given(chosen, sample_weight, rows.n_given)
         return self._publish(task, model, distances, tuned, given)
 

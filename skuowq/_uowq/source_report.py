@@ -1,12 +1,11 @@
 """The table that tells a user what was found about each source."""
 
 from dataclasses import dataclass
-from html import escape
-from itertools import compress
 
 import numpy as np
 
 from skuowq._utils._optional import import_optional
+from skuowq._utils._report import Table, named
 
 _COLUMNS = ("source", "rows", "discrepancy", "std error", "weight", "share", "worth")
 _MEANINGS = (
@@ -20,9 +19,6 @@ _HARDLY = 0.05
 _MOST = 0.8
 # With fewer rows of the target the calibration of the worth was not tried.
 _FEW_ROWS = 10
-_NAMED = 5
-# Of a bar, in units of the font.
-_WIDEST = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,31 +102,26 @@ class SourceReport:
     def _notes_on_sources(self):
         used = self.n_samples > 0
         if not np.all(used):
-            yield f"Left out, as a warning of the fit says: {self._named(~used)}."
+            yield f"Left out, as a warning of the fit says: {named(self.names, ~used)}."
         main = np.asarray(self.mixture_weights) >= _MOST
         if np.any(main) and len(self.names) > 1:
             share = self.mixture_weights[main].max()
-            yield f"{share:.0%} of the source weight is on {self._named(main)}."
+            yield f"{share:.0%} of the source weight is on {named(self.names, main)}."
         error = np.where(used, self.discrepancy_std_error, 0.0)
         alike = used & (error > 0) & (self.discrepancy < error)
         if np.any(alike):
-            yield f"No clear difference from the target: {self._named(alike)}."
-
-    def _named(self, which):
-        """Names of some sources, the first of them."""
-        names = list(compress(self.names, which))
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        return ", ".join(names[:_NAMED]) + more
+            yield f"No clear difference from the target: {named(self.names, alike)}."
 
     def _headline(self):
+        """Lines above the table."""
         if not self.names:
-            return f"{self.n_target:g} target rows, no sources"
-        promise = self.expected_error / self.target_only_error
-        return (
-            f"{self.n_target:g} target rows; the sources are worth about {self.total_worth:.3g} "
-            f"more; in theory the KL error of the {self.model} model is {promise:.2g} times "
-            "target-only's"
-        )
+            return [f"{self.n_target:g} target rows, no sources"]
+        promise = f"{self.expected_error / self.target_only_error:.2g}"
+        worth = f"{self.total_worth:.3g}"
+        return [
+            f"{self.n_target:g} target rows; the sources are worth about {worth} more.",
+            f"In theory the KL error of the {self.model} model is {promise} times target-only's.",
+        ]
 
     def _cells(self):
         for i, name in enumerate(self.names):
@@ -144,38 +135,12 @@ class SourceReport:
                 f"{self.rows_worth[i]:.1f}",
             )
 
+    def _table(self):
+        cells = list(self._cells())
+        return Table(self._headline(), _COLUMNS, cells, self.source_weights, self.notes, _MEANINGS)
+
     def __repr__(self):
-        if not self.names:
-            return self._headline()
-        rows = [_COLUMNS, *self._cells()]
-        widths = [max(len(row[j]) for row in rows) for j in range(len(_COLUMNS))]
-        lines = [
-            "  ".join(
-                [row[0].ljust(widths[0])]
-                + [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
-            )
-            for row in rows
-        ]
-        return "\n".join([self._headline(), *lines, *(f"- {note}" for note in self.notes)])
+        return self._table().as_text() if self.names else self._headline()[0]
 
     def _repr_html_(self):
-        head = "".join(f"<th>{column}</th>" for column in (*_COLUMNS, ""))
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + f"<td>{bar}</td></tr>"
-            for row, bar in zip(self._cells(), self._bars(), strict=True)
-        )
-        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
-        return (
-            f"<table><caption>{self._headline()}</caption><tr>{head}</tr>{body}</table>"
-            f"<ul>{notes}</ul><small>{_MEANINGS}</small>"
-        )
-
-    def _bars(self):
-        """A bar for each weight, whose number is in the table as well."""
-        largest = max([*self.source_weights, 0.0]) or 1.0
-        for weight in self.source_weights:
-            width = _WIDEST * weight / largest
-            yield (
-                f'<div title="{weight:.3g}" style="width:{width:.2f}em;height:0.8em;'
-                'background:#2b5c8a;border:1px solid #2b5c8a"></div>'
-            )
+        return self._table().as_html()

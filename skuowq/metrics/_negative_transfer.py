@@ -24,10 +24,11 @@ from sklearn.model_selection import (
     check_cv,
 )
 from sklearn.utils import _safe_indexing, indexable
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from skuowq._data.labels import distinct_labels, plain_labels
 from skuowq._data.types import Matrix, Seed, SourcesLike
+from skuowq._utils._progress import Progress, in_parallel
 
 # "auto" repeats until so many verdicts in a row are alike, and at most so often.
 _ALIKE = 3
@@ -101,6 +102,7 @@ def negative_transfer_gap(
     n_jobs: int | None = None,
     random_state: Seed = None,
     confidence: float = 0.95,
+    verbose: int = 0,
 ) -> NegativeTransferGap:
     """Estimate the risk with sources minus the risk without, by cross-validation.
 
@@ -137,6 +139,8 @@ def negative_transfer_gap(
         Shuffles the rows for an integer `cv`.
     confidence : float, default=0.95
         Level of the interval.
+    verbose : int, default=0
+        1 prints a line for each fold.
 
     Returns
     -------
@@ -202,11 +206,15 @@ def negative_transfer_gap(
     scorer = _neg_log_loss if scoring == "neg_log_loss" else check_scoring(estimator, scoring)
     per_round = cast(int, cv) if automatic else len(splits)
     scores, results = [], []
+    progress = Progress("negative_transfer_gap", verbose, len(splits), at_most=automatic)
     for start in range(0, len(splits), per_round):
-        scores += Parallel(n_jobs=n_jobs)(
+        calls = [
             delayed(_score_both)(estimator, X, y, train, test, sources, scorer)
             for train, test in splits[start : start + per_round]
-        )
+        ]
+        name, repeat = type(estimator).__name__, 1 + start // per_round
+        texts = [f"{name}, repeat {repeat}, fold {k + 1}" for k in range(len(calls))]
+        scores += in_parallel(calls, texts, n_jobs, progress)
         results.append(_gap_of(scores, splits[: len(scores)], confidence, scoring))
         verdicts = [result.verdict for result in results[-_ALIKE:]]
         if len(verdicts) == _ALIKE and len(set(verdicts)) == 1:

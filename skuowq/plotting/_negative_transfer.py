@@ -55,14 +55,18 @@ class NegativeTransferDisplay:
 
     @classmethod
     def from_results(
-        cls, results: Mapping[str, NegativeTransferGap], *, ax: Axes | None = None
+        cls,
+        results: NegativeTransferGap | Mapping[str, NegativeTransferGap],
+        *,
+        ax: Axes | None = None,
     ) -> Self:
         """Draw the results of `metrics.negative_transfer_gap`.
 
         Parameters
         ----------
-        results : dict of str to NegativeTransferGap
-            One or more results by name, for the same score. `gap` and `interval` are used.
+        results : NegativeTransferGap or dict of str to NegativeTransferGap
+            One result, whose line has the name of its score, or several by name, for the same
+            score. `gap` and `interval` are used.
         ax : matplotlib Axes or None, default=None
             The axes to draw on. None makes a new figure.
 
@@ -74,15 +78,18 @@ class NegativeTransferDisplay:
         Raises
         ------
         TypeError
-            If `results` is not a dict.
+            If `results` is neither.
         ValueError
             If there are no results.
         ImportError
             If matplotlib is missing.
         """
+        if not isinstance(results, Mapping) and hasattr(results, "interval"):
+            results = {results.scoring: results}
         if not isinstance(results, Mapping):
             raise TypeError(
-                f"results is a {type(results).__name__}: pass a dict {{name: NegativeTransferGap}}"
+                f"results is a {type(results).__name__}: pass a NegativeTransferGap, or a dict "
+                "{name: NegativeTransferGap}"
             )
         if not results:
             raise ValueError("results is empty: pass at least one {name: NegativeTransferGap}.")

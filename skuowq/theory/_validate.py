@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skuowq._data.types import Seed
+from skuowq._utils._progress import Progress
 from skuowq._utils._warn import warn
 
 from ._arguments import above_zero, one_number, one_per_source
@@ -134,7 +135,7 @@ def validate(
     random_state : int, RandomState instance or None, default=None
         Pass an int for a reproducible result.
     verbose : int, default=0
-        1 prints how many repeats are done.
+        1 prints how many repeats are done and left, and the time.
 
     Returns
     -------
@@ -182,17 +183,14 @@ def validate(
     sizes = _chunk_sizes(n_repeats, plan.width)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(sizes))
     done, mean, scatter = 0, 0.0, 0.0
+    progress = Progress("validate", verbose, n_repeats, unit="repeats")
     try:
         for size, chunk_mean, chunk_scatter in _in_rounds(plan.simulate, sizes, seeds, n_jobs):
             step = chunk_mean - mean
             scatter = scatter + chunk_scatter + np.outer(step, step) * done * size / (done + size)
             done += size
             mean = mean + step * (size / done)
-            if verbose:
-                print(
-                    f"[validate] {claim} on {family!r}: {done:,} of {n_repeats:,} repeats",
-                    flush=True,
-                )
+            progress(f"{claim} on {family!r}", size)
     except KeyboardInterrupt:
         if done < 2:
             raise

@@ -64,6 +64,13 @@ def test_plot_on_axes_given_changes_no_data(plt):
     assert {name: getattr(display, name) for name in data} == data
 
 
+def test_one_result_needs_no_name(plt):
+    result = SimpleNamespace(gap=-0.2, interval=(-0.3, -0.1), scoring="neg_log_loss")
+    display = NegativeTransferDisplay.from_results(result)
+    assert display.names == ["neg_log_loss"]
+    assert display.gaps == [-0.2]
+
+
 def test_no_results():
     with pytest.raises(ValueError, match="results is empty"):
         NegativeTransferDisplay.from_results({})
@@ -76,6 +83,6 @@ def test_without_matplotlib(monkeypatch):
         NegativeTransferDisplay.from_results(RESULTS)
 
 
-def test_a_result_alone_is_refused():
-    with pytest.raises(TypeError, match="results is a list: pass a dict"):
+def test_what_is_no_result_is_refused():
+    with pytest.raises(TypeError, match="results is a list: pass a NegativeTransferGap, or a dict"):
         NegativeTransferDisplay.from_results([object()])

@@ -81,6 +81,16 @@ def test_sources_with_labels_of_their_own(data):
     assert_array_equal(copy.predict_proba(data["test"][0]), p)
 
 
+def test_what_it_prints(data, capsys):
+    jtln(max_epochs=1).fit(*data["target"], sources=data["sources"])
+    assert capsys.readouterr() == ("", "")
+    jtln(max_epochs=1, verbose=1).fit(*data["target"], sources=data["sources"])
+    printed = capsys.readouterr().out
+    assert printed.startswith("[JTLN] costs between classes: 1 of 2, 1 left, ")
+    assert "train_loss" in printed
+    assert "[JTLN] joint training: 2 of 2, 0 left, " in printed
+
+
 def test_costs_are_distances_on_the_inputs_or_the_features_given(data):
     X, y = data["target"]
     three = data["sources"]["three"]

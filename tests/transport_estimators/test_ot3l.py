@@ -231,7 +231,9 @@ def test_what_it_prints(capsys):
     OT3LClassifier(make_net(), budget=12, random_state=0).fit(X, y, sources=SOURCES)
     assert capsys.readouterr() == ("", "")
     OT3LClassifier(make_net(), budget=12, random_state=0, verbose=1).fit(X, y, sources=SOURCES)
-    assert "train_loss" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.count("train_loss") == 2
+    assert "[OT3L] tuning on 12 target rows: 3 of 3, 0 left, " in printed
 
 
 def test_bad_input_is_named():

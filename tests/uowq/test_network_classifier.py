@@ -223,6 +223,9 @@ def test_progress_is_printed_with_verbose_and_not_without(tasks, capsys):
     printed = capsys.readouterr().out
     assert "[UOWQ] update 0" in printed
     assert "train_loss" in printed
+    first = "[network pool] network tuned from the sources, part 1 held out: 1 of 5, 4 left, "
+    assert first in printed
+    assert "[network pool] network of the target alone: 5 of 5, 0 left, " in printed
 
 
 def test_a_class_without_weight_keeps_its_output():

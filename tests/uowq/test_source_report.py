@@ -50,6 +50,15 @@ def test_every_note_has_its_reason(change, note):
     assert others == []
 
 
+def test_the_headline_fits_a_terminal():
+    report = replace(REPORT, n_target=12345.67, total_worth=1.23e-7)
+    lines = repr(report).splitlines()
+    assert lines[0] == "12345.7 target rows; the sources are worth about 1.23e-07 more."
+    assert lines[1].startswith("In theory the KL error of the softmax model is 0.33 times")
+    assert max(map(len, lines[:2])) <= 90
+    assert repr(replace(report, names=[])) == "12345.7 target rows, no sources"
+
+
 def test_many_names_are_counted():
     many = np.ones(9)
     report = replace(

@@ -301,9 +301,9 @@ def test_report_names_and_prints(tasks):
     clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, sources)
     lines = repr(clf.source_report_).splitlines()
     assert lines[0].startswith("50 target rows; the sources are worth")
-    assert [line.split()[0] for line in lines[1:5]] == ["source", "near", "middle", "far"]
-    assert len({len(line) for line in lines[1:5]}) == 1
-    assert lines[5:] == [f"- {note}" for note in clf.source_report_.notes]
+    assert [line.split()[0] for line in lines[2:6]] == ["source", "near", "middle", "far"]
+    assert len({len(line) for line in lines[2:6]}) == 1
+    assert lines[6:] == [f"- {note}" for note in clf.source_report_.notes]
     assert_allclose(clf.source_report_.rows_worth.sum(), clf.calibrated_source_size_)
     total = clf.n_target_ + clf.effective_source_size_
     promised = clf.n_target_ + clf.calibrated_source_size_

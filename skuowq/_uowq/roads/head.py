@@ -48,9 +48,8 @@ class HeadRoad(NetworkRoad):
         pool = None
         if rule.cross_validates and halves(task.target):
             share = weighing.sizes.independent_share
-            pool = NetworkPool(
-                task.target, tuned, partial(_alone, self.base, task, training), share
-            )
+            alone = partial(_alone, self.base, task, training)
+            pool = NetworkPool(task.target, tuned, alone, share, self.options.verbose)
         everything = np.arange(len(task.target.y))
         return weighing, Network(tuned(everything, final=True), pool, task.classes)
 

@@ -102,6 +102,7 @@ def fit_or_stack(fit, task, rule, weighing, options, *, linear=None, n_folds=5):
         options.n_jobs,
         weighing.sizes.independent_share,
         n_folds,
+        options.verbose,
     )
     if stack is None:
         return Plain(estimator, task.classes)

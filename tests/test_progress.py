@@ -1,0 +1,130 @@
+"""What takes long says with verbose=1 what is fitted, how many are left, and the time."""
+
+import re
+
+import joblib
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeRegressor
+from sklearn.utils.parallel import delayed
+
+from skuowq import DiscriminatorGateClassifier, OT3LClassifier, UOWQClassifier, UOWQRegressor
+from skuowq._utils._progress import Progress, in_parallel
+from skuowq.datasets import make_classification_tasks
+from skuowq.metrics import negative_transfer_gap
+from skuowq.theory import GaussianMean, validate
+
+TASKS = make_classification_tasks(
+    n_target=30, n_samples=(60, 50), discrepancies=(0.05, 0.5), n_features=3, random_state=0
+)
+DATA = TASKS.X_target, TASKS.y_target
+LINE = re.compile(r"\[(.+?)\] (.+): (\d+) of (at most )?(\d+)(?:, (\d+) left)?, \d+\.\d s")
+
+
+def lines_of(printed, what):
+    """Text, number and total of each line; the numbers count up."""
+    found = [LINE.fullmatch(line) for line in printed.splitlines()]
+    found = [match for match in found if match and match[1] == what]
+    assert [int(match[3]) for match in found] == list(range(1, len(found) + 1))
+    assert all(match[4] or int(match[6]) == int(match[5]) - int(match[3]) for match in found)
+    return [match[2] for match in found], int(found[-1][5])
+
+
+def fit_trees_of_numbers(verbose):
+    sources = [(X, X[:, 0]) for X, _ in TASKS.sources]
+    reg = UOWQRegressor(DecisionTreeRegressor(max_depth=2), verbose=verbose)
+    reg.fit(DATA[0], DATA[0][:, 0], sources)
+
+
+def fit_classifier(verbose):
+    UOWQClassifier(GaussianNB(), verbose=verbose).fit(*DATA, TASKS.sources)
+
+
+def fit_gate(verbose):
+    clf = DiscriminatorGateClassifier(LogisticRegression(), random_state=0, verbose=verbose)
+    clf.fit(*DATA, TASKS.sources)
+
+
+def fit_ot3l(verbose):
+    OT3LClassifier(budget=9, random_state=0, verbose=verbose).fit(*DATA, TASKS.sources)
+
+
+def measure_gap(verbose):
+    negative_transfer_gap(
+        LogisticRegressionOfAll(), *DATA, sources=TASKS.sources, cv=2, random_state=0,
+        verbose=verbose,
+    )  # fmt: skip
+
+
+def validate_theory(verbose):
+    validate(GaussianMean(2), [0, 0], [[0.3], [0.1]], 20, 100, n_repeats=200, verbose=verbose)
+
+
+class LogisticRegressionOfAll(LogisticRegression):
+    def fit(self, X, y, sources=None):
+        return super().fit(X, y)
+
+
+FITS = {
+    "stack": fit_classifier,
+    "stack of numbers": fit_trees_of_numbers,
+    "gate": fit_gate,
+    "OT3L": fit_ot3l,
+    "negative_transfer_gap": measure_gap,
+    "validate": validate_theory,
+}
+
+
+@pytest.mark.parametrize("fit", FITS.values(), ids=FITS)
+def test_nothing_is_printed_without_verbose(fit, capsys):
+    fit(verbose=0)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("fit", "n_folds"), [(fit_classifier, 2), (fit_trees_of_numbers, 5)])
+def test_the_stack(fit, n_folds, capsys):
+    fit(verbose=1)
+    texts, total = lines_of(capsys.readouterr().out, "stack")
+    assert len(texts) == total == 4 * (1 + n_folds)
+    assert texts[:2] == ["fit with the weights", "fit of the target alone"]
+    assert texts[-1] == f"fit of the linear model, fold {n_folds} held out"
+
+
+def test_the_search_of_the_gate(capsys):
+    fit_gate(verbose=1)
+    printed = capsys.readouterr().out
+    texts, total = lines_of(printed, "gate")
+    assert texts[0] == "LogisticRegression, trust [0. 0.], 100% of it by the gate, 5 folds"
+    assert 3 < len(texts) <= total
+    assert re.fullmatch(r"\[gate\] trust \[.*\], \d+% of it by the gate", printed.splitlines()[-1])
+
+
+def test_the_steps_of_ot3l(capsys):
+    fit_ot3l(verbose=1)
+    texts, total = lines_of(capsys.readouterr().out, "OT3L")
+    assert total == 3
+    assert texts == ["training on the sources", "choice of target rows", "tuning on 9 target rows"]
+
+
+def test_the_folds_of_the_gap(capsys):
+    measure_gap(verbose=1)
+    texts, total = lines_of(capsys.readouterr().out, "negative_transfer_gap")
+    assert texts[2] == "LogisticRegressionOfAll, repeat 2, fold 1"
+    assert (len(texts), total) == (6, 20)  # Settled after three repeats of at most ten.
+
+
+def test_the_repeats_of_validate(capsys):
+    validate_theory(verbose=1)
+    printed = capsys.readouterr().out
+    assert re.fullmatch(r"\[validate\] error on .*: 200 of 200 repeats, 0 left, .* s\n", printed)
+
+
+@pytest.mark.parametrize("backend", ["threading", "multiprocessing"])
+def test_results_keep_their_order(backend, capsys):
+    """The second backend cannot give results one by one."""
+    progress = Progress("test", 1, 3)
+    with joblib.parallel_config(backend, n_jobs=2):
+        found = in_parallel((delayed(abs)(-k) for k in range(3)), "abc", None, progress)
+    assert found == [0, 1, 2]
+    assert lines_of(capsys.readouterr().out, "test") == (["a", "b", "c"], 3)

@@ -157,7 +157,12 @@ def test_uowq_weighs_gated_sources(tasks):
 
 
 @pytest.mark.parametrize(
-    "gate", ["interactions", "boosted", HistGradientBoostingClassifier(max_iter=10)]
+    "gate",
+    [
+        "interactions",
+        pytest.param("boosted", marks=pytest.mark.slow),
+        HistGradientBoostingClassifier(max_iter=5, max_bins=16),
+    ],
 )
 def test_other_discriminators(tasks, gate):
     clf = fit(light(gate=gate, trust=1.0), tasks)

@@ -135,6 +135,7 @@ class KnowsItsProcess(DecisionTreeClassifier):
         return super().fit(X, y, sample_weight)
 
 
+@pytest.mark.slow
 def test_the_last_fits_run_in_the_pool_too():
     """But for the first, whose warnings are for the user."""
     X, y, sources, *_ = classes(0)

@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PYTHONUTF8 := 1
 PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
-.PHONY: demo docs examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-transport bench-weights clean
+.PHONY: demo docs examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-networks bench-rivals bench-scale bench-speed bench-transport bench-weights clean
 
 demo: .venv/installed
 	$(BIN)/python examples/draw.py examples/plot_01_which_sources_help.py
@@ -76,7 +76,7 @@ lint-docstrings: .venv/installed
 	$(BIN)/python tests/check_docstrings.py
 
 bench: .venv/installed
-	$(BIN)/python benchmarks/fit_time.py
+	$(BIN)/python benchmarks/speed.py --parts default
 	$(BIN)/python benchmarks/digits.py
 	$(BIN)/python benchmarks/validate_time.py
 
@@ -101,6 +101,10 @@ bench-networks: .venv/installed
 bench-rivals: .venv-rivals/installed
 	.venv-rivals/$(SCRIPTS)/python benchmarks/rivals/run.py
 	.venv-rivals/$(SCRIPTS)/python benchmarks/rivals/table.py
+
+# A quarter of an hour.
+bench-speed: .venv/installed
+	$(BIN)/python benchmarks/speed.py
 
 # Ten minutes, and 6 GB of memory for ten thousand sources.
 bench-scale: .venv/installed

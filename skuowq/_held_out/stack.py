@@ -161,9 +161,8 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
             f"estimator that can be fitted to fewer rows. It said: {found[1]}"
         )
         return estimator, None
-    if not usable[
-        :_OWN_FITS
-    ].any():  # A linear model beside it does not stand for the user's estimator.
+    # A linear model beside it does not stand for the user's estimator.
+    if not usable[:_OWN_FITS].any():
         raise found[failed.index(True)]
     nothing = np.zeros_like(found[int(np.argmax(usable))])
     found = np.stack([part if used else nothing for part, used in zip(found, usable, strict=True)])

@@ -35,6 +35,11 @@ class KnownFit:
     by_domain: InformationByDomain | None = None
     of_mixture: DomainInformation | None = None
 
+    @property
+    def has_curvature(self):
+        """Whether there is any information."""
+        return self.by_domain is not None or self.of_mixture is not None
+
     def curvature(self, domain_weights):
         """Information of a row of the mixture with these weights, the target's first; or None.
 

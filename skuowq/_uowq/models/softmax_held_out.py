@@ -21,10 +21,10 @@ _N_FOLDS = 10
 # One Newton step without a row that decides its own fit is no approximation of that fit, nor is one
 # from a fit so sure of all labels, in nats a row, that its curvature is gone.
 _MAX_LEVERAGE = 0.7
-# What is left to gain at the fit goes into the losses of all rows, many times over.
-_FIT_TOL = 1e-5
-_FOLD_TOL = 1e-3
 _LEAST_LOSS = 0.05
+# What is left to gain at the fit goes into the losses of all rows, many times over. Of folds it is
+# in nats: a fit that stops early still knows the rows held out.
+_FIT_TOL, _FOLD_TOL = 1e-5, 1e-3
 
 
 def can_hold_out(problem):
@@ -52,7 +52,7 @@ def held_out_loss(problem, weights, known):
     # Without sources their rows need not be looked at.
     rows = slice(None) if np.any(weights > 0) else problem.domains[0]
     fits = _Fits(problem, np.append(1.0, weights), rows, known)
-    if known.curvature(fits.domain_weights) is None:
+    if not known.has_curvature:
         theta = fits.fit()
         return _folds(fits, _NearFit(theta)), theta
     return _leave_one_out(fits)
@@ -110,7 +110,6 @@ class _Fits:
             start = near.theta
             if near.solve is not None:
                 curvature = InformationWithout(near.solve, near.roots(self.problem, held_out))
-        # In nats: a fit that stops early still knows the rows held out.
         tol = _FOLD_TOL / self.problem.n_parameters
         return self.problem.fit(kept, start=start, curvature=curvature, rows=self.rows, tol=tol)
 

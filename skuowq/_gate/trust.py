@@ -104,16 +104,20 @@ def find_trust(options, learner, gate, task):
     learner.check_comparable()
     share = _independent_share(task)
     light = learner.light(task) if options.trust == "auto" else None
-    if light is None:
-        held_out = _held_out_by(learner, gate, task, options, share, learner.n_folds)
-        grid = learner.factors(task)
-        found = choose_trust(held_out, n_sources, grid, gate=gate.used, pool=learner.pools)
+    searcher, its_task = (learner, task) if light is None else light
+    held_out = _held_out_by(searcher, gate, its_task, options, share, searcher.n_folds)
+    if len(held_out.folds) < 2:  # Nothing to hold out.
+        found = Trust(np.ones(n_sources), float(gate.used), {})
     else:
-        light, flat = light
-        held_out = _held_out_by(light, gate, flat, options, share, light.n_folds)
-        found = choose_trust(held_out, n_sources, (0.0, 1.0), gate=gate.used, pool=True)
-        held_out = _held_out_by(learner, gate, task, options, share, learner.n_pool_folds)
-        found = pooled(found, held_out, gate.used)
+        grid = learner.factors(task)
+        found, best, alone = choose_trust(
+            held_out, n_sources, grid, gate=gate.used, pool=learner.pools
+        )
+        if light is not None:
+            held_out = _held_out_by(learner, gate, task, options, share, learner.n_pool_folds)
+            found, best, alone = choose_gate_share(found, held_out, gate.used)
+        if learner.pools:
+            found = _in_pool(found, held_out, best, alone)
     if options.verbose:
         _print_trust(found)
     return found
@@ -283,14 +287,15 @@ def choose_trust(held_out, n_sources, grid, *, gate, pool):
     Returns
     -------
     trust : Trust
+    best, alone : ndarray of shape (n_rows, n_classes) or None
+        Held-out probabilities with these factors, and with factor 0 where that is in the grid; None
+        where a fit failed.
 
     Raises
     ------
     FailedFit
-        If all candidates are out.
+        If all candidates are out and there is no pool.
     """
-    if len(held_out.folds) < 2:
-        return Trust(np.ones(n_sources), float(gate), {})  # Nothing to hold out.
     candidates = [(c, gate) for c in grid]
     if gate:
         # Without the gate only in full: it is there for sources that need none.
@@ -326,12 +331,11 @@ def choose_trust(held_out, n_sources, grid, *, gate, pool):
                 factors[source] = factor
     if not pool and best is None:
         raise held_out.failures[0]
-    trust = Trust(factors, gate_share, means)
-    return _in_pool(trust, held_out, best, tried[0.0, gate]) if pool else trust
+    return Trust(factors, gate_share, means), best, tried.get((0.0, gate))
 
 
-def pooled(trust, held_out, gate):
-    """The pool with factors that another model has found, and how much its own models are gated.
+def choose_gate_share(trust, held_out, gate):
+    """How much models are gated that have factors which another model has found.
 
     Rows with wrong labels do a linear model more harm than a network, so the networks tell.
 
@@ -339,16 +343,15 @@ def pooled(trust, held_out, gate):
     ----------
     trust : Trust
     held_out : HeldOut
-        Of the models that are pooled.
+        Of the models.
     gate : bool
         Whether there is a gate to use.
 
     Returns
     -------
-    trust : Trust
+    trust, best, alone
+        As `choose_trust` returns them.
     """
-    if len(held_out.folds) < 2:
-        return trust
     shares = [trust.gate_share, 0.0] if trust.gate_share > 0 else [0.0]
     held_out.progress.n_items = len(shares) + 1
     tried = [held_out.probabilities(trust.factors, share) for share in shares]
@@ -358,7 +361,7 @@ def pooled(trust, held_out, gate):
         belief = softmax(-BELIEVED * held_out.n_independent * losses)
         trust = replace(trust, gate_share=float(belief @ shares))
     alone = held_out.probabilities(np.zeros(len(trust.factors)), float(gate))
-    return _in_pool(trust, held_out, best, alone)
+    return trust, best, alone
 
 
 def _in_pool(trust, held_out, with_sources, alone):

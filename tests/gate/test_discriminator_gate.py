@@ -29,7 +29,8 @@ from skuowq import (
     UOWQClassifier,
     make_transfer_pipeline,
 )
-from skuowq._gate.learners import NetworkLearner
+from skuowq._gate.learners import NetworkLearner, _LightLearner
+from skuowq._utils._failed_fit import FailedFit
 from skuowq.datasets import make_classification_tasks, perturb_source
 from skuowq.networks import ALIGNMENTS, DAN, DANN, DistanceAlignment, make_perceptron
 
@@ -230,6 +231,35 @@ def test_trust_of_a_network_is_found_by_a_logistic_regression(tasks, monkeypatch
     assert clf.pool_exponents_.sum() <= 1 + 1e-9
     by_light = light(trust="cv", gate=False).fit(tasks.X_target, tasks.y_target, sources=sources)
     assert by_light.trust_[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "fails", "pooled"),
+    [
+        (NetworkLearner, lambda factors: not any(factors), False),
+        (NetworkLearner, any, False),
+        (_LightLearner, any, True),
+        (_LightLearner, lambda factors: not any(factors), True),
+    ],
+)
+def test_what_the_logistic_regression_fails_at_is_not_the_networks(
+    tasks, monkeypatch, kind, fails, pooled
+):
+    real = kind.train
+
+    def train(self, task, target, weights, factors, gate_share, *, quiet):
+        if quiet and fails(factors):
+            raise FailedFit("it has diverged")
+        return real(self, task, target, weights, factors, gate_share, quiet=quiet)
+
+    monkeypatch.setattr(kind, "train", train)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        clf = fit(network(trust="auto", max_epochs=1), tasks)
+    not_used = any("so they are not used" in str(warning.message) for warning in caught)
+    assert not_used == (kind is NetworkLearner and fails is any)
+    assert (clf.trust_ == 0).all() == not_used
+    assert (clf.pool_exponents_ is not None) == (clf.target_net_ is not None) == pooled
 
 
 def test_an_online_gate_is_tried_in_the_network(tasks):

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skuowq._utils._optional import import_optional
-from skuowq._utils._report import Table, named
+from skuowq._utils._report import ShownAsTable, Table, named
 
 _COLUMNS = ("source", "rows", "gate weight", "effective size", "trust")
 _MEANINGS = (
@@ -17,8 +16,8 @@ _MEANINGS = (
 _FEW = 0.5
 
 
-@dataclass(frozen=True, eq=False)
-class GateReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class GateReport(ShownAsTable):
     """What the gate made of each source; prints as a table.
 
     Attributes
@@ -50,12 +49,10 @@ class GateReport:
     held_out: bool
     exponents: np.ndarray | None = None
 
-    def to_frame(self):
-        """The table as a pandas DataFrame, indexed by the sources' names."""
-        pd = import_optional("pandas", "to_frame")
-        columns = self.n_samples, self.gate_weights, self.effective_sizes, self.trust
-        data = dict(zip(_COLUMNS[1:], columns, strict=True))
-        return pd.DataFrame(data, index=pd.Index(self.names, name=_COLUMNS[0]))
+    _columns = _COLUMNS
+
+    def _numbers(self):
+        return self.n_samples, self.gate_weights, self.effective_sizes, self.trust
 
     @property
     def notes(self):
@@ -94,18 +91,11 @@ class GateReport:
         return [f"{rows}, gated to an effective size of {self.effective_sizes.sum():,.4g}."]
 
     def _table(self):
-        numbers = self.names, self.n_samples, self.gate_weights, self.effective_sizes, self.trust
         rows = [
             (name, f"{n:,.6g}", f"{weight:.3g}", f"{size:.4g}", f"{trust:.3g}")
-            for name, n, weight, size, trust in zip(*numbers, strict=True)
+            for name, n, weight, size, trust in zip(self.names, *self._numbers(), strict=True)
         ]
         return Table(self._headline(), _COLUMNS, rows, self.gate_weights, self.notes, _MEANINGS)
-
-    def __repr__(self):
-        return self._table().as_text() if self.names else self._headline()[0]
-
-    def _repr_html_(self):
-        return self._table().as_html()
 
 
 def report_of(task, gate, trust, weights, found):

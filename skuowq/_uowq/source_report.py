@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skuowq._utils._optional import import_optional
-from skuowq._utils._report import Table, named
+from skuowq._utils._report import ShownAsTable, Table, named
 
 _COLUMNS = ("source", "rows", "discrepancy", "std error", "weight", "share", "worth")
 _MEANINGS = (
@@ -21,8 +20,8 @@ _MOST = 0.8
 _FEW_ROWS = 10
 
 
-@dataclass(frozen=True, eq=False)
-class SourceReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class SourceReport(ShownAsTable):
     """What was found about each source; prints as a table.
 
     Attributes
@@ -63,10 +62,10 @@ class SourceReport:
     def rows_worth(self):
         return self.mixture_weights * self.total_worth
 
-    def to_frame(self):
-        """The table as a pandas DataFrame, indexed by the sources' names."""
-        pd = import_optional("pandas", "to_frame")
-        columns = (
+    _columns = _COLUMNS
+
+    def _numbers(self):
+        return (
             self.n_samples,
             self.discrepancy,
             self.discrepancy_std_error,
@@ -74,8 +73,6 @@ class SourceReport:
             self.mixture_weights,
             self.rows_worth,
         )
-        data = dict(zip(_COLUMNS[1:], columns, strict=True))
-        return pd.DataFrame(data, index=pd.Index(self.names, name=_COLUMNS[0]))
 
     @property
     def notes(self):
@@ -138,9 +135,3 @@ class SourceReport:
     def _table(self):
         cells = list(self._cells())
         return Table(self._headline(), _COLUMNS, cells, self.source_weights, self.notes, _MEANINGS)
-
-    def __repr__(self):
-        return self._table().as_text() if self.names else self._headline()[0]
-
-    def _repr_html_(self):
-        return self._table().as_html()

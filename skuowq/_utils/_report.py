@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from html import escape
 from itertools import compress
 
+from ._optional import import_optional
+
 _NAMED = 5
 # Of a bar, in units of the font.
 _WIDEST = 8.0
@@ -67,6 +69,31 @@ class Table:
                 f'<div title="{length:.3g}" style="width:{width:.2f}em;height:0.8em;'
                 'background:#2b5c8a;border:1px solid #2b5c8a"></div>'
             )
+
+
+class ShownAsTable:
+    """A report with a row for each source.
+
+    It has `names`, and
+
+    - `_columns`: names of the columns, that of the sources first;
+    - `_numbers()`: an array for each of the other columns;
+    - `_headline()`: lines above the table, and the only ones where there are no sources;
+    - `_table()`: the `Table`.
+    """
+
+    def to_frame(self):
+        """The table as a pandas DataFrame, indexed by the sources' names."""
+        pd = import_optional("pandas", "to_frame")
+        first, *others = self._columns
+        data = dict(zip(others, self._numbers(), strict=True))
+        return pd.DataFrame(data, index=pd.Index(self.names, name=first))
+
+    def __repr__(self):
+        return self._table().as_text() if self.names else self._headline()[0]
+
+    def _repr_html_(self):
+        return self._table().as_html()
 
 
 def named(names, which):

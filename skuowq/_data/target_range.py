@@ -362,7 +362,11 @@ def _usual_span(values, span):
     n_rows = max(_FEWEST_SAMPLED, _BLOCK_ENTRIES // max(values.shape[1], 1))
     sample = values[:: -(-values.shape[0] // n_rows)]
     sample = sample.toarray() if sparse.issparse(sample) else sample
-    middle_half = _at(sample, 3) - _at(sample, 1)
+    return without_outliers(_at(sample, 3) - _at(sample, 1), span)
+
+
+def without_outliers(middle_half, span):
+    """The range of a column, from all of it and from the middle half of its values."""
     return np.where(middle_half > 0, np.fmin(span, _OUTLIERS * middle_half), span)
 
 

@@ -23,10 +23,12 @@ from ._domain_design import (
     InformationWithout,
 )
 from ._leave_one_out import leave_one_out
+from ._point_sums import PointSums, point_sums
 from ._softmax_regression import (
     NEWTON_MAX_PARAMETERS,
     class_probabilities,
     fit_checked,
+    fit_likelihood,
     information,
     information_by_domain,
     information_diagonal,
@@ -46,14 +48,17 @@ __all__ = [
     "DomainInformation",
     "InformationByDomain",
     "InformationWithout",
+    "PointSums",
     "class_probabilities",
     "fit_checked",
+    "fit_likelihood",
     "information",
     "information_by_domain",
     "information_diagonal",
     "information_product",
     "leave_one_out",
     "mean_score",
+    "point_sums",
     "record_penalty",
     "theta_of",
     "vectors_of",

@@ -84,7 +84,7 @@ class Problem(Protocol):
     def domain_sizes(self) -> tuple[float, np.ndarray]:
         """``N0`` and the ``N_i``."""
 
-    def fit_mixture(self, domain_weights, *, target_weight=None, start=None, curvature=None, tol):
+    def fit_mixture(self, domain_weights, *, target_weight=None, start=None, curvature=None, tol=1e-3):
         """The fit with these weights of the domains."""
 
     def look(self, theta, domain_weights):

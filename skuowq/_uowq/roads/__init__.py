@@ -6,6 +6,7 @@ The last one accepts every estimator, so a new one stands before it.
 """
 
 from .all_parameters import AllParametersRoad
+from .elsewhere import ElsewhereRoad
 from .head import HeadRoad
 from .logistic import LogisticRoad
 from .records import RecordsRoad
@@ -17,6 +18,7 @@ from .weighted_network import WeightedNetworkRoad
 
 CLASSIFIER_ROADS = [
     RecordsRoad,
+    ElsewhereRoad,
     WeightedNetworkRoad,
     AllParametersRoad,
     HeadRoad,
@@ -34,7 +36,7 @@ def choose_road(roads, base, given, rule, options):
     roads : list of type
         ``CLASSIFIER_ROADS`` or ``REGRESSOR_ROADS``.
     base : estimator
-    given : {"nothing", "rows", "models"}
+    given : {"nothing", "rows", "elsewhere", "models"}
         What the sources are given by.
     rule : Rule
     options : Options

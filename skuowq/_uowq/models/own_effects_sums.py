@@ -1,7 +1,7 @@
 """The weighted logistic regression with own intercepts and slopes, from sums at points.
 
 The optimum is that of :func:`fit_with_own_effects`, which takes rows. Here Newton's method finds
-it, with two rounds for each step.
+it, a round for each step.
 """
 
 import numpy as np
@@ -103,15 +103,16 @@ class _Fit:
     def of_target(self, at):
         return self._split(at)[1]
 
-    def _sums(self, at, with_information):
+    def _sums(self, at):
+        """With the information, which a step from there needs: one round for both."""
         problem = self.problem
         common, target, intercepts = self._split(at)
         rows = [(problem.target_matrix, problem.target_labels, problem.target_weight)]
-        here = point_sums(rows, target, with_information)
-        return here, problem.sources.at(common, intercepts, self.which, with_information)
+        here = point_sums(rows, target, True)
+        return here, problem.sources.at(common, intercepts, self.which, True)
 
     def loss_and_slope(self, at):
-        here, there = self._sums(at, with_information=False)
+        here, there = self._sums(at)
         m, end = self.parts
         slope = self.ridge * at
         loss = here.loss + slope @ at / 2
@@ -126,7 +127,7 @@ class _Fit:
         return loss, slope
 
     def curvature(self, at):
-        here, there = self._sums(at, with_information=True)
+        here, there = self._sums(at)
         m, end = self.parts
         H = np.diag(self.ridge)
         J = here.information

@@ -84,11 +84,18 @@ class Problem(Protocol):
     def domain_sizes(self) -> tuple[float, np.ndarray]:
         """``N0`` and the ``N_i``."""
 
-    def fit_mixture(self, domain_weights, *, target_weight=None, start=None, curvature=None, tol=1e-3):
-        """The fit with these weights of the domains."""
+    def fit_mixture(self, domain_weights, *, target_weight=None, **how):
+        """The fit with these weights of the domains; start, curvature and tolerance say how."""
 
-    def look(self, theta, domain_weights):
-        """What the domains show at a fit, as a `RowsLook` or a `SumsLook`."""
+    def look(self, theta, domain_weights=None):
+        """What the domains show at a fit, as a `RowsLook` or a `SumsLook`.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_design_columns, n_classes - 1)
+        domain_weights : ndarray of shape (n_domains,), default=None
+            Sources without weight are not looked at. None looks at all of everything.
+        """
 
 
 def softmax_model(problem, measure, *, n_jobs, random_state):
@@ -187,7 +194,7 @@ class SoftmaxScores:
         theta = problem.fit_mixture(
             domain_weights, start=self.known.theta, curvature=self.known.curvature(domain_weights)
         )
-        look = problem.look(theta, np.ones(len(domain_weights)))
+        look = problem.look(theta)
         self._estimate_intercepts(look)
         scores = look.scores()
         contrasts = scores[:, 1:] - scores[:, :1]

@@ -106,9 +106,10 @@ class SoftmaxProblem:
         """Every row's weight: its own times its domain's, the target's being 1."""
         return np.repeat(np.append(1.0, source_weights), self.sizes) * self.row_weight
 
-    def look(self, theta, domain_weights):
-        """Domains at a fit; without weights of the sources at the target alone."""
-        return RowsLook(self, theta, np.any(domain_weights[1:] > 0))
+    def look(self, theta, domain_weights=None):
+        """See `Problem`."""
+        everywhere = domain_weights is None or np.any(domain_weights[1:] > 0)
+        return RowsLook(self, theta, everywhere)
 
     def fit_mixture(self, domain_weights, *, target_weight=None, **how):
         """The fit with these weights of the domains, the target's first.

@@ -184,8 +184,12 @@ class SumsProblem:
         likelihood = SumsLikelihood(self, domain_weights, weight)
         return fit_likelihood(likelihood, self.full_penalty, tol=tol, **how)
 
-    def look(self, theta, domain_weights):
+    def look(self, theta, domain_weights=None):
         """See `Problem`."""
+        if domain_weights is None:
+            look = SumsLook(self, theta, np.ones(self.n_domains - 1, dtype=bool))
+            look.with_information  # noqa: B018 (one round for all that is asked later)
+            return look
         return SumsLook(self, theta, domain_weights[1:] > 0)
 
     def sums(self, theta, which, with_information=False, target_weight=None):
@@ -283,14 +287,11 @@ class SumsLook:
     which: np.ndarray
 
     @cached_property
-    def _with_information(self):
+    def with_information(self):
         return self.problem.sums(self.theta, self.which, with_information=True)
 
     @property
     def _sums(self):
-        """With the information where that was asked for: one round for both."""
-        if "_with_information" in self.__dict__ or self.which.all():
-            return self._with_information
         return self.problem.sums(self.theta, self.which)
 
     @property
@@ -322,11 +323,11 @@ class SumsLook:
     def information(self, domain_weights):
         """See `RowsLook`."""
         total = domain_weights @ np.append(*self.problem.domain_sizes())
-        return mixed_information(self._with_information, domain_weights, total)
+        return mixed_information(self.with_information, domain_weights, total)
 
     def information_by_domain(self):
         """See `RowsLook`."""
-        return _by_domain([self._with_information[k] for k in range(self.problem.n_domains)])
+        return _by_domain([self.with_information[k] for k in range(self.problem.n_domains)])
 
     def information_of_target(self):
         """See `RowsLook`."""

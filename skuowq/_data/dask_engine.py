@@ -26,12 +26,11 @@ class DaskEngine:
         """See `Engine`."""
         import dask
 
-        shared = dask.delayed(shared, traverse=False)
-        call, total = dask.delayed(function, traverse=False), dask.delayed(_total, traverse=False)
+        shared = dask.delayed(_Told((function, shared)), traverse=False)
+        call, total = dask.delayed(_answer, traverse=False), dask.delayed(_total, traverse=False)
         answers = []
         for parts_k, own_k in zip(parts, own, strict=True):
-            own_k = dask.delayed(own_k, traverse=False)
-            found = [call(part, where, shared, own_k) for part, where in parts_k]
+            found = [call(part, shared, _Told((where, own_k))) for part, where in parts_k]
             while len(found) > 1:
                 found = [total(found[i : i + _BRANCHES]) for i in range(0, len(found), _BRANCHES)]
             answers.append(found[0])
@@ -39,6 +38,19 @@ class DaskEngine:
 
 
 _ENGINE = DaskEngine()
+
+
+class _Told:
+    """Arguments into which Dask does not look: a task each would cost more than the call."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+
+
+def _answer(part, shared, own):
+    function, shared = shared.arguments
+    where, own = own.arguments
+    return function(part, where, shared, own)
 
 
 def _total(answers):

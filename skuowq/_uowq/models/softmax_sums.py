@@ -21,7 +21,7 @@ from skuowq.fisher.checked import (
 )
 
 # Numbers of a block of rows in the units of the design.
-_BLOCK_ENTRIES = 2**18
+_BLOCK_ENTRIES = 2**16
 # Points whose answers are kept: a fit looks back no further.
 _POINTS_KEPT = 3
 
@@ -52,19 +52,26 @@ def sums_of_part(part, where, question, own):
     rows = read_part(part, where, question.reading, bounds)
     theta = question.theta.copy()
     theta[-1] += intercepts
-    blocks = in_units(*rows, question.centre, question.scale)
+    blocks = _blocks(*rows, question.centre, question.scale)
     return point_sums(blocks, theta, question.with_information)
 
 
-def in_units(X, y, weight, centre, scale):
-    """Blocks of rows in the units of the design, with a last column of ones."""
+def in_units(X, centre, scale, out=None):
+    """Rows in the units of the design, with a last column of ones."""
+    Z = np.empty((len(X), X.shape[1] + 1)) if out is None else out[: len(X)]
+    np.subtract(X, centre, out=Z[:, :-1])
+    Z[:, :-1] /= scale
+    Z[:, -1] = 1.0
+    return Z
+
+
+def _blocks(X, y, weight, centre, scale):
+    """A few rows at a time in these units, each time in the same memory."""
     step = max(1, _BLOCK_ENTRIES // (X.shape[1] + 1))
+    out = np.empty((min(step, len(X)), X.shape[1] + 1))
     for start in range(0, len(X), step):
         rows = slice(start, start + step)
-        Z = np.ones((len(X[rows]), X.shape[1] + 1))
-        np.subtract(X[rows], centre, out=Z[:, :-1])
-        Z[:, :-1] /= scale
-        yield Z, y[rows], weight[rows]
+        yield in_units(X[rows], centre, scale, out), y[rows], weight[rows]
 
 
 class SourceSums:

@@ -114,9 +114,8 @@ def _problem(task, logistic):
         ridge=1.0 if logistic is None else ridge_of(logistic),
         standardise=logistic is None,
     )
-    rows = in_units(target.X, target.y, target.sample_weight, centre, scale)
     return SumsProblem(
-        target_matrix=np.concatenate([Z for Z, _, _ in rows]),
+        target_matrix=in_units(target.X, centre, scale),
         target_labels=target.y,
         target_weight=target.sample_weight,
         target_groups=target.groups,

@@ -1,4 +1,4 @@
-"""Sources that stay on a cluster: is the fit that of local rows, what travels, and how long it takes.
+"""Sources that stay on a cluster: is the fit that of local rows, and what does it cost.
 
 A local Dask cluster of two processes with one thread each; the rows are made there. Three parts:
 

@@ -36,6 +36,13 @@ class DaskEngine:
             answers.append(found[0])
         return list(dask.compute(*answers))
 
+    def map_parts(self, parts, function):
+        """See `Engine`."""
+        import dask
+
+        call = dask.delayed(_map, traverse=False)
+        return tuple(call(part, _Told(function)) for part in parts)
+
 
 _ENGINE = DaskEngine()
 
@@ -45,6 +52,10 @@ class _Told:
 
     def __init__(self, arguments):
         self.arguments = arguments
+
+
+def _map(part, told):
+    return told.arguments(part)
 
 
 def _answer(part, shared, own):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Protocol
 
@@ -35,6 +35,9 @@ class Engine(Protocol):
             One for each source.
         """
 
+    def map_parts(self, parts: tuple, function: Callable) -> tuple:
+        """Handles of what a function makes of parts, where they are and when they are read."""
+
 
 class Here:
     """The engine of rows that are here."""
@@ -45,6 +48,10 @@ class Here:
             reduce(add, (function(part, where, shared, own_k) for part, where in parts_k))
             for parts_k, own_k in zip(parts, own, strict=True)
         ]
+
+    def map_parts(self, parts, function):
+        """See `Engine`."""
+        return tuple(map(function, parts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +74,20 @@ class RowsElsewhere:
     # Nobody knows how many before they are read.
     n_samples = None
 
+    def map_features(self, function):
+        """The source with ``function(X)`` in place of X, wherever that is."""
+        return replace(self, parts=self.engine.map_parts(self.parts, partial(_mapped, function)))
+
     def located(self, label):
         """The parts, and what messages call them."""
         if len(self.parts) == 1:
             return [(self.parts[0], label)]
         return [(part, f"{label}, part {i}") for i, part in enumerate(self.parts)]
+
+
+def _mapped(function, part):
+    X, *others = part
+    return (function(X), *others)
 
 
 @dataclass(frozen=True, eq=False)

@@ -290,19 +290,23 @@ class Sources:
     def _triples(self):
         """``(X, y, sample_weight)`` of every source, for whoever needs the rows."""
         for entry, name in zip(self._entries, self._names, strict=True):
-            if isinstance(entry, RowsElsewhere):
-                raise TypeError(
-                    f"{source_label(name)} is a {entry.what}, and its rows, which are needed here, "
-                    "are elsewhere: UOWQClassifier and UOWQRegressor learn from it. To load it, "
-                    "pass what its method compute() or result() returns."
-                )
-            if not isinstance(entry, tuple):
-                raise TypeError(
-                    f"{source_label(name)} is a {type(entry).__name__} without rows, which are "
-                    "needed here: UOWQClassifier around a LogisticRegression, outside a pipeline, "
-                    "learns from models and records"
-                )
+            self._rows_of(entry, name)
         return self._entries
+
+    def _rows_of(self, entry, name):
+        if isinstance(entry, RowsElsewhere):
+            raise TypeError(
+                f"{source_label(name)} is a {entry.what}, and its rows, which are needed here, "
+                "are elsewhere: UOWQClassifier and UOWQRegressor learn from it. To load it, "
+                "pass what its method compute() or result() returns."
+            )
+        if not isinstance(entry, tuple):
+            raise TypeError(
+                f"{source_label(name)} is a {type(entry).__name__} without rows, which are "
+                "needed here: UOWQClassifier around a LogisticRegression, outside a pipeline, "
+                "learns from models and records"
+            )
+        return entry
 
     @property
     def names(self):
@@ -396,15 +400,19 @@ class Sources:
             raise ValueError(f"names has {unknown}, which are none of {list(self._names)}.")
 
     def map_features(self, function):
-        """New `Sources` with ``function(X, label)`` in place of every X; rows keep their order."""
+        """New `Sources` with ``function(X, label=)`` in place of every X; rows keep their order."""
         X_unlabeled = self._X_unlabeled
         if X_unlabeled is not None:
-            X_unlabeled = function(X_unlabeled, "X_unlabeled")
-        triples = [
-            (function(X, source_label(name)), y, sample_weight)
-            for (X, y, sample_weight), name in zip(self._triples, self._names, strict=True)
-        ]
-        return self._with(triples, self._names, X_unlabeled)
+            X_unlabeled = function(X_unlabeled, label="X_unlabeled")
+        entries = []
+        for entry, name in zip(self._entries, self._names, strict=True):
+            label = source_label(name)
+            if isinstance(entry, RowsElsewhere):
+                entries.append(entry.map_features(partial(function, label=label)))
+            else:
+                X, y, sample_weight = self._rows_of(entry, name)
+                entries.append((function(X, label=label), y, sample_weight))
+        return self._with(entries, self._names, X_unlabeled)
 
     def _with(self, entries, names, X_unlabeled):
         """Other entries of which all else is known that is known of these."""

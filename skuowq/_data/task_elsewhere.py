@@ -23,7 +23,7 @@ class TaskElsewhere(Task):
         How their parts are read.
     """
 
-    reading: Reading = None
+    reading: Reading | None = None
 
 
 def read_task_elsewhere(rows, sample_weight, sources, groups, *, labels="common", classes="union"):

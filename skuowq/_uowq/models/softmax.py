@@ -29,8 +29,6 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
   "debiased" keeps the target's own fit, for only its noise is known to be ``1 / N_0``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,10 +76,10 @@ class Problem(Protocol):
         The target's rows.
     """
 
-    def with_intercept_variance(self, variance) -> Problem:
+    def with_intercept_variance(self, variance):
         """The same with own intercepts of this variance."""
 
-    def domain_sizes(self) -> tuple[float, np.ndarray]:
+    def domain_sizes(self):
         """``N0`` and the ``N_i``."""
 
     def fit_mixture(self, domain_weights, *, target_weight=None, **how):

@@ -32,7 +32,7 @@ from .thinning import LEAST_WEIGHT, without_negligible
 class DrawnRowsRoad(Road):
     """Any classifier whose `fit` takes `sample_weight`."""
 
-    measures = ("scores", None)
+    measures: tuple[str | None, ...] = ("scores", None)
     compares = "sources that are elsewhere"
     remedy = "they take 'reml' or an array"
     takes_frames = False

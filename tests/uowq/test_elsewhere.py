@@ -265,7 +265,8 @@ def test_a_class_that_was_not_there_before_is_named():
         )
 
 
-def test_other_estimators_fetch_rows_within_the_budget(max_rows=150):
+def test_other_estimators_fetch_rows_within_the_budget():
+    max_rows = 150
     far = Sources({name: on_dask(*source) for name, source in LOCAL.items()}, max_rows=max_rows)
     fetched = []
 

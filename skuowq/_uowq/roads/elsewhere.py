@@ -147,6 +147,5 @@ def _fitted(base, task, weighing, problem):
     estimator = clone(base)
     estimator.coef_, estimator.intercept_ = vectors_of(theta)
     estimator.classes_, estimator.n_iter_ = task.classes, np.array([n_steps])
-    for name, value in task.rows.learnt.items():
-        setattr(estimator, name, value)
+    estimator.n_features_in_ = task.n_features
     return estimator

@@ -109,6 +109,5 @@ def _fitted(base, task, sums, weights, levels):
         base.coef_ = factorise(A + base.alpha * np.eye(len(b)))(b)
         base.n_iter_, base.solver_ = None, "cholesky"
     base.intercept_ = float(level - centre @ base.coef_)
-    for name, value in task.rows.learnt.items():
-        setattr(base, name, value)
+    base.n_features_in_ = task.n_features
     return base

@@ -130,13 +130,11 @@ def test_a_source_whose_process_dies_each_time_is_named(client):
     def deadly():
         os._exit(1)
 
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-        client.run_on_scheduler(
-            lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
-        )
-        sources = {"good": dask.delayed(source)(0), "deadly": dask.delayed(deadly)()}
-        with pytest.raises(RuntimeError, match=r"source 'deadly' .* cannot be read. KilledWorker"):
-            fit(sources)
-        with pytest.warns(UserWarning, match=r"source 'deadly' .* It is left out, with weight 0"):
-            clf = fit(Sources(sources, missing="drop"))
+    client.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0))
+    # The other one is here: Dask may also blame what a dying process was to do next.
+    sources = {"good": source(0), "deadly": dask.delayed(deadly)()}
+    with pytest.raises(RuntimeError, match=r"source 'deadly' .* cannot be read. KilledWorker"):
+        fit(sources)
+    with pytest.warns(UserWarning, match=r"source 'deadly' .* It is left out, with weight 0"):
+        clf = fit(Sources(sources, missing="drop"))
     assert clf.source_weights_[1] == 0 < clf.source_weights_[0]

@@ -188,10 +188,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--parts", nargs="+", default=["equal", "larger", "trees"])
     parser.add_argument("--rows", type=int, default=60_000_000, help="of the part larger")
+    parser.add_argument("--memory", default="4GB", help="limit of each process")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     with Client(
-        n_workers=2, threads_per_worker=1, memory_limit="4GB", dashboard_address=None
+        n_workers=2,
+        threads_per_worker=1,
+        memory_limit=arguments.memory,
+        dashboard_address=None,
     ) as client:
         if "equal" in arguments.parts:
             equal(client)

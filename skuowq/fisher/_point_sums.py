@@ -48,7 +48,7 @@ class PointSums:
         )
 
     @property
-    def border(self):
+    def border(self) -> NDArray:
         """Information between all parameters and the intercepts, (n_parameters, n_contrasts)."""
         return self.information[:, -len(self.own) :]
 

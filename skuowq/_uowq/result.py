@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 
 from skuowq._data.target_range import put_among_all
-from skuowq.weights.checked import error_of_rows
 
 from .promise import calibrated_rows
 from .source_report import SourceReport
@@ -68,11 +67,9 @@ def _worth(weighing, rule):
 
 def _errors(weighing):
     """Promised errors, with the sources and without."""
-    sizes, d = weighing.sizes, weighing.n_parameters
-    alone = error = 0.5 * d / sizes.n_target
-    if len(sizes.n_rows):
-        rows = weighing.weights.source_weights * sizes.n_rows
-        error = float(error_of_rows(sizes.n_target, sizes.n_samples, rows, weighing.discrepancy, d))
+    alone = error = 0.5 * weighing.n_parameters / weighing.sizes.n_target
+    if len(weighing.sizes.n_rows):
+        error = weighing.error(weighing.weights.source_weights)
     return {"target_only_error_": alone, "expected_error_": error}
 
 

@@ -1,5 +1,6 @@
 """The public attributes of a fit, in one mapping."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -8,6 +9,36 @@ from skuowq._data.target_range import put_among_all
 
 from .promise import calibrated_rows
 from .source_report import SourceReport
+
+
+@dataclass(frozen=True, eq=False)
+class DiscrepancyOfAll:
+    """The discrepancy of all sources, a matrix only when it is asked for.
+
+    Infinite for a source that took no part, of which nothing in common is known.
+
+    Attributes
+    ----------
+    among_kept : {ndarray, FactorForm} of shape (n_kept, n_kept)
+    kept : ndarray of bool of shape (n_sources,)
+    """
+
+    among_kept: object
+    kept: np.ndarray
+
+    def diagonal(self):
+        """Every source's own discrepancy."""
+        own = np.full(len(self.kept), np.inf)
+        own[self.kept] = self.among_kept.diagonal()
+        return own
+
+    def matrix(self):
+        """All of it."""
+        if self.kept.all():
+            return np.asarray(self.among_kept)
+        full = np.diag(np.where(self.kept, 0.0, np.inf))
+        full[np.ix_(self.kept, self.kept)] = self.among_kept
+        return full
 
 
 def attributes_of(weighing, kept, names, model, rule):
@@ -43,20 +74,13 @@ def attributes_of(weighing, kept, names, model, rule):
         "effective_source_size_": weights.effective_source_size,
         "calibrated_source_size_": _worth(weighing, rule),
         "optimality_gap_": weights.gap,
-        "discrepancy_": _discrepancy_of_all(weighing.discrepancy, kept),
+        "_discrepancy": DiscrepancyOfAll(weighing.discrepancy, kept),
         "discrepancy_std_error_": among_all(weighing.std_error, np.nan),
         "n_parameters_": weighing.n_parameters,
         "history_": among_all(weighing.history.T, 0.0).T,
     } | _errors(weighing)
     report = _report(found, model, weighing.kept)
     return found | {"source_report_": report} | weighing.model.attributes(among_all)
-
-
-def _discrepancy_of_all(discrepancy, kept):
-    """Infinite for a source that took no part, of which nothing in common is known."""
-    full = np.diag(np.where(kept, 0.0, np.inf))
-    full[np.ix_(kept, kept)] = discrepancy
-    return full
 
 
 def _worth(weighing, rule):
@@ -77,7 +101,7 @@ def _report(found, model, kept):
     return SourceReport(
         names=found["source_names_"],
         n_samples=found["source_n_samples_"],
-        discrepancy=np.diag(found["discrepancy_"]),
+        discrepancy=found["_discrepancy"].diagonal(),
         discrepancy_std_error=found["discrepancy_std_error_"],
         source_weights=found["source_weights_"],
         mixture_weights=found["mixture_weights_"],

@@ -112,7 +112,7 @@ def predicts_in_range(base, problem):
                 return False
             kwargs = {} if hasattr(base, "steps") else {"sample_weight": w}
             P = clone(base).fit(X, y, **kwargs).predict_proba(problem.X_new)
-            if not np.isfinite(P).all():
+            if not (np.isfinite(P).all() and np.allclose(P.sum(axis=1), 1)):
                 return False
     return True
 

@@ -260,7 +260,7 @@ def check_regressor(data, problem, base, rule, levels, updates):
     fitted = outcome(fit, ARGUMENTS, valid=problem.fault is None, hard=problem.hard, refuses=plain)
     if fitted is not None:
         check_weighed(fitted, problem)
-        if problem.n_sources:
+        if kept_sources(fitted).any():
             kept = np.append(True, kept_sources(fitted))
             assert np.isfinite(fitted.noise_variance_[kept]).all()
             assert (fitted.noise_variance_[kept] >= 0).all()

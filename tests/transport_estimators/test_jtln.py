@@ -96,12 +96,12 @@ def test_costs_are_distances_on_the_inputs_or_the_features_given(data):
     three = data["sources"]["three"]
     for method in ("mmd", "gaussian", "exact"):
         clf = jtln(cost=method, max_epochs=1).fit(X, y, sources=[three])
-        expected = np.maximum(class_distances(*three, X, y, method), 0)
+        expected = np.maximum(class_distances(X, y, *three, method), 0)
         assert_allclose(clf.transport_cost_[0], expected / expected.max())
     module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
     clf = jtln(own_net(module, max_epochs=1)).fit(X, y, sources=[three])
     expected = class_distances(
-        module_features(module, three[0]), three[1], module_features(module, X), y, "mmd"
+        module_features(module, X), y, module_features(module, three[0]), three[1], "mmd"
     )
     expected = np.maximum(expected, 0)
     assert_allclose(clf.transport_cost_[0], expected / expected.max())

@@ -119,7 +119,7 @@ class JTLNClassifier(
     >>> X[20:, 0] += 3
     >>> X_source, y_source = rng.normal(size=(300, 2)), np.repeat([0, 1, 2], 100)
     >>> X_source[:, 0] += 2 * y_source
-    >>> clf = JTLNClassifier(make_perceptron(max_epochs=20), random_state=0)
+    >>> clf = JTLNClassifier(make_perceptron(max_epochs=5), random_state=0)
     >>> clf = clf.fit(X, y, sources=[(X_source, y_source)])
     >>> clf.transport_cost_[0].argmin(axis=1).tolist()  # The nearest class of the target.
     [0, 1, 1]

@@ -63,7 +63,7 @@ def mixed():
         return X, np.where(y, "yes", "no")
 
     target, test = domain(40, False), domain(2000, False)
-    sources = Sources({"near": domain(600, False), "flipped": domain(600, True)})
+    sources = Sources({"near": domain(300, False), "flipped": domain(300, True)})
     return target, test, sources
 
 
@@ -487,7 +487,7 @@ def test_frames_sparse_and_integers(tasks):
 @pytest.mark.parametrize(
     "estimator",
     [
-        HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=30),
+        HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=15),
         make_pipeline(
             make_column_transformer(
                 (make_pipeline(SimpleImputer(), StandardScaler()), ["size", "junk"]),
@@ -595,7 +595,7 @@ def test_categories_that_one_domain_lacks_are_kept(mixed):
 
 @pytest.mark.parametrize(
     "estimator",
-    [GaussianNB(), RandomForestClassifier(n_estimators=10), LinearSVC(), None],
+    [GaussianNB(), RandomForestClassifier(n_estimators=4), LinearSVC(), None],
     ids=lambda e: type(e).__name__,
 )
 def test_any_classifier_with_sample_weight(tasks, estimator):
@@ -755,7 +755,7 @@ def test_a_column_that_the_pipeline_drops_may_hold_anything(kind):
     assert clf.predict(X).shape == (40,)
     assert np.isfinite(clf.source_weights_).all()
     base = without_c(LogisticRegression())
-    gate = DiscriminatorGateClassifier(base, random_state=0)
+    gate = DiscriminatorGateClassifier(base, trust=1.0, random_state=0)
     assert gate.fit(X, y, sources).predict(X).shape == (40,)
     numbers = {name: (X_i, X_i["a"] + X_i["b"]) for name, (X_i, _) in sources.items()}
     regressor = UOWQRegressor(without_c(Ridge())).fit(X, X["a"] + X["b"], numbers)

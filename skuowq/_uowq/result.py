@@ -7,7 +7,7 @@ import numpy as np
 
 from skuowq._data.target_range import put_among_all
 
-from .promise import calibrated_rows
+from .promise import calibrated_rows, likely_rows
 from .source_report import SourceReport
 
 
@@ -79,7 +79,10 @@ def attributes_of(weighing, kept, names, model, rule):
         "n_parameters_": weighing.n_parameters,
         "history_": among_all(weighing.history.T, 0.0).T,
     } | _errors(weighing)
-    report = _report(found, model, weighing.kept)
+    likely = None
+    if rule.cross_validates:
+        likely = likely_rows(sizes.n_target, found["calibrated_source_size_"])
+    report = _report(found, model, likely, weighing.kept)
     return found | {"source_report_": report} | weighing.model.attributes(among_all)
 
 
@@ -97,7 +100,7 @@ def _errors(weighing):
     return {"target_only_error_": alone, "expected_error_": error}
 
 
-def _report(found, model, kept):
+def _report(found, model, likely_worth, kept):
     return SourceReport(
         names=found["source_names_"],
         n_samples=found["source_n_samples_"],
@@ -110,5 +113,6 @@ def _report(found, model, kept):
         expected_error=found["expected_error_"],
         target_only_error=found["target_only_error_"],
         model=model,
+        likely_worth=likely_worth,
         kept=kept,
     )

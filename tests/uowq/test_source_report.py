@@ -36,7 +36,7 @@ REPORT = SourceReport(
         ({"kept": 3.0}, "Held-out target rows gave the sources 3 times the weight that the theory"),
         ({"n_target": 9.0}, "With fewer than 10 target rows, what the sources are worth"),
         ({"total_worth": 0.5}, "The sources hardly count: this is nearly a fit to the"),
-        ({"likely_worth": (0.0, 1406.8)}, "On real tables the sources were worth between 0 and 1,400"),
+        ({"likely_worth": (0.0, 1406.8)}, "On real tables the sources were worth between 0 and"),
         ({"n_samples": np.array([100.0, 0.0])}, "Left out, as a warning of the fit says: b."),
         ({}, "90% of the source weight is on a."),
         ({}, "No clear difference from the target: a."),

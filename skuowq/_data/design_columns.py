@@ -53,7 +53,7 @@ def make_design(domains, *, ridge, standardise):
     centre, scale : ndarray of shape (n_columns - 1,)
         The columns are the given ones less their centre, divided by their scale.
     """
-    X = _dense_if_small(_numeric(concatenate_rows([domain.X for domain in domains])))
+    X = dense_if_small(_numeric(concatenate_rows([domain.X for domain in domains])))
     weights = [domain.sample_weight for domain in domains]
     total = sum(weight.sum() for weight in weights)
     moments = _moments(X, weights)
@@ -95,7 +95,7 @@ def design_units(means, variances, total, *, ridge, standardise):
     return centre, scale, np.append(np.maximum(penalty, _LEAST_PENALTY), _INTERCEPT_PENALTY)
 
 
-def _dense_if_small(X):
+def dense_if_small(X):
     """Sparse matrices as arrays where that costs little; their columns can then be centred."""
     if not sparse.issparse(X):
         return X

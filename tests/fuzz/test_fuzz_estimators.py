@@ -20,6 +20,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -75,6 +76,24 @@ def hard_for(problem, base=None):
     return problem.hard or not 1e-3 <= C <= 1e3 or not getattr(base, "fit_intercept", True)
 
 
+def warns_on_all_rows(base, problem):
+    """Whether a logistic regression does not converge on all rows, each of weight 1, either."""
+    if not isinstance(base, LogisticRegression):
+        return False
+    domains = [(problem.X, problem.y), *((X, y) for X, y, _ in problem.parts)]
+    X, y = zip(*domains, strict=True)
+    X = [rows.toarray() if sparse.issparse(rows) else np.asarray(rows) for rows in X]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            clone(base).fit(np.vstack(X), np.concatenate(y))
+        except ConvergenceWarning:
+            return True
+        except ValueError:  # A fault that was put in.
+            return False
+    return False
+
+
 def discrepancy(rule, problem, data, updates=4):
     if rule == "array":
         return data.draw(gram_matrices(max(problem.n_sources, 1)))
@@ -97,7 +116,9 @@ def check_classifier(clf, problem, plain=None):
     if hasattr(clf, "decision_function"):
         scores = clf.decision_function(problem.X_new)
         assert scores.shape == ((n,) if len(classes) == 2 else (n, len(classes)))
-        assert np.isfinite(scores).all()
+        # Minus infinity says that no weighted row had the class.
+        assert not np.isnan(scores).any()
+        assert scores.max() < np.inf
 
 
 def predicts_in_range(base, problem):
@@ -110,7 +131,7 @@ def predicts_in_range(base, problem):
                 return False
             kwargs = {} if hasattr(base, "steps") else {"sample_weight": w}
             P = clone(base).fit(X, y, **kwargs).predict_proba(problem.X_new)
-            if not np.isfinite(P).all():
+            if not (np.isfinite(P).all() and np.allclose(P.sum(axis=1), 1)):
                 return False
     return True
 
@@ -162,7 +183,7 @@ def check_uowq(data, problem, base, rule, cap, updates, classes="union"):
         fit,
         ARGUMENTS,
         valid=problem.fault is None and problem.n_sources > 0,
-        hard=hard_for(problem, base),
+        hard=hard_for(problem, base) or warns_on_all_rows(base, problem),
         refuses=plain,
     )
     if fitted is not None:
@@ -258,7 +279,7 @@ def check_regressor(data, problem, base, rule, levels, updates):
     fitted = outcome(fit, ARGUMENTS, valid=problem.fault is None, hard=problem.hard, refuses=plain)
     if fitted is not None:
         check_weighed(fitted, problem)
-        if problem.n_sources:
+        if kept_sources(fitted).any():
             kept = np.append(True, kept_sources(fitted))
             assert np.isfinite(fitted.noise_variance_[kept]).all()
             assert (fitted.noise_variance_[kept] >= 0).all()

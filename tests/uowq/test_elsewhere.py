@@ -315,7 +315,11 @@ def test_what_sums_cannot_give_is_refused():
         (UOWQClassifier(discrepancy=PlugIn()), ValueError, "they take 'reml' or an array"),
         (UOWQClassifier(LogisticRegression(class_weight="balanced")), ValueError, "class_weight"),
         (UOWQRegressor(Ridge(positive=True)), ValueError, "coefficients of either sign"),
-        (DiscriminatorGateClassifier(), TypeError, r"'near' is a Array of dask, and its rows"),
+        (
+            DiscriminatorGateClassifier(LogisticRegression()),
+            TypeError,
+            r"'near' is a Array of dask, and its rows",
+        ),
         (UOWQClassifier(RandomForestClassifier()), ValueError, r"max_rows="),
     ):
         with pytest.raises(error, match=message):

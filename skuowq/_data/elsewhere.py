@@ -54,6 +54,9 @@ class Here:
         return tuple(map(function, parts))
 
 
+_HERE = Here()
+
+
 @dataclass(frozen=True, eq=False)
 class RowsElsewhere:
     """A source whose rows are elsewhere.
@@ -123,7 +126,12 @@ class Asked:
 def as_asked(entry, label):
     """A source of `Sources` that can be asked; rows that are here can."""
     if isinstance(entry, tuple):
-        entry = RowsElsewhere((entry,), Here(), "rows")
+        entry = RowsElsewhere((entry,), _HERE, "source of rows")
+    if not isinstance(entry, RowsElsewhere):
+        raise TypeError(
+            f"{label} is a {type(entry).__name__} without rows, and others are elsewhere: pass "
+            "rows or collections for all sources, or records of all"
+        )
     return Asked(entry, label)
 
 

@@ -168,7 +168,7 @@ def try_to_ask(sources, function, shared, own=None):
     own = [None] * len(sources) if own is None else own
     own = [(source.bounds, own_k) for source, own_k in zip(sources, own, strict=True)]
     answers = [None] * len(sources)
-    errors: dict = {}
+    errors = {}
     for engine in dict.fromkeys(source.entry.engine for source in sources):
         numbers = [k for k, source in enumerate(sources) if source.entry.engine is engine]
         parts = [sources[k].entry.located(sources[k].label) for k in numbers]

@@ -10,10 +10,11 @@ predicts numbers that are not finite, is out.
 
 import itertools
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 from scipy.linalg import norm
 from scipy.optimize import nnls
 from sklearn.utils.parallel import delayed
@@ -137,7 +138,7 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
     progress.n_items = len(fits) * (1 + len(folds))
     if alone:
         progress(_text(0))
-    shared = _Shared(fits, target, domains, classes)
+    shared = _Shared(fits, target, domains, classes, alone)
     numbers = range(len(fits))
     done = in_parallel(
         itertools.chain(
@@ -196,22 +197,27 @@ def _lacks_probabilities(estimator, classes):
 class _Shared:
     """What all fits need. A cluster is sent it once, as it tells joblib that it is large."""
 
-    def __init__(self, fits, target, domains, classes):
-        self.fits, self.target, self.classes = fits, target, classes
+    def __init__(self, fits, target, domains, classes, alone):
+        self.fits, self.target, self.classes, self.alone = fits, target, classes, alone
         self.n_numbers = sum(int(np.prod(part.X.shape)) for part in [target, *domains])
 
     def __sizeof__(self):
         return 8 * self.n_numbers
 
+    def fit(self, k, target):
+        """One of the fits, all of it on one worker: a forest would send trees to the others."""
+        with nullcontext() if self.alone else parallel_config("sequential"):
+            return self.fits[k](target)
+
 
 def _fit_one(shared, k):
     """One of the fits."""
-    return shared.fits[k](shared.target)
+    return shared.fit(k, shared.target)
 
 
 def _fit_without(shared, k, rows, held):
     """Predictions of one of the fits for rows that it has not seen; the fit itself stays there."""
-    fitted = shared.fits[k](take_rows(shared.target, rows))
+    fitted = shared.fit(k, take_rows(shared.target, rows))
     return _predictions(fitted, take_rows(shared.target, held).X, shared.classes)
 
 

@@ -26,7 +26,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skuowq import DiscriminatorGateClassifier, Sources, UOWQClassifier, UOWQRegressor
 from skuowq._data.design_columns import make_design
@@ -548,6 +548,26 @@ def test_sources_that_do_not_count_are_left_out_for_trees():
     assert_allclose(without_negligible(weights, n_samples, 50), [0, 0, 0, 0.5])
     weights[0] = 0.4
     assert_allclose(without_negligible(weights, n_samples, 50), [0.4, 0, 0, 0.5])
+
+
+@pytest.mark.parametrize(
+    "biases", [[1.0, -25.0], [9.17, -21.1, -31.8], [1.0, -25.0, 0.3]], ids=["two", "three", "good"]
+)
+@pytest.mark.parametrize("regressor", [False, True], ids=["classifier", "regressor"])
+def test_a_light_source_stays_where_it_cancels_the_bias_of_a_heavy_one(regressor, biases):
+    """Without the light one the error was many times that of the target alone."""
+    rng = np.random.default_rng(0)
+    domains = []
+    for _ in range(1 + len(biases)):
+        X = rng.normal(size=(20, 2))
+        domains.append((X, X[:, 0] + rng.normal(size=20)))
+    if regressor:
+        kind, base = UOWQRegressor, DecisionTreeRegressor(max_depth=2)
+    else:
+        kind, base = UOWQClassifier, GaussianNB()
+        domains = [(X, (y > 0).astype(int)) for X, y in domains]
+    model = kind(base, discrepancy=np.outer(biases, biases)).fit(*domains[0], domains[1:])
+    assert model.expected_error_ <= model.target_only_error_
 
 
 def test_thinned_rows_weigh_what_all_were_to_weigh():

@@ -104,6 +104,13 @@ def test_html_has_bars_beside_their_numbers():
         assert f"<td>{weight:.3g}</td>" in html
 
 
+def test_bars_of_sources_that_are_not_known_to_differ_are_dashed():
+    """Source a is within its standard error of the target, b is not."""
+    bars = [row for row in REPORT._repr_html_().split("<tr>") if "background" in row]
+    assert ["1px dashed" in bar for bar in bars] == [True, False]
+    assert "dashed bar: no clear difference" in REPORT._repr_html_()
+
+
 def test_repr_shows_the_bound_sources():
     shown = ".bind_sources(Sources(2 sources, 210 rows: <near>"
     bound = UOWQClassifier().bind_sources(SOURCES)

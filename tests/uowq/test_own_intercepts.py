@@ -14,14 +14,13 @@ from skuowq import UOWQClassifier
 from skuowq._data.domains import Domain
 from skuowq._uowq.models.own_intercepts import (
     PRIOR_VARIANCE,
-    _by_domain,
     class_share_ratios,
     intercepts_and_variance,
 )
-from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_model
+from skuowq._uowq.models.softmax import softmax_model
+from skuowq._uowq.models.softmax_rows import SoftmaxProblem
 from skuowq._uowq.roads.class_shares import at_the_targets_class_shares
 from skuowq.fisher import contrast_basis, softmax_probabilities
-from skuowq.fisher._softmax_regression import class_probabilities
 
 
 def draw(spread, sizes, n_classes=3, seed=0):
@@ -57,8 +56,7 @@ def test_variance_is_the_most_likely_one(n_classes, spread):
     domains, _, _ = draw(spread, [30, 200, 400, 100], n_classes)
     problem = problem_of(domains, n_classes).with_intercept_variance(0.3)
     theta = problem.fit(problem.row_weight, tol=1e-9)
-    p, _ = class_probabilities(problem.design, theta)
-    gradient, curvature = _by_domain(problem, p)
+    gradient, curvature = problem.look(theta, np.ones(4)).intercept_slopes()
     alone = theta[5:] + np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
 
     def negative(log_v):
@@ -72,7 +70,7 @@ def test_variance_is_the_most_likely_one(n_classes, spread):
     best = minimize_scalar(negative, bounds=(-8, 4), method="bounded", options={"xatol": 1e-8})
     variance = 0.3
     for _ in range(200):
-        intercepts, variance = intercepts_and_variance(problem, p, theta[5:], variance)
+        intercepts, variance = intercepts_and_variance(gradient, curvature, theta[5:], variance)
     assert_allclose(variance, np.exp(best.x), rtol=1e-3)
     shrink = np.linalg.inv(curvature + np.eye(n_classes - 1) / variance) @ curvature
     assert_allclose(intercepts, np.einsum("kab,kb->ka", shrink, alone), rtol=1e-3, atol=1e-6)

@@ -73,8 +73,9 @@ class Road:
         Parameters
         ----------
         base : estimator
-        given : {"nothing", "rows", "models"}
-            Of the sources: none at all, the rows of all, or a model or record of some.
+        given : {"nothing", "rows", "elsewhere", "models"}
+            Of the sources: none at all, the rows of all, rows of some that are elsewhere, or a
+            model or record of some.
         rule : Rule
         """
         raise NotImplementedError

@@ -147,7 +147,7 @@ class SourceWeightsDisplay:
         self.ax_, self.figure_ = ax, ax.figure
 
         # Where the axis ends and the column of text begins.
-        edge = max(1, np.nanmax(weights))
+        edge = np.nanmax(weights, initial=1.0)
         if self.fits is None:
             self._draw_bars(weights)
         else:

@@ -114,7 +114,7 @@ class WeightHistoryDisplay:
             )
         ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
         ax.set_xticks(np.arange(len(history)))
-        top = 1.05 * max(1, np.nanmax(history))
+        top = 1.05 * np.nanmax(history, initial=1.0)
         ax.set_ylim(-0.02 * top, top)  # A weight of 0 is not hidden by the axis.
         ax.set_xlabel("update")
         ax.set_ylabel("weight $w_i$ of one source row (a target row = 1)")

@@ -54,7 +54,7 @@ def intercepts_and_variance(gradient, curvature, intercepts, variance):
     return intercepts, float(variance)
 
 
-def class_share_ratios(intercepts):
+def log_class_share_ratios(intercepts):
     """How much more likely each class is in the target than in each source, features alike.
 
     Parameters
@@ -64,8 +64,8 @@ def class_share_ratios(intercepts):
 
     Returns
     -------
-    ratios : ndarray of shape (n_sources, n_classes)
-        Up to a factor for each source.
+    logarithms : ndarray of shape (n_sources, n_classes)
+        Up to a number for each source.
     """
     basis = contrast_basis(intercepts.shape[1] + 1)
-    return np.exp((intercepts[:1] - intercepts[1:]) @ basis.T)
+    return (intercepts[:1] - intercepts[1:]) @ basis.T

@@ -48,9 +48,10 @@ class PointSums:
         )
 
     @property
-    def border(self) -> NDArray:
+    def border(self) -> NDArray | None:
         """Information between all parameters and the intercepts, (n_parameters, n_contrasts)."""
-        return self.information[:, -len(self.own) :]
+        J = self.information
+        return None if J is None else J[:, -len(self.own) :]
 
 
 def point_sums(

@@ -54,6 +54,9 @@ class Here:
         return tuple(map(function, parts))
 
 
+_HERE = Here()
+
+
 @dataclass(frozen=True, eq=False)
 class RowsElsewhere:
     """A source whose rows are elsewhere.
@@ -123,7 +126,12 @@ class Asked:
 def as_asked(entry, label):
     """A source of `Sources` that can be asked; rows that are here can."""
     if isinstance(entry, tuple):
-        entry = RowsElsewhere((entry,), Here(), "rows")
+        entry = RowsElsewhere((entry,), _HERE, "source of rows")
+    if not isinstance(entry, RowsElsewhere):
+        raise TypeError(
+            f"{label} is a {type(entry).__name__} without rows, and others are elsewhere: pass "
+            "rows or collections for all sources, or records of all"
+        )
     return Asked(entry, label)
 
 
@@ -160,7 +168,7 @@ def try_to_ask(sources, function, shared, own=None):
     own = [None] * len(sources) if own is None else own
     own = [(source.bounds, own_k) for source, own_k in zip(sources, own, strict=True)]
     answers = [None] * len(sources)
-    errors: dict = {}
+    errors = {}
     for engine in dict.fromkeys(source.entry.engine for source in sources):
         numbers = [k for k, source in enumerate(sources) if source.entry.engine is engine]
         parts = [sources[k].entry.located(sources[k].label) for k in numbers]

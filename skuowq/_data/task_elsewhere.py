@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
+from scipy.sparse import issparse
 
 from .elsewhere import as_asked, ask, try_to_ask, warn_of_missing
 from .read_part import Reading, column_sums, far_sums, spreads
@@ -48,6 +49,8 @@ def read_task_elsewhere(rows, sample_weight, sources, groups, *, labels="common"
     ]
     asked, kept = _described(asked, reading, sources.missing)
     target = task.target
+    if issparse(target.X):
+        target = replace(target, X=target.X.toarray())
     if not numbers:
         known = task.classes
         check_target_classes(known, sources._target_classes)

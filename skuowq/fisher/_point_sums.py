@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,9 @@ class PointSums:
         )
 
     @property
-    def border(self) -> NDArray | None:
+    def border(self) -> NDArray:
         """Information between all parameters and the intercepts, (n_parameters, n_contrasts)."""
-        J = self.information
-        return None if J is None else J[:, -len(self.own) :]
+        return cast(NDArray, self.information)[:, -len(self.own) :]
 
 
 def point_sums(

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _num_samples
 from skuowq._data.types import Matrix, SourcesLike
 
 from ._data.bind_sources import BindSourcesMixin
+from ._data.dataset_rows import DatasetRows, rows_and_labels
 from ._data.domains import pooled_rows
 from ._data.sources import as_sources
 from ._utils._sklearn import (
@@ -118,6 +119,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         -------
         self : TransferPipeline
         """
+        X, y = rows_and_labels(X, y)
         sources = self._sources_of_fit(sources, params, _num_samples(X))
         if X_unlabeled is None and self.steps:
             X_unlabeled = params.pop(f"{self.steps[-1][0]}__X_unlabeled", None)
@@ -206,6 +208,8 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
     def _transform_source(self, X, label):
         if len(self.steps) == 1:
             return X
+        if isinstance(X, DatasetRows):
+            raise X.in_memory(type(self.steps[0][1]).__name__)
         try:
             return self._head().transform(X)
         except (KeyError, TypeError, ValueError) as error:

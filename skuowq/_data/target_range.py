@@ -16,6 +16,7 @@ from sklearn.utils.sparsefuncs import min_max_axis
 
 from skuowq._utils._warn import warn
 
+from .dataset_rows import DatasetRows
 from .domains import is_frame, number_columns, take_rows
 from .sources import source_label
 
@@ -118,7 +119,9 @@ def leave_out_far_rows(target, domains, names, *, n_classes=2):
     """
     rows = [np.arange(len(domain.y)) for domain in domains]
     # Arrays of integers are a network's, and may be tokens, of which none is far from another.
-    comparable = domains and target.groups.max() > 0 and not _are_integers(target.X)
+    # Rows of data sets are not read for it.
+    unread = isinstance(target.X, DatasetRows) or _are_integers(target.X)
+    comparable = domains and target.groups.max() > 0 and not unread
     reference = _Reference(target) if comparable else None
     if reference is None or not len(reference.low):
         return RowsInRange(domains, np.ones(len(domains), dtype=bool), rows)

@@ -249,7 +249,7 @@ class DiscriminatorGateClassifier(
         sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
             The sources, with the target's columns. Wrap them in :class:`skuowq.Sources` when
             cross-validating. None learns from the target alone.
-        X_unlabeled : array-like of shape (n_unlabeled, n_features), default=None
+        X_unlabeled : array-like of shape (n_unlabeled, n_features) or Dataset, default=None
             Rows of the target without labels, for networks. Where cross-validation could cut them,
             pass ``Sources(sources, X_unlabeled=...)``.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -279,7 +279,9 @@ class DiscriminatorGateClassifier(
         task = read_task(
             rows, sample_weight, sources, groups, classes=self.classes, least_classes=least
         )
-        task = GateTask(**vars(task), X_unlabeled=free, sources=sources)
+        task = GateTask(
+            **vars(task), X_unlabeled=free, sources=sources, features=learner.features
+        )
         with threads_for(task.n_entries):
             gate = cross_fit(gate_options, task)
             trust = find_trust(trust_options, learner, gate, task)

@@ -279,9 +279,7 @@ class DiscriminatorGateClassifier(
         task = read_task(
             rows, sample_weight, sources, groups, classes=self.classes, least_classes=least
         )
-        task = GateTask(
-            **vars(task), X_unlabeled=free, sources=sources, features=learner.features
-        )
+        task = GateTask(**vars(task), X_unlabeled=free, sources=sources, features=learner.features)
         with threads_for(task.n_entries):
             gate = cross_fit(gate_options, task)
             trust = find_trust(trust_options, learner, gate, task)

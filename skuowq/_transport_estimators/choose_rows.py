@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from skuowq._data.domains import concatenate_rows
 from skuowq.transport import class_distances, select_target_rows
 from skuowq.transport.checked import by_class, check_two_rows

@@ -26,26 +26,30 @@ def as_inputs(net, X, label="X"):
         Of data sets nothing is read yet.
     """
     if isinstance(X, DatasetRows):
-        return ReadInputs(X, reading_of(net, _dtype(net.module_), _looks_up(net.module_)))
+        return ReadInputs(
+            X, reading_of(net, module_dtype(net.module_), module_looks_up(net.module_))
+        )
     return module_inputs(net.module_, X, label)
 
 
 def module_inputs(module, X, label="X"):
     """As `as_inputs`, for a module."""
-    if _looks_up(module) and np.issubdtype(X.dtype, np.integer):
+    if module_looks_up(module) and np.issubdtype(X.dtype, np.integer):
         return torch.tensor(X, dtype=torch.long)
-    inputs = torch.tensor(X, dtype=_dtype(module))
+    inputs = torch.tensor(X, dtype=module_dtype(module))
     if not torch.isfinite(inputs).all():
         raise _out_of_range(X, inputs, label)
     return inputs
 
 
-def _looks_up(module):
+def module_looks_up(module):
+    """Whether integers are looked up in a table, and stay integers."""
     tables = (torch.nn.Embedding, torch.nn.EmbeddingBag)
     return any(isinstance(layer, tables) for layer in module.modules())
 
 
-def _dtype(module):
+def module_dtype(module):
+    """The precision that a module computes in."""
     floating = [p.dtype for p in module.parameters() if p.dtype.is_floating_point]
     return floating[0] if floating else torch.float32
 

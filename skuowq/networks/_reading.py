@@ -183,7 +183,7 @@ def stack_inputs(parts):
     """
     if isinstance(parts[0], torch.Tensor):
         return torch.cat(parts)
-    if "collate_fn" not in parts[0].reading.train:
+    if parts[0].reading.train.get("collate_fn") is None:
         _check_one_shape(parts)
     return ReadInputs(stack([part.rows for part in parts]), parts[0].reading)
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetRegressor
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, Freezer
 from skorch.dataset import ValidSplit
 from skorch.helper import SliceDataset
 from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
@@ -173,7 +173,7 @@ def test_what_cannot_read_data_sets_says_so(call, error, message):
 
 @pytest.fixture(scope="module")
 def fitted():
-    net = make_net(max_epochs=5)
+    net = make_net(max_epochs=3, lr=0.1)
     return UOWQClassifier(net, random_state=0).fit(TARGET, sources=SOURCES)
 
 
@@ -201,6 +201,15 @@ def test_another_shape_is_refused(fitted):
         fitted.predict(TensorDataset(torch.zeros(2, 3, SIDE, SIDE)))
 
 
+def test_the_papers_rule_reads_data_sets():
+    rule = PlugIn(n_updates=1, update_every=1, parameters="all")
+    clf = UOWQClassifier(make_net(), discrepancy=rule, random_state=0)
+    clf.fit(TARGET, TARGET.targets, sources=SOURCES)
+    assert np.isfinite(clf.source_weights_).all()
+    assert clf.history_.shape == (2, 2)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule",
     [
@@ -363,3 +372,49 @@ def test_full_batches_learn_what_they_learn_from_arrays():
     ]
     X, _ = TEST.arrays()
     assert_allclose(predict_proba(found[0], X), predict_proba(found[1], X), atol=1e-5)
+
+
+# Pretrained backbones.
+
+
+def pretrained():
+    torch.manual_seed(3)
+    return Small()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer__param_groups": [("body.*", {"lr": 0.0})]},
+        {"callbacks": [Freezer("body.*")]},
+    ],
+    ids=["rates", "frozen"],
+)
+@pytest.mark.parametrize(
+    "rule", [GIVEN, pytest.param("reml", marks=pytest.mark.slow)], ids=["given", "default"]
+)
+def test_a_backbone_keeps_its_own_rate_or_stays_as_it_is(options, rule):
+    module = pretrained()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    clf = UOWQClassifier(make_net(module, **options), discrepancy=rule, random_state=0)
+    clf.fit(TARGET, sources=SOURCES)
+    found = clf.estimator_.module_.state_dict()
+    same = {name for name in before if torch.equal(found[name], before[name])}
+    assert same == {"body.1.weight", "body.1.bias"}
+    # The user's own module is not trained.
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_sources_networks_come_from_disk(tmp_path):
+    states = []
+    for name, images in SOURCES.items():
+        domain = Domain(DatasetRows.of(images, name), images.targets, np.ones(len(images)))
+        trained = train_weighted(make_net(), domain, [], [], seed=0)
+        torch.save(trained.module_.state_dict(), tmp_path / name)
+        states.append(torch.load(tmp_path / name))
+    rule = PlugIn(n_updates=0, parameters="all", source_estimators=states)
+    clf = UOWQClassifier(make_net(), discrepancy=rule, random_state=0)
+    n_read = GOOD.n_read
+    clf.fit(TARGET, sources=SOURCES)
+    assert clf.source_weights_.shape == (2,)
+    assert GOOD.n_read - n_read < 3 * len(GOOD)  # Only the last training reads them.

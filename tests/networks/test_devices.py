@@ -89,14 +89,15 @@ OBJECTIVES = [
 @pytest.mark.parametrize("objective", [None, *OBJECTIVES], ids=lambda found: type(found).__name__)
 def test_a_step_is_on_the_device_and_not_in_double_precision(objective, kind):
     target, source = domain(TARGET, kind), domain(GOOD, kind)
-    with SeesDoubles() as seen, pytest.raises(StepDoneError):
+
+    def train():
         if objective is None:
-            train_weighted(make_placed_net(), target, [source], [0.5], seed=0)
-        else:
-            weights = [np.ones(len(GOOD))]
-            train_aligned(
-                make_placed_net(), target, [source], weights, [1.0], objective=objective, seed=0
-            )
+            return train_weighted(make_placed_net(), target, [source], [0.5], seed=0)
+        rest = [source], [np.ones(len(GOOD))], [1.0]
+        return train_aligned(make_placed_net(), target, *rest, objective=objective, seed=0)
+
+    with SeesDoubles() as seen, pytest.raises(StepDoneError):
+        train()
     assert seen.n_results > 0
     assert seen.n_doubles == 0
 

@@ -24,7 +24,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import skuowq
-from skuowq.networks import GatedObjective
+from skuowq.networks import extract_features
 from skuowq.rules import PlugIn
 
 SIDE = 96
@@ -61,19 +61,25 @@ print(int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0
 
 _FITS = {
     "default": "skuowq.UOWQClassifier(net).fit(target, sources=sources).predict(Images(n, 0.0))",
-    "all parameters": "skuowq.UOWQClassifier(net, discrepancy=PlugIn(n_updates=0, parameters='all'))"
+    "all parameters": "skuowq.UOWQClassifier(net, discrepancy=PlugIn(0, parameters='all'))"
     ".fit(Images(n, 0.0), sources=sources)",
+    "gate": "skuowq.DiscriminatorGateClassifier(net, trust=1.0)"
+    ".fit(target, sources=skuowq.Sources(sources, X_unlabeled=Images(n, 0.0)))",
+    "OT3L": "skuowq.OT3LClassifier(net, budget=10).fit(Images(n, 0.0), sources=sources)",
+    "JTLN": "skuowq.JTLNClassifier(net, cost='gaussian', transport_to='labels')"
+    ".fit(target, sources=sources).predict(Images(n, 0.0))",
+    "cached features": "extract_features(Images(n, 0.0), net.module.pool, cache=sys.argv[3])",
 }
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to measure peaks")
 @pytest.mark.parametrize("fit", list(_FITS))
-def test_peak_memory_does_not_grow_with_the_rows(fit):
+def test_peak_memory_does_not_grow_with_the_rows(fit, tmp_path):
     few, many = (
         float(
             subprocess.run(
-                [sys.executable, "-c", _SCRIPT, str(n), _FITS[fit]],
+                [sys.executable, "-c", _SCRIPT, str(n), _FITS[fit], str(tmp_path)],
                 check=True,
                 capture_output=True,
                 text=True,

@@ -67,6 +67,6 @@ for name, distance in zip(ranking.names, ranking.distances, strict=True):
 axes[0].set(xlabel="dataset distance", ylabel="weight of a source row", title="Digits")
 axes[0].margins(x=0.3, y=0.15)
 axes[0].spines[["top", "right"]].set_visible(False)
-ClassDistancesDisplay.from_data(*digits.sources["shifted_labels"], X, y, method="exact", ax=axes[1])
+ClassDistancesDisplay.from_data(X, y, *digits.sources["shifted_labels"], method="exact", ax=axes[1])
 axes[1].set_title("Classes of the shifted source and the target")
 plt.show()

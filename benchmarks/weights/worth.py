@@ -193,7 +193,7 @@ def transport(task):
     target = classes_of_two(task.X, task.y)
     if not len(target[1]):
         return np.full(len(task.sources), np.nan)
-    return [-dataset_distance(*classes_of_two(*s), *target, method="exact") for s in task.sources]
+    return [-dataset_distance(*target, *classes_of_two(*s), method="exact") for s in task.sources]
 
 
 def classes_of_two(X, y):

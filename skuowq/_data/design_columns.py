@@ -53,7 +53,7 @@ def make_design(domains, *, ridge, standardise):
     centre, scale : ndarray of shape (n_columns - 1,)
         The columns are the given ones less their centre, divided by their scale.
     """
-    X = _dense_if_small(_numeric(concatenate_rows([domain.X for domain in domains])))
+    X = dense_if_small(_numeric(concatenate_rows([domain.X for domain in domains])))
     weights = [domain.sample_weight for domain in domains]
     centre, spread = _common_units(X, weights)
     # A constant column tells nothing; its penalty then stands for itself.
@@ -74,7 +74,7 @@ def make_design(domains, *, ridge, standardise):
     return Z, np.append(np.maximum(penalty, _LEAST_PENALTY), _INTERCEPT_PENALTY), centre, scale
 
 
-def _dense_if_small(X):
+def dense_if_small(X):
     """Sparse matrices as arrays where that costs little; their columns can then be centred."""
     if not sparse.issparse(X):
         return X

@@ -200,6 +200,8 @@ def check_source_rows(X_i, X, label):
 
 
 def check_source_array(X_i, X, check, label):
+    if _is_like(X_i, X):
+        return X_i
     try:
         X_i = check_array(X_i, input_name="X", **check)
     except (TypeError, ValueError) as error:
@@ -212,6 +214,18 @@ def check_source_array(X_i, X, check, label):
     if sparse.issparse(X) != sparse.issparse(X_i):
         X_i = sparse.csr_matrix(X_i) if sparse.issparse(X) else X_i.toarray()
     return X_i
+
+
+def _is_like(X_i, X):
+    """Whether an array is in order as it is, which is seen a hundred times as fast as checked."""
+    return (
+        type(X_i) is type(X) is np.ndarray
+        and X_i.dtype == X.dtype == np.float64
+        and X_i.ndim == X.ndim == 2
+        and X_i.shape[1] == X.shape[1]
+        and len(X_i) > 0
+        and bool(np.isfinite(X_i).all())
+    )
 
 
 def _check_column_kinds(X_i, X, label):

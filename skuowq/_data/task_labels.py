@@ -63,6 +63,8 @@ def separate_labels(raw, labels, sources):
 
 
 def check_labels(y, label):
+    if type(y) is np.ndarray and y.ndim == 1 and y.dtype.kind in "iub":
+        return y
     try:
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f" and not np.all(np.isfinite(y)):

@@ -55,7 +55,7 @@ def measure_distances(options, model, target, domains, labels):
         remedy = "add a row of it, or pass distance='exact' or strategy='stratified'"
         check_two_rows(by_class(Z_s, y)[0], labels.sources, "the sources", remedy)
         check_two_rows(by_class(Z_t, target.y)[0], labels.target, "the target", remedy)
-    return class_distances(Z_s, y, Z_t, target.y, options.distance, n_jobs=options.n_jobs)
+    return class_distances(Z_t, target.y, Z_s, y, options.distance, n_jobs=options.n_jobs)
 
 
 def choose_rows(options, distances, y, random_state, *, any_source):

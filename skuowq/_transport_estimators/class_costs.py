@@ -48,7 +48,7 @@ def _measured(method, features, target, domains, classes, names):
             remedy = "add a row of it, or pass cost='exact' or transport_weight=0"
             check_two_rows(by_class(Z_i, domain.y)[0], own, name, remedy)
     return [
-        class_distances(Z_i, domain.y, Z, target.y, method)
+        class_distances(Z, target.y, Z_i, domain.y, method)
         for Z_i, domain in zip(parts, domains, strict=True)
     ]
 

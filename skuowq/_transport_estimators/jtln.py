@@ -21,6 +21,7 @@ from skuowq._utils._progress import Progress
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport.checked import METHODS
 
+from .joint_report import joint_report
 from .joint_training import JointOptions, measure_costs, train_jointly
 
 
@@ -78,6 +79,9 @@ class JTLNClassifier(
         source that was left out. None where `transport_weight` is 0 or there is no source.
     source_classes_ : list of ndarray
         Classes of every source.
+    source_report_ : JointReport
+        How the training went, and what each source adds to the loss, as a table:
+        ``print(clf.source_report_)``. A notebook shows it as HTML.
     history_ : skorch.history.History
     source_names_ : list of str
     n_sources_ : int
@@ -116,7 +120,7 @@ class JTLNClassifier(
     >>> X[20:, 0] += 3
     >>> X_source, y_source = rng.normal(size=(300, 2)), np.repeat([0, 1, 2], 100)
     >>> X_source[:, 0] += 2 * y_source
-    >>> clf = JTLNClassifier(make_perceptron(max_epochs=20), random_state=0)
+    >>> clf = JTLNClassifier(make_perceptron(max_epochs=5), random_state=0)
     >>> clf = clf.fit(X, y, sources=[(X_source, y_source)])
     >>> clf.transport_cost_[0].argmin(axis=1).tolist()  # The nearest class of the target.
     [0, 1, 1]
@@ -198,7 +202,7 @@ class JTLNClassifier(
         progress("costs between classes")
         net = train_jointly(options, net, task, costs)
         progress("joint training")
-        return self._publish(task, costs, net)
+        return self._publish(task, costs, net, joint_report(options, net, task))
 
     def _read_options(self):
         """The net, and what is minimised."""
@@ -213,7 +217,7 @@ class JTLNClassifier(
             verbose=self.verbose,
         )
 
-    def _publish(self, task, costs, net):
+    def _publish(self, task, costs, net, report):
         """Set every fitted attribute, once the fit has gone well."""
         self._learn(task.rows.learnt)
         self.classes_, *self.source_classes_ = task.classes
@@ -221,6 +225,7 @@ class JTLNClassifier(
         found = None if costs is None else iter(costs)
         self.transport_cost_ = found and [next(found) if kept else None for kept in task.left.kept]
         self.source_names_, self.n_sources_ = task.names, len(task.names)
+        self.source_report_ = report
         return self
 
     def predict(self, X):

@@ -26,6 +26,7 @@ from skuowq._utils._progress import Progress
 from skuowq._utils._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skuowq.transport.checked import AGGREGATES, METHODS, STRATEGIES
 
+from .choice_report import choice_report
 from .choose_rows import ChoiceOptions, choose_rows, measure_distances
 from .pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels, TuningOptions
 
@@ -95,6 +96,9 @@ class OT3LClassifier(
         Before the tuning; None without sources.
     source_classes_ : ndarray
         Classes of the sources.
+    source_report_ : ChoiceReport
+        Which rows were chosen and why, as a table with a row for each class of the target:
+        ``print(clf.source_report_)``. A notebook shows it as HTML.
     source_names_ : list of str
     n_sources_ : int
     classes_ : ndarray of shape (n_classes,)
@@ -251,15 +255,17 @@ class OT3LClassifier(
 
     def _publish(self, task, model, distances, tuned, chosen):
         """Set every fitted attribute, once the fit has gone well."""
+        given, rows = chosen
+        report = choice_report(self._choice_options(), task, model.labels, distances, rows)
         self._learn(task.rows.learnt)
         for name in ("net_", "estimator_"):
             self.__dict__.pop(name, None)
         setattr(self, "net_" if is_network(tuned) else "estimator_", tuned)
         self.pretrained_, self.class_distances_ = model.pretrained, distances
         self.classes_, self.source_classes_ = model.labels.target, model.labels.sources
-        self.selected_indices_, rows = chosen
-        self.selected_counts_ = np.bincount(task.target.y[rows], minlength=len(self.classes_))
+        self.selected_indices_, self.selected_counts_ = given, report.n_chosen
         self.source_names_, self.n_sources_ = task.names, len(task.names)
+        self.source_report_ = report
         return self
 
     def _row_checks(self):

@@ -2,6 +2,8 @@
 
 from dataclasses import fields
 
+from sklearn.utils.validation import check_is_fitted
+
 from skuowq._data.dataset_rows import rows_and_labels
 from skuowq._data.domains import is_frame
 from skuowq._data.fit_input import FitInputMixin
@@ -74,6 +76,12 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
         with threads_for(task.n_entries):
             weighing, fitted = road.fit(task, rule.of_sources(task.left.kept))
         return self._publish(task, rule, weighing, fitted)
+
+    @property
+    def discrepancy_(self):
+        """The discrepancy behind the weights; formed when it is read, for it may be large."""
+        check_is_fitted(self)
+        return self._discrepancy.matrix()
 
     def _options(self):
         """What the user asked for beside the estimator and the rule."""

@@ -69,7 +69,8 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
         How many they are worth on real data, ``sqrt(N0 (N0 + effective_source_size_)) - N0``. The
         report's worth adds up to it. Rules without cross-validation keep the theory's number.
     noise_variance_ : ndarray of shape (1 + n_sources,)
-        Of every domain around its own linear fit, the target's first. NaN without sources.
+        Of every domain around its own linear fit, the target's first. NaN where no source takes
+        part.
     levels_ : ndarray of shape (1 + n_sources,)
         Of every domain, the target's first. Source responses are moved by the differences.
     level_variance_ : float

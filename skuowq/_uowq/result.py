@@ -1,14 +1,44 @@
 """The public attributes of a fit, in one mapping."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from skuowq._data.target_range import put_among_all
-from skuowq.weights.checked import error_of_rows
 
-from .promise import calibrated_rows
+from .promise import calibrated_rows, likely_rows
 from .source_report import SourceReport
+
+
+@dataclass(frozen=True, eq=False)
+class DiscrepancyOfAll:
+    """The discrepancy of all sources, a matrix only when it is asked for.
+
+    Infinite for a source that took no part, of which nothing in common is known.
+
+    Attributes
+    ----------
+    among_kept : {ndarray, FactorForm} of shape (n_kept, n_kept)
+    kept : ndarray of bool of shape (n_sources,)
+    """
+
+    among_kept: object
+    kept: np.ndarray
+
+    def diagonal(self):
+        """Every source's own discrepancy."""
+        own = np.full(len(self.kept), np.inf)
+        own[self.kept] = self.among_kept.diagonal()
+        return own
+
+    def matrix(self):
+        """All of it."""
+        if self.kept.all():
+            return np.asarray(self.among_kept)
+        full = np.diag(np.where(self.kept, 0.0, np.inf))
+        full[np.ix_(self.kept, self.kept)] = self.among_kept
+        return full
 
 
 def attributes_of(weighing, kept, names, model, rule):
@@ -44,20 +74,16 @@ def attributes_of(weighing, kept, names, model, rule):
         "effective_source_size_": weights.effective_source_size,
         "calibrated_source_size_": _worth(weighing, rule),
         "optimality_gap_": weights.gap,
-        "discrepancy_": _discrepancy_of_all(weighing.discrepancy, kept),
+        "_discrepancy": DiscrepancyOfAll(weighing.discrepancy, kept),
         "discrepancy_std_error_": among_all(weighing.std_error, np.nan),
         "n_parameters_": weighing.n_parameters,
         "history_": among_all(weighing.history.T, 0.0).T,
     } | _errors(weighing)
-    report = _report(found, model, weighing.kept)
+    likely = None
+    if rule.cross_validates:
+        likely = likely_rows(sizes.n_target, found["calibrated_source_size_"])
+    report = _report(found, model, likely, weighing.kept)
     return found | {"source_report_": report} | weighing.model.attributes(among_all)
-
-
-def _discrepancy_of_all(discrepancy, kept):
-    """Infinite for a source that took no part, of which nothing in common is known."""
-    full = np.diag(np.where(kept, 0.0, np.inf))
-    full[np.ix_(kept, kept)] = discrepancy
-    return full
 
 
 def _worth(weighing, rule):
@@ -68,19 +94,17 @@ def _worth(weighing, rule):
 
 def _errors(weighing):
     """Promised errors, with the sources and without."""
-    sizes, d = weighing.sizes, weighing.n_parameters
-    alone = error = 0.5 * d / sizes.n_target
-    if len(sizes.n_rows):
-        rows = weighing.weights.source_weights * sizes.n_rows
-        error = float(error_of_rows(sizes.n_target, sizes.n_samples, rows, weighing.discrepancy, d))
+    alone = error = 0.5 * weighing.n_parameters / weighing.sizes.n_target
+    if len(weighing.sizes.n_rows):
+        error = weighing.error(weighing.weights.source_weights)
     return {"target_only_error_": alone, "expected_error_": error}
 
 
-def _report(found, model, kept):
+def _report(found, model, likely_worth, kept):
     return SourceReport(
         names=found["source_names_"],
         n_samples=found["source_n_samples_"],
-        discrepancy=np.diag(found["discrepancy_"]),
+        discrepancy=found["_discrepancy"].diagonal(),
         discrepancy_std_error=found["discrepancy_std_error_"],
         source_weights=found["source_weights_"],
         mixture_weights=found["mixture_weights_"],
@@ -89,5 +113,6 @@ def _report(found, model, kept):
         expected_error=found["expected_error_"],
         target_only_error=found["target_only_error_"],
         model=model,
+        likely_worth=likely_worth,
         kept=kept,
     )

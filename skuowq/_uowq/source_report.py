@@ -40,6 +40,9 @@ class SourceReport(ShownAsTable):
         Asymptotic errors with the sources and without.
     model : str
         What they are the errors of.
+    likely_worth : tuple of float or None
+        The least and the most that `total_worth` was on real data in four cases of five. None for
+        rules that are not calibrated.
     kept : float or None
         Share of the theory's source weight that held-out rows of the target kept. None where no
         rows were held out.
@@ -56,6 +59,7 @@ class SourceReport(ShownAsTable):
     expected_error: float
     target_only_error: float
     model: str = "softmax"
+    likely_worth: tuple | None = None
     kept: float | None = None
 
     @property
@@ -84,6 +88,12 @@ class SourceReport(ShownAsTable):
             yield f"With fewer than {_FEW_ROWS} target rows, what the sources are worth is a guess."
         if self.total_worth < _HARDLY * self.n_target:
             yield "The sources hardly count: this is nearly a fit to the target alone."
+        elif self.likely_worth is not None:
+            least, most = (f"{float(f'{rows:.2g}'):,.0f}" for rows in self.likely_worth)
+            yield (
+                f"On real tables the sources were worth between {least} and {most} rows in four "
+                "such cases of five."
+            )
         if self.kept is None:
             return
         if abs(self.kept - 1) <= _HARDLY:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skuowq._held_out.evidence import candidate_weights, posterior_mean, stands
 from skuowq.rules import Rule, Sizes
-from skuowq.weights.checked import averaged_weights, weights_record
+from skuowq.weights.checked import FactorForm, averaged_weights, weights_record
 
 from .weighing import ModelFit, Weighing
 
@@ -120,7 +120,7 @@ def weigh(
         history.append(current * unit)
     return Weighing(
         weights=weights_record(current * unit, sizes.n_rows, gap),
-        discrepancy=np.asarray(discrepancy),
+        discrepancy=discrepancy,
         std_error=rule.std_error(discrepancy, sizes, d),
         n_parameters=float(d),
         history=np.array(history),
@@ -145,7 +145,10 @@ def checked_candidates(rule, contrast_gram, sizes, n_parameters):
             "sum to 1"
         )
     for G in discrepancies:
-        if not (np.shape(G) == (K, K) and np.isfinite(G).all() and np.diag(G).min() >= 0):
+        own = G.diagonal() if isinstance(G, FactorForm) else np.diag(G)
+        # In factors no entry is larger than the diagonal's.
+        entries = own if isinstance(G, FactorForm) else G
+        if not (np.shape(G) == (K, K) and np.isfinite(entries).all() and own.min() >= 0):
             raise ValueError(
                 f"{name}.candidates returned a discrepancy of shape {np.shape(G)} with numbers "
                 f"from {np.min(G):.3g} to {np.max(G):.3g}: it must be a ({K}, {K}) matrix, "

@@ -10,7 +10,7 @@ import numpy as np
 
 from skuowq.rules import Sizes
 from skuowq.weights import SourceWeights
-from skuowq.weights.checked import weights_record
+from skuowq.weights.checked import error_of_rows, weights_record
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,16 @@ class Weighing:
             self,
             weights=weights_record(source_weights, self.sizes.n_rows, self.weights.gap),
             history=np.vstack([self.history, source_weights]),
+        )
+
+    def error(self, source_weights):
+        """The theory's expected error of a fit with such weights."""
+        sizes = self.sizes
+        rows = source_weights * sizes.n_rows
+        return float(
+            error_of_rows(
+                sizes.n_target, sizes.n_samples, rows, self.discrepancy, self.n_parameters
+            )
         )
 
     def at_most(self, source_weights):

@@ -72,18 +72,18 @@ class Table:
 
 
 class ShownAsTable:
-    """A report with a row for each source.
+    """A report with a row for each source, or for each class.
 
-    It has `names`, and
+    It has `names`, those of the rows, and
 
-    - `_columns`: names of the columns, that of the sources first;
+    - `_columns`: names of the columns, that of the names first;
     - `_numbers()`: an array for each of the other columns;
-    - `_headline()`: lines above the table, and the only ones where there are no sources;
+    - `_headline()`: lines above the table, and the only ones where there are no names;
     - `_table()`: the `Table`.
     """
 
     def to_frame(self):
-        """The table as a pandas DataFrame, indexed by the sources' names."""
+        """The table as a pandas DataFrame, indexed by the names of its rows."""
         pd = import_optional("pandas", "to_frame")
         first, *others = self._columns
         data = dict(zip(others, self._numbers(), strict=True))
@@ -94,6 +94,19 @@ class ShownAsTable:
 
     def _repr_html_(self):
         return self._table().as_html()
+
+
+def cell(value, spec):
+    """A number in a table, or a dash where there is none.
+
+    Parameters
+    ----------
+    value : float
+        NaN where there is none.
+    spec : str
+        How it is formatted.
+    """
+    return "-" if value != value else format(value, spec)
 
 
 def named(names, which):

@@ -44,11 +44,34 @@ def penalised_gram(H: NDArray, ridge: NDArray, contrasts: NDArray) -> tuple[NDAr
     n_effective : float
         ``d``, at least 1: even under a strong penalty at least one number is measured.
     """
+    steps, d = _steps(H, ridge, contrasts)
+    return _semidefinite(steps.T @ H @ steps / max(d, _LEAST_FREE)), max(d, 1.0)
+
+
+def penalised_factor(H: NDArray, ridge: NDArray, contrasts: NDArray) -> tuple[NDArray, float]:
+    """Compute ``F`` with ``S = F'F`` for very many contrasts, and ``d``.
+
+    Parameters
+    ----------
+    H, ridge, contrasts
+        As in `penalised_gram`.
+
+    Returns
+    -------
+    factor : ndarray of shape (n_parameters, n_contrasts)
+    n_effective : float
+    """
+    steps, d = _steps(H, ridge, contrasts)
+    values, vectors = np.linalg.eigh((H + H.T) / 2)
+    root = np.sqrt(np.maximum(values, 0) / max(d, _LEAST_FREE))
+    return root[:, None] * (vectors.T @ steps), max(d, 1.0)
+
+
+def _steps(H, ridge, contrasts):
+    """Penalised Newton steps, and ``d``."""
     solve = factorise(H + np.diag(ridge))
     shrinkage = solve(H)
-    d = min(np.sum(shrinkage * shrinkage.T), len(H))
-    steps = solve(contrasts)
-    return _semidefinite(steps.T @ H @ steps / max(d, _LEAST_FREE)), max(float(d), 1.0)
+    return solve(contrasts), float(min(np.sum(shrinkage * shrinkage.T), len(H)))
 
 
 def _semidefinite(gram):

@@ -23,6 +23,7 @@ from ._domain_design import (
     InformationWithout,
 )
 from ._leave_one_out import leave_one_out
+from ._penalised_contrasts import penalised_factor
 from ._softmax_regression import (
     NEWTON_MAX_PARAMETERS,
     class_probabilities,
@@ -54,6 +55,7 @@ __all__ = [
     "information_product",
     "leave_one_out",
     "mean_score",
+    "penalised_factor",
     "record_penalty",
     "theta_of",
     "vectors_of",

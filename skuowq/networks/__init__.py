@@ -12,6 +12,7 @@ from ._gated_loss import GatedObjective
 from ._head import head_inputs, state_with_head, state_with_outputs
 from ._inputs import as_inputs
 from ._joint_loss import JointObjective
+from ._joint_terms import joint_terms
 from ._layers import layers_in_order
 from ._perceptron import make_perceptron
 from ._predict import module_features, predict_features, predict_proba
@@ -48,6 +49,7 @@ __all__ = [
     "as_inputs",
     "extract_features",
     "head_inputs",
+    "joint_terms",
     "layers_in_order",
     "make_perceptron",
     "module_features",

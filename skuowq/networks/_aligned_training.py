@@ -22,7 +22,7 @@ from ._inputs import as_inputs
 from ._reading import reader_of, sample_of, stack_inputs
 from ._shapes import CALL_ERRORS, check_lone_row, check_outputs
 from ._split import split_classifier
-from ._training import OwnRowsMixin, merge_duplicates, train
+from ._training import OwnRowsMixin, merge_duplicates, row_losses, train
 from ._weighted_training import row_size
 
 # Of an epoch: twenty target rows alone would be done with a single step.
@@ -149,7 +149,7 @@ def online_odds(net, X, y, source):
     -------
     odds : ndarray of shape (n_rows,)
     """
-    device = _device_of(net.module_)
+    device = device_of(net.module_)
     net.module_.eval()
     net.objective_.eval()
     rows = as_inputs(net, X).to(device)
@@ -331,7 +331,7 @@ class _AlignedMixin(OwnRowsMixin):
     def build_objective(self):
         """What is trained beside the module."""
         objective, sample = self.beside_.objective, self.beside_.sample
-        device = _device_of(self.module_)
+        device = device_of(self.module_)
         inputs = sample_of(as_inputs(self, sample, "the target")).to(device)
         return objective.build(split_classifier(self.module_, inputs), inputs)
 
@@ -339,7 +339,7 @@ class _AlignedMixin(OwnRowsMixin):
         """Refuse a module that is no classifier on features, and keep it in parts."""
         n_classes = self.beside_.objective.n_classes
         check_outputs(self, self.rows, n_classes)
-        sample = sample_of(self.rows.X).to(_device_of(self.module_))
+        sample = sample_of(self.rows.X).to(device_of(self.module_))
         self.classifier = split_classifier(self.module_, sample)
         if not hasattr(self, "objective_"):
             self.build_objective()  # Says what is wrong.
@@ -364,7 +364,7 @@ class _AlignedMixin(OwnRowsMixin):
             rows.progress, rows.epoch_share = done, 1 / self.max_epochs
             ours = torch.arange(rows.n_target)
             free = rows.X[ours] if rows.unlabeled is None else rows.unlabeled
-            device = _device_of(self.module_)
+            device = device_of(self.module_)
             try:
                 self.objective_.begin_epoch(self.classifier, free.to(device), done)
             except KeyboardInterrupt:
@@ -380,19 +380,20 @@ class _AlignedMixin(OwnRowsMixin):
     def train_step_single(self, batch, **fit_params):
         self._set_training(True)
         X, y = batch
-        device = _device_of(self.module_)
+        device = device_of(self.module_)
 
-        def row_losses(outputs, labels):
-            return self.row_losses(self.get_loss, len(labels), outputs, labels, training=True)
+        def losses_of_rows(outputs, labels):
+            return row_losses(self, self.get_loss, len(labels), outputs, labels, training=True)
 
         loss, outputs = self.objective_.loss(
-            self.classifier, X.to(device), y.to(device), _on(y.parts, device), row_losses
+            self.classifier, X.to(device), y.to(device), _on(y.parts, device), losses_of_rows
         )
         loss.backward()
         return {"loss": loss, "y_pred": outputs}
 
 
-def _device_of(module):
+def device_of(module):
+    """Where a module's parameters lie."""
     return next((value.device for value in module.parameters()), torch.device("cpu"))
 
 

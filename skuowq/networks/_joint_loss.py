@@ -122,11 +122,28 @@ class JointLoss(nn.Module):
     def _carried(self, ours, logits, y, shares):
         """Transport from every source head's distribution to the target's, for each target row."""
         total = ours.new_zeros(len(y))
-        for k, head in enumerate(self.source_heads):
-            p, cost = head(ours).softmax(dim=1), getattr(self, f"cost_{k}").to(ours)
-            if self.objective.transport_to == "labels":
-                found = (p * cost[:, y].T).sum(dim=1)  # All goes to one class: there is one plan.
-            else:
-                found = transport_loss(p, logits.softmax(dim=1), cost, self.objective.reg)
+        for k in range(len(self.source_heads)):
+            found = self.carried_from(k, ours, logits, y)
             total = total + shares[k].to(found) * found
         return total
+
+    def carried_from(self, k, ours, logits, y):
+        """Transport from the distribution of one source's head to the target's.
+
+        Parameters
+        ----------
+        k : int
+            Number of the source.
+        ours : Tensor of shape (n_rows, n_features)
+            Features of rows of the target.
+        logits : Tensor of shape (n_rows, n_classes)
+        y : Tensor of int of shape (n_rows,)
+
+        Returns
+        -------
+        cost : Tensor of shape (n_rows,)
+        """
+        p, cost = self.source_heads[k](ours).softmax(dim=1), getattr(self, f"cost_{k}").to(ours)
+        if self.objective.transport_to == "labels":
+            return (p * cost[:, y].T).sum(dim=1)  # All goes to one class: there is one plan.
+        return transport_loss(p, logits.softmax(dim=1), cost, self.objective.reg)

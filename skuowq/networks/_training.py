@@ -289,33 +289,6 @@ class OwnRowsMixin:
         # As the user's net: nobody else knows this class.
         return _blank, (self.own_class,), self.__getstate__()
 
-    def row_losses(self, get_loss, n_rows, *args, **kwargs):
-        """Losses of rows by the net's criterion, one for each row.
-
-        Parameters
-        ----------
-        get_loss : callable
-            The net's own.
-        n_rows : int
-        *args, **kwargs
-            Of `get_loss`.
-        """
-        reduction = self.criterion_.reduction
-        self.criterion_.reduction = "none"
-        try:
-            losses = get_loss(*args, **kwargs)
-        finally:
-            self.criterion_.reduction = reduction
-        if losses.shape == (n_rows, 1):  # Of a regression on one number.
-            losses = losses[:, 0]
-        if losses.shape != (n_rows,):
-            raise ValueError(
-                f"the loss has shape {tuple(losses.shape)}, and rows can be weighed only in one of "
-                f"shape {(n_rows,)}: use a criterion of torch's that has a loss for each row with "
-                "reduction='none'"
-            )
-        return losses
-
     def get_split_datasets(self, X, y=None, **fit_params):
         rows = self.rows
         n = rows.n_target
@@ -334,6 +307,36 @@ class OwnRowsMixin:
         chosen = torch.cat([kept, torch.arange(n, len(rows))])
         self.trains = rows.of(chosen)
         return self.trains, valid
+
+
+def row_losses(net, get_loss, n_rows, *args, **kwargs):
+    """Losses of rows by a net's criterion, one for each row.
+
+    Parameters
+    ----------
+    net : NeuralNet
+        Initialised.
+    get_loss : callable
+        The net's own.
+    n_rows : int
+    *args, **kwargs
+        Of `get_loss`.
+    """
+    reduction = net.criterion_.reduction
+    net.criterion_.reduction = "none"
+    try:
+        losses = get_loss(*args, **kwargs)
+    finally:
+        net.criterion_.reduction = reduction
+    if losses.shape == (n_rows, 1):  # Of a regression on one number.
+        losses = losses[:, 0]
+    if losses.shape != (n_rows,):
+        raise ValueError(
+            f"the loss has shape {tuple(losses.shape)}, and rows can be weighed only in one of "
+            f"shape {(n_rows,)}: use a criterion of torch's that has a loss for each row with "
+            "reduction='none'"
+        )
+    return losses
 
 
 def _blank(kind):

@@ -12,7 +12,7 @@ from ._head import head_name
 from ._inputs import as_inputs
 from ._reading import sample_of, stack_inputs
 from ._shapes import check_lone_row, check_outputs
-from ._training import OwnRowsMixin, merge_duplicates, train
+from ._training import OwnRowsMixin, merge_duplicates, row_losses, train
 
 
 def train_weighted(
@@ -165,5 +165,5 @@ class _WeightedRowsMixin(OwnRowsMixin):
             )
         if weight is None:
             return super().get_loss(y_pred, y_true, *args, **kwargs)
-        losses = self.row_losses(super().get_loss, len(weight), y_pred, y_true, *args, **kwargs)
+        losses = row_losses(self, super().get_loss, len(weight), y_pred, y_true, *args, **kwargs)
         return losses @ weight.to(losses)

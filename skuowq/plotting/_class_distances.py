@@ -59,10 +59,10 @@ class ClassDistancesDisplay:
     @classmethod
     def from_data(
         cls,
-        X_s: ArrayLike,
-        y_s: ArrayLike,
-        X_t: ArrayLike,
-        y_t: ArrayLike,
+        X_target: ArrayLike,
+        y_target: ArrayLike,
+        X_source: ArrayLike,
+        y_source: ArrayLike,
         *,
         method: str = "gaussian",
         ax: Axes | None = None,
@@ -71,7 +71,7 @@ class ClassDistancesDisplay:
 
         Parameters
         ----------
-        X_s, y_s, X_t, y_t, method
+        X_target, y_target, X_source, y_source, method
             As in :func:`skuowq.transport.class_distances`.
         ax : matplotlib Axes or None, default=None
             The axes to draw on. None makes a new figure.
@@ -84,9 +84,9 @@ class ClassDistancesDisplay:
         from skuowq.transport import class_distances
 
         display = cls(
-            distances=class_distances(X_s, y_s, X_t, y_t, method),
-            source_classes=label_names(distinct_labels(y_s, "y_s")[0]),
-            target_classes=label_names(distinct_labels(y_t, "y_t")[0]),
+            distances=class_distances(X_target, y_target, X_source, y_source, method),
+            source_classes=label_names(distinct_labels(y_source, "y_source")[0]),
+            target_classes=label_names(distinct_labels(y_target, "y_target")[0]),
         )
         return display.plot(ax=ax)
 

@@ -23,10 +23,10 @@ _MEDIAN_ROWS = 1000
 
 
 def class_distances(
-    X_s: ArrayLike,
-    y_s: ArrayLike,
-    X_t: ArrayLike,
-    y_t: ArrayLike,
+    X_target: ArrayLike,
+    y_target: ArrayLike,
+    X_source: ArrayLike,
+    y_source: ArrayLike,
     method: str = "gaussian",
     *,
     reg: float = 0.05,
@@ -36,14 +36,14 @@ def class_distances(
 
     Parameters
     ----------
-    X_s : array-like of shape (n_source, n_features)
-        Rows of the source.
-    y_s : array-like of shape (n_source,)
-        Labels of the source.
-    X_t : array-like of shape (n_target, n_features)
-        Rows of the target, with the same columns as those of the source.
-    y_t : array-like of shape (n_target,)
-        Labels of the target. They may be other labels than those of the source.
+    X_target : array-like of shape (n_target, n_features)
+        Rows of the target.
+    y_target : array-like of shape (n_target,)
+        Labels of the target.
+    X_source : array-like of shape (n_source, n_features)
+        Rows of the source, with the same columns as those of the target.
+    y_source : array-like of shape (n_source,)
+        Labels of the source. They may be other labels than those of the target.
     method : {"gaussian", "exact", "sinkhorn", "mmd"}, default="gaussian"
         The distance between two classes.
 
@@ -63,7 +63,7 @@ def class_distances(
     Returns
     -------
     distances : ndarray of shape (n_source_classes, n_target_classes)
-        The classes are in sorted order.
+        The source's classes are the rows, and the target's the columns, both in sorted order.
 
     Raises
     ------
@@ -90,19 +90,19 @@ def class_distances(
     >>> import numpy as np
     >>> from skuowq.transport import class_distances
     >>> X, y = np.array([[0.0], [2.0], [10.0], [12.0]]), np.array([0, 0, 1, 1])
-    >>> (class_distances(X, y, X + 1, y).round(1) + 0.0).tolist()
+    >>> (class_distances(X + 1, y, X, y).round(1) + 0.0).tolist()
     [[1.0, 11.0], [9.0, 1.0]]
     """
-    ours, theirs = check_pair(X_s, y_s, X_t, y_t)
+    target, source = check_pair(X_target, y_target, X_source, y_source)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: pass one of {', '.join(METHODS)}")
     check_reg(reg)
-    (first, first_names), (second, second_names) = by_class(*ours), by_class(*theirs)
+    (first, first_names), (second, second_names) = by_class(*source), by_class(*target)
     if method in ("gaussian", "mmd"):
         remedy = "leave the class out, or pass method='exact'"
         check_two_rows(first, first_names, "the source", remedy)
         check_two_rows(second, second_names, "the target", remedy)
-    scale = _median_squared(ours[0], theirs[0]) if method == "mmd" else None
+    scale = _median_squared(source[0], target[0]) if method == "mmd" else None
     return distances_of_parts(first, second, method, reg=reg, scale=scale, n_jobs=n_jobs)
 
 
@@ -124,11 +124,11 @@ def distances_of_parts(
     return np.array(found).reshape(len(first), len(second))
 
 
-def check_pair(X_s, y_s, X_t, y_t):
+def check_pair(X_target, y_target, X_source, y_source):
     """Check two data sets; returns them as arrays with the same number of columns."""
-    check_names(X_s, column_names(X_t), "the source")
+    check_names(X_source, column_names(X_target), "the source")
     parts = []
-    for X, y, name in ((X_s, y_s, "the source"), (X_t, y_t, "the target")):
+    for X, y, name in ((X_target, y_target, "the target"), (X_source, y_source, "the source")):
         X, y = check_array(X, dtype=np.float64, input_name=f"X of {name}"), column_or_1d(y)
         check_consistent_length(X, y)
         if np.any(distinct_labels(y, f"y of {name}")[1] < 0):
@@ -137,7 +137,7 @@ def check_pair(X_s, y_s, X_t, y_t):
     widths = [X.shape[1] for X, _ in parts]
     if widths[0] != widths[1]:
         raise ValueError(
-            f"the source has {widths[0]} features, the target has {widths[1]}: bring both into one "
+            f"the source has {widths[1]} features, the target has {widths[0]}: bring both into one "
             "feature space"
         )
     return parts

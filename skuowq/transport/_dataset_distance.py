@@ -26,10 +26,10 @@ METHODS = ("gaussian", "exact", "sinkhorn")
 
 
 def dataset_distance(
-    X_s: ArrayLike,
-    y_s: ArrayLike,
-    X_t: ArrayLike,
-    y_t: ArrayLike,
+    X_target: ArrayLike,
+    y_target: ArrayLike,
+    X_source: ArrayLike,
+    y_source: ArrayLike,
     method: str = "gaussian",
     *,
     reg: float = 0.05,
@@ -42,7 +42,7 @@ def dataset_distance(
 
     Parameters
     ----------
-    X_s, y_s, X_t, y_t
+    X_target, y_target, X_source, y_source
         As in :func:`class_distances`. Each class needs two rows.
     method : {"gaussian", "exact", "sinkhorn"}, default="gaussian"
         What is moved.
@@ -88,25 +88,25 @@ def dataset_distance(
     >>> round(dataset_distance(X, y, X + [1, 0, 0, 0], y), 3) + 0.0
     1.414
     """
-    ours, theirs = check_pair(X_s, y_s, X_t, y_t)
+    target, source = check_pair(X_target, y_target, X_source, y_source)
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: pass one of {', '.join(METHODS)}")
     check_reg(reg)
     split = []
-    for (X, y), whose in ((ours, "the source"), (theirs, "the target")):
+    for (X, y), whose in ((source, "the source"), (target, "the target")):
         rows, classes = by_class(X, y)
         check_two_rows(rows, classes, whose, "leave the class out")
         split.append(rows)
     between = distances_of_parts(split[0], split[1], "gaussian") ** 2
     if method == "gaussian":
-        shares = [np.bincount(distinct_labels(y, "y")[1]) / len(y) for _, y in (ours, theirs)]
+        shares = [np.bincount(distinct_labels(y, "y")[1]) / len(y) for _, y in (source, target)]
         return float(np.sqrt(max(transport_cost(2 * between, *shares), 0.0)))
-    cost = _row_costs(ours, theirs, between)
+    cost = _row_costs(source, target, between)
     if method == "exact":
         return float(np.sqrt(max(transport_cost(cost), 0.0)))
     own = [
         _row_costs(part, part, distances_of_parts(rows, rows, "gaussian") ** 2)
-        for part, rows in zip((ours, theirs), split, strict=True)
+        for part, rows in zip((source, target), split, strict=True)
     ]
     return float(np.sqrt(sinkhorn_divergence(cost, own[0], own[1], reg * cost.max())))
 

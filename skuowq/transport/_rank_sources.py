@@ -85,7 +85,7 @@ def rank_sources(
     """
     sources = Sources(sources)
     found = Parallel(n_jobs)(
-        delayed(dataset_distance)(X_i, y_i, X, y, method, reg=reg)
+        delayed(dataset_distance)(X, y, X_i, y_i, method, reg=reg)
         for X_i, y_i, _ in sources._triples
     )
     order = np.argsort(found, kind="stable")

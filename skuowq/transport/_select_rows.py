@@ -106,7 +106,8 @@ def select_target_rows(
     if strategy == "stratified":
         wishes = [(everyone, budget)]
     else:
-        far = _far_classes(distances, len(classes), aggregate, n_far)
+        distances = _checked_distances(distances, len(classes), n_far)
+        far = far_classes(class_scores(distances, aggregate), n_far)
         near = np.setdiff1d(everyone, far)
         n_from_far = {"far": budget, "near": 0, "mixed": round(alpha * budget)}[strategy]
         wishes = [(far, n_from_far), (near, budget - n_from_far)]
@@ -118,8 +119,18 @@ def select_target_rows(
     return np.sort(np.concatenate([pool[:n] for pool, n in zip(pools, taken, strict=True)]))
 
 
-def class_scores(distances, aggregate):
-    """Distance of each target class from the source."""
+def class_scores(distances: NDArray, aggregate: str) -> NDArray:
+    """Distance of each target class from the source.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n_source_classes, n_target_classes)
+    aggregate : {"mean", "min", "ot"}
+
+    Returns
+    -------
+    scores : ndarray of shape (n_target_classes,)
+    """
     if aggregate == "mean":
         return distances.mean(axis=0)
     if aggregate == "min":
@@ -133,7 +144,25 @@ def class_scores(distances, aggregate):
     return m * (plan * distances).sum(axis=0)
 
 
-def _far_classes(distances, n_classes, aggregate, n_far):
+def far_classes(scores: NDArray, n_far: int | None) -> NDArray:
+    """Numbers of the classes that count as far, the farthest first.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_target_classes,)
+        From `class_scores`.
+    n_far : int or None
+        How many. None takes half of the classes, rounded up.
+
+    Returns
+    -------
+    far : ndarray of int
+    """
+    n_far = -(-len(scores) // 2) if n_far is None else n_far
+    return np.argsort(-scores, kind="stable")[:n_far]
+
+
+def _checked_distances(distances, n_classes, n_far):
     distances = np.atleast_2d(as_numbers("distances", distances))
     if distances.ndim != 2 or len(distances) == 0:
         raise ValueError(
@@ -147,10 +176,9 @@ def _far_classes(distances, n_classes, aggregate, n_far):
         )
     if not np.all(np.isfinite(distances)):
         raise ValueError("distances contains NaN or infinity: all must be finite")
-    n_far = -(-n_classes // 2) if n_far is None else n_far
-    if not (isinstance(n_far, Integral) and 0 <= n_far <= n_classes):
+    if not (n_far is None or (isinstance(n_far, Integral) and 0 <= n_far <= n_classes)):
         raise ValueError(f"n_far is {n_far!r}: pass a number of classes from 0 to {n_classes}")
-    return np.argsort(-class_scores(distances, aggregate), kind="stable")[:n_far]
+    return distances
 
 
 def _take(taken, sizes, group, wish, rng):

@@ -116,15 +116,15 @@ def accurate_product(G, D, u, rest):
     """``(G + diag(D)) (u + rest)``, rounded once: Dekker's exact products, exactly summed."""
     terms = np.hstack(
         [
-            *_exact_products(G, u),
+            *exact_products(G, u),
             G * rest,
-            np.column_stack([*_exact_products(D, u), D * rest]),
+            np.column_stack([*exact_products(D, u), D * rest]),
         ]
     )
     return np.array([math.fsum(row) for row in terms])
 
 
-def _exact_products(a, b):
+def exact_products(a, b):
     """``a * b`` as rounded product and its error."""
     product = a * b
     a_high, a_low = _halves(a)

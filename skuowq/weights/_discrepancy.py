@@ -24,11 +24,11 @@ from scipy.special import expit
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
+from ._factor_form import MANY_SOURCES, Matrix, OwnAndShift, mean_of
 from ._program import SourceWeights, check_bound, check_solver, solve_checked, weights_record
 from ._reml import low_rank_parts, reml_fit
 from ._shared_shifts import (
     MOST_PRECISE,
-    MOST_SOURCES,
     discrepancy_of,
     groups_in,
     mean_precision,
@@ -125,7 +125,7 @@ def estimate_discrepancy(
     """
     S, n_target, n_samples, d = _check(contrast_gram, n_target, n_samples, n_parameters, method)
     candidates, evidence = candidate_discrepancies(S, n_target, n_samples, d, method)
-    return _average(candidates, evidence)
+    return np.asarray(mean_of(candidates, evidence))
 
 
 def discrepancy_std_error(
@@ -201,15 +201,15 @@ def std_error_of_checked(
     -------
     std_error : ndarray of shape (n_sources,)
     """
-    own = np.diag(G)
+    own = G.diagonal()
     if method == "plugin":
         return np.sqrt(2 / d) * own
     if method == "debiased" or len(own) == 1:
         return np.sqrt(2 / d) * (own + 1 / n_target + 1 / n_samples)
-    if len(own) <= MOST_SOURCES:
+    if isinstance(G, OwnAndShift):
+        groups, shifts, shift = np.zeros((len(own), 0)), np.zeros(0), G.shift
+    else:
         groups, shifts, shift = groups_in(G)
-    else:  # In so many no groups are looked for, and copies of the matrix take memory.
-        groups, shifts, shift = np.zeros((len(own), 0)), np.zeros(0), max(G[0, 1], 0.0)
     # One of 1e17 rows and more has no noise beside a shift that it shares.
     noise = 1 / n_samples + np.maximum(own - shift - groups @ shifts, 0.0)
     u = 1 / np.maximum(noise, np.finfo(float).eps * own)
@@ -423,14 +423,14 @@ def averaged_weights(
         check_bound(n_target, max_weight)
     # Positive semidefinite by construction, so not checked again.
     results = [solve_checked(n_samples, G, n_target, max_weight, solver) for G in discrepancies]
-    averaged = _average([result.source_weights for result in results], belief)
+    averaged = np.array(belief) @ np.array([result.source_weights for result in results])
     record = weights_record(averaged, n_samples, max(result.gap for result in results))
-    return record, _average(discrepancies, belief)
+    return record, mean_of(discrepancies, belief)
 
 
 def candidate_discrepancies(
     S: NDArray, n_target: float, n_samples: NDArray, n_parameters: float, method: str
-) -> tuple[list[NDArray], list[float]]:
+) -> tuple[list[Matrix], list[float]]:
     """Discrepancies and how much each is believed; more than one only where evidence decides.
 
     Parameters
@@ -455,13 +455,14 @@ def candidate_discrepancies(
         return [np.array([[shift]])], [1.0]
     tau = reml_fit(S, n_target, n_samples)
     tau, groups, shifts = shared_shifts(tau, S, n_target, n_samples, n_parameters)
-    G = discrepancy_of(tau, groups, shifts)
+    many = len(tau) > MANY_SOURCES
+    G = OwnAndShift(tau) if many else discrepancy_of(tau, groups, shifts)
     precision = mean_precision(tau, groups, shifts, n_samples)
     total = precision.sum()
     shift, p = _shift(precision @ S @ precision / total**2, 1 / n_target + 1 / total, n_parameters)
     if shift == 0:
         return [G], [1.0]
-    return [G, G + shift], [1 - p, p]
+    return [G, OwnAndShift(tau, shift) if many else G + shift], [1 - p, p]
 
 
 def _shift(contrast, noise, n_parameters):
@@ -472,10 +473,6 @@ def _shift(contrast, noise, n_parameters):
     ratio = max(contrast / noise, 1.0)
     evidence = d / 2 * (ratio - 1 - np.log(ratio))
     return shift, float(expit(evidence - np.log(_ODDS_AGAINST_A_SHIFT)))
-
-
-def _average(values, evidence):
-    return sum(p * value for p, value in zip(evidence, values, strict=True))
 
 
 def _project(S):

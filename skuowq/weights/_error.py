@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ._factor_form import FactorForm
 from ._whole_numbers import exact_square
 
 # Squared biases are summed exactly where rounding would move the error by more than this.
@@ -61,6 +62,8 @@ def parts_of_rows(
 
 def _squared_bias(share, G, variance):
     """``share' G share`` for every row of shares, exactly where its digits cancel."""
+    if isinstance(G, FactorForm):
+        return G.quadratic(share)
     value = np.asarray(((share @ G) * share).sum(axis=-1))
     rounding = np.finfo(float).eps * ((np.abs(share) @ np.abs(G)) * np.abs(share)).sum(axis=-1)
     cancelled = rounding > _PRECISION * (variance + value)

@@ -42,6 +42,7 @@ from skuowq._utils._checks import check_discrepancy, check_sizes
 from skuowq._utils._optional import import_optional
 
 from ._active_set import accurate_product, active_set_mixture, bounded_pivots, factor_of
+from ._factor_form import FactorForm
 from ._whole_numbers import MAX_SOURCES, WholeProgram
 
 # A method's result is accepted when its relative Frank-Wolfe gap is at most this.
@@ -189,6 +190,12 @@ def solve_checked(
     """
     if max_weight == 0:
         return weights_record(np.zeros(len(n_samples)), n_samples, 0.0)
+    if isinstance(discrepancy, FactorForm):
+        if max_weight is None and solver is None:
+            weights, gap = _weights_in_factors(discrepancy, n_samples)
+            if gap <= _GAP_TOLERANCE:
+                return weights_record(weights, n_samples, gap)
+        discrepancy = np.asarray(discrepancy)
     program = _ConvexProgram(discrepancy, n_samples)
     if max_weight is None:
         weights, gap = _free_weights(program, solver)
@@ -294,6 +301,14 @@ class _ConvexProgram:
             f"{lift:.1e} * numpy.diag(numpy.diag(discrepancy)) to the discrepancy, or drop sources "
             "that are copies of one another."
         )
+
+
+def _weights_in_factors(discrepancy, n_samples):
+    """Weights without a bound and their gap, from a matrix that is not formed."""
+    mixture, gradient, hidden = discrepancy.optimal_mixture(1 / n_samples)
+    if mixture is None or mixture.min() < 0:
+        return None, np.inf
+    return mixture / (mixture @ gradient) / n_samples, _gap(mixture, gradient, hidden, None)
 
 
 def _free_weights(program, solver):

@@ -108,7 +108,7 @@ def _expectation_maximisation(S, floor, target_noise, starts):
         precision = 1 / target_noise + u.sum(axis=1)
         Su = u @ S
         spread = np.sum(u * Su, axis=1) / precision**2 + 1 / precision
-        v = np.diag(S) - 2 * Su / precision[:, None] + spread[:, None]
+        v = S.diagonal() - 2 * Su / precision[:, None] + spread[:, None]
         variances = np.maximum(v, floor)
     return variances
 

@@ -18,11 +18,10 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.sparse.csgraph import connected_components
 
+from ._factor_form import MANY_SOURCES
 from ._reml import likelihood_maximum, low_rank_parts, negative_log_likelihood
 
 MOST_GROUPS = 3
-# Comparing all groups of K sources costs O(K^3).
-MOST_SOURCES = 1000
 # A shift that is larger beside the noise cannot be told from the members' own in double precision.
 MOST_PRECISE = 1e10
 # Before the contrasts are seen, against any group at all; every group is then as likely as another.
@@ -52,8 +51,9 @@ def shared_shifts(tau, S, n_target, n_samples, n_parameters):
     """
     K, largest = len(n_samples), S.diagonal().max()
     groups, shifts = np.zeros((K, 0)), np.zeros(0)
+    # Comparing all groups of K sources costs O(K^3).
     in_range = 0 < largest * max(n_target, n_samples.max()) < MOST_PRECISE
-    if not (3 <= K <= MOST_SOURCES and in_range):
+    if not (3 <= K <= MANY_SOURCES and in_range):
         return tau, groups, shifts
     candidates = _clusters(S)
     least_gain = np.log(_ODDS_AGAINST_A_GROUP * candidates.shape[1])

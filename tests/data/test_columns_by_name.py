@@ -14,8 +14,8 @@ X_1, y_1 = RNG.normal(size=(40, 2)), np.arange(40) % 2
 
 MEETINGS = {
     "fit": lambda X, X_1: UOWQClassifier().fit(X, y, [(X_1, y_1)]).source_weights_,
-    "class_distances": lambda X, X_1: class_distances(X_1, y_1, X, y),
-    "dataset_distance": lambda X, X_1: dataset_distance(X_1, y_1, X, y),
+    "class_distances": lambda X, X_1: class_distances(X, y, X_1, y_1),
+    "dataset_distance": lambda X, X_1: dataset_distance(X, y, X_1, y_1),
     "rank_sources": lambda X, X_1: rank_sources(X, y, Sources([(X_1, y_1)])).distances,
     "density_ratio": lambda X, X_1: density_ratio(X, y, X_1, y_1, random_state=0),
 }

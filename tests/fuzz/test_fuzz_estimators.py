@@ -97,7 +97,9 @@ def check_classifier(clf, problem, plain=None):
     if hasattr(clf, "decision_function"):
         scores = clf.decision_function(problem.X_new)
         assert scores.shape == ((n,) if len(classes) == 2 else (n, len(classes)))
-        assert np.isfinite(scores).all()
+        # Minus infinity says that no weighted row had the class.
+        assert not np.isnan(scores).any()
+        assert scores.max() < np.inf
 
 
 def predicts_in_range(base, problem):
@@ -110,7 +112,7 @@ def predicts_in_range(base, problem):
                 return False
             kwargs = {} if hasattr(base, "steps") else {"sample_weight": w}
             P = clone(base).fit(X, y, **kwargs).predict_proba(problem.X_new)
-            if not np.isfinite(P).all():
+            if not (np.isfinite(P).all() and np.allclose(P.sum(axis=1), 1)):
                 return False
     return True
 
@@ -258,7 +260,7 @@ def check_regressor(data, problem, base, rule, levels, updates):
     fitted = outcome(fit, ARGUMENTS, valid=problem.fault is None, hard=problem.hard, refuses=plain)
     if fitted is not None:
         check_weighed(fitted, problem)
-        if problem.n_sources:
+        if kept_sources(fitted).any():
             kept = np.append(True, kept_sources(fitted))
             assert np.isfinite(fitted.noise_variance_[kept]).all()
             assert (fitted.noise_variance_[kept] >= 0).all()

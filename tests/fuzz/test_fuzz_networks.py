@@ -332,6 +332,7 @@ def test_training(drawn, name, weights, batch_size, epoch_rows, seed):
 @fuzz(
     "networks.train_aligned",
     "networks.online_odds",
+    "networks.joint_terms",
     "networks.predict_features",
     "networks.GatedObjective",
     "networks.JointObjective",
@@ -380,6 +381,12 @@ def test_aligned_training(drawn, alignment, trust, joint, online, unlabeled, to)
     trained = outcome(train, [], valid=True)
     assert_probabilities(networks.predict_proba(trained, target.X), len(target.y), c)
     assert networks.predict_features(trained, target.X).shape == (len(target.y), 3)
+    if joint:
+        terms = networks.joint_terms(trained, target, sources)
+        found = [terms.target_loss, *terms.source_losses, *terms.transport]
+        assert len(found) == 1 + 2 * k
+        assert np.isfinite(found).all()
+        assert min(found[: 1 + k]) >= 0
     if not joint and online and k:
         odds = networks.online_odds(trained, sources[0].X, sources[0].y, 0)
         assert odds.shape == (len(sources[0].y),)

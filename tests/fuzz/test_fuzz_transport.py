@@ -33,7 +33,7 @@ regs = with_bad(st.sampled_from([1e-3, 0.05, 1.0, 100.0]))
 def test_class_distances(problem, method, reg):
     X, y, _ = problem.parts[0]
     D = outcome(
-        lambda: transport.class_distances(X, y, problem.X, problem.y, method, reg=reg), names
+        lambda: transport.class_distances(problem.X, problem.y, X, y, method, reg=reg), names
     )
     if D is not None:
         assert D.shape == (len(np.unique(y)), len(np.unique(problem.y)))

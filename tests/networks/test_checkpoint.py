@@ -59,6 +59,13 @@ def fit(tasks, **options):
     return make(**options).fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
 
 
+@pytest.fixture(scope="module")
+def whole(tasks):
+    """The fit of each road that nothing interrupts."""
+    Stop.after(None, None)
+    return {road: fit(tasks, **options) for road, options in ROADS.items()}
+
+
 def assert_same(one, other):
     a, b = one.estimator_.module_.state_dict(), other.estimator_.module_.state_dict()
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -76,33 +83,31 @@ SOME, OTHERS = [1, 5, 10, 26], [2, 6, 8, 14, 17, 33]
 @pytest.mark.parametrize(
     "epochs", [*SOME, *(pytest.param(epoch, marks=pytest.mark.slow) for epoch in OTHERS)]
 )
-def test_killed_after_any_epoch_and_called_again(road, epochs, tasks, tmp_path):
-    whole = fit(tasks, **ROADS[road])
+def test_killed_after_any_epoch_and_called_again(road, epochs, tasks, whole, tmp_path):
     Stop.after(epochs, RuntimeError("killed"))
     with contextlib.suppress(RuntimeError):  # Where there are so many epochs.
         fit(tasks, checkpoint=tmp_path, **ROADS[road])
     assert list(tmp_path.glob("*.pkl")) or epochs == 1
     again = fit(tasks, checkpoint=str(tmp_path), **ROADS[road])
-    assert_same(again, whole)
+    assert_same(again, whole[road])
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_twice_killed_within_an_epoch(tasks, tmp_path):
-    whole = fit(tasks)
+def test_twice_killed_within_an_epoch(tasks, whole, tmp_path):
     for epochs in (3, 4):
         Stop.after(epochs, RuntimeError("killed"), within=True)
         with pytest.raises(RuntimeError, match="killed"):
             fit(tasks, checkpoint=tmp_path)
-    assert_same(fit(tasks, checkpoint=tmp_path), whole)
+    assert_same(fit(tasks, checkpoint=tmp_path), whole["head"])
 
 
-def test_an_interrupted_last_training_keeps_what_it_has(tasks, tmp_path):
+def test_an_interrupted_last_training_keeps_what_it_has(tasks, whole, tmp_path):
     # After 5 epochs on the sources, 20 of halves and 5 on the target alone.
     Stop.after(32, KeyboardInterrupt(), within=True)
     with pytest.warns(RuntimeWarning, match=r"interrupted in epoch 3.*fit again to go on"):
         early = fit(tasks, checkpoint=tmp_path)
     assert early.predict(tasks.X_test).shape == (len(tasks.y_test),)
-    assert_same(fit(tasks, checkpoint=tmp_path), fit(tasks))
+    assert_same(fit(tasks, checkpoint=tmp_path), whole["head"])
 
 
 def test_an_interrupted_first_training_interrupts_the_fit(tasks):

@@ -10,7 +10,16 @@ import torch.nn.functional as F
 from numpy.testing import assert_allclose
 from torch import nn
 
-from skuowq.networks import JointObjective, transport_loss
+from skuowq._data.domains import Domain
+from skuowq.networks import (
+    JointObjective,
+    joint_terms,
+    make_perceptron,
+    predict_features,
+    predict_proba,
+    train_aligned,
+    transport_loss,
+)
 from skuowq.networks._aligned_training import BatchParts
 from skuowq.networks._perceptron import Perceptron
 from skuowq.networks._split import split_classifier
@@ -120,3 +129,38 @@ def test_equal_costs_and_weights_of_0_teach_nothing():
     network = make(source_loss_weight=0.0, costs=None)
     network.loss(X, y, parts)[0].backward()
     assert all(head.weight.grad is None for head in network.source_heads)
+
+
+def test_terms_after_the_training():
+    """A trained net's terms, each from its head's own predictions."""
+    rng = np.random.RandomState(0)
+
+    def domain(n, n_classes):
+        y = np.append(np.arange(n_classes), rng.randint(n_classes, size=n - n_classes))
+        return Domain(rng.normal(size=(n, 5)), y, rng.uniform(0.5, 2, size=n))
+
+    target, sources = domain(12, 2), [domain(1100, 3), domain(9, 4)]
+    objective = JointObjective(n_classes=2, n_source_classes=(3, 4), costs=COSTS)
+    net = train_aligned(
+        make_perceptron((6,), max_epochs=1, batch_size=500),
+        target,
+        sources,
+        [np.ones(len(source.y)) for source in sources],
+        [1.0, 1.0],
+        objective=objective,
+        seed=0,
+    )
+    terms = joint_terms(net, target, sources)
+    p = predict_proba(net, target.X)
+    losses = -np.log(p[np.arange(12), target.y])
+    assert_allclose(terms.target_loss, np.average(losses, weights=target.sample_weight), rtol=1e-5)
+    Z = [torch.tensor(predict_features(net, part.X)).float() for part in [target, *sources]]
+    for k, head in enumerate(net.objective_.source_heads):
+        with torch.no_grad():
+            losses = F.cross_entropy(head(Z[k + 1]), torch.tensor(sources[k].y), reduction="none")
+            q, g = head(Z[0]).softmax(dim=1), torch.tensor(p).float()
+            carried = transport_loss(q, g, torch.tensor(COSTS[k]).float(), 0.1)
+        weight = sources[k].sample_weight
+        assert_allclose(terms.source_losses[k], np.average(losses, weights=weight), rtol=1e-5)
+        expected = np.average(carried, weights=target.sample_weight)
+        assert_allclose(terms.transport[k], expected, rtol=1e-4)

@@ -22,8 +22,8 @@ def _closed():
 def test_draws_the_distances_with_names_and_frames_the_nearest():
     X, y = load_iris(return_X_y=True)
     names = np.array(["setosa", "versicolor", "virginica"])
-    display = ClassDistancesDisplay.from_data(X, names[y], X[50:], y[50:])
-    expected = class_distances(X, y, X[50:], y[50:])
+    display = ClassDistancesDisplay.from_data(X[50:], y[50:], X, names[y])
+    expected = class_distances(X[50:], y[50:], X, y)
     assert_allclose(display.distances, expected)
     ax = display.ax_
     assert_allclose(ax.images[0].get_array(), expected)

@@ -83,12 +83,12 @@ def test_rows_are_those_that_the_function_selects(base, strategy):
 def test_distances_are_between_classes_of_all_sources_together():
     pooled = [np.concatenate(parts) for parts in zip(*SOURCES.values(), strict=True)]
     clf = OT3LClassifier(budget=10, distance="exact", random_state=0).fit(X, y, sources=SOURCES)
-    assert_allclose(clf.class_distances_, class_distances(*pooled, X, y, "exact"))
+    assert_allclose(clf.class_distances_, class_distances(X, y, *pooled, "exact"))
     # A network's are on the features that its last layer sees.
     clf = OT3LClassifier(make_net(), budget=10, random_state=0).fit(X, y, sources=SOURCES)
     module = clf.pretrained_.module_.double()
     Z, Z_s = (module.body(torch.tensor(part)).detach().numpy() for part in (X, pooled[0]))
-    assert_allclose(clf.class_distances_, class_distances(Z_s, pooled[1], Z, y), rtol=1e-4)
+    assert_allclose(clf.class_distances_, class_distances(Z, y, Z_s, pooled[1]), rtol=1e-4)
 
 
 @pytest.mark.parametrize("n_tuned", [1, 2, None])

@@ -11,7 +11,7 @@ from skuowq.fisher import softmax_probabilities
 @pytest.mark.parametrize(
     ("n_features", "n_classes", "C"),
     [
-        (300, 2, 10.0),
+        (150, 2, 10.0),
         (60, 3, 100.0),
         pytest.param(1100, 3, 1.0, marks=pytest.mark.slow),
     ],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from problems import assert_noise_alone, other_class_shares
+from scipy import sparse
 from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -133,3 +134,21 @@ def test_sources_of_other_class_shares_help(estimator):
     assert loss < log_loss(y_test, clf.fit(X, y).predict_proba(X_test))
     pooled = UOWQClassifier(estimator, random_state=0, discrepancy=np.zeros((3, 3)))
     assert loss < log_loss(y_test, pooled.fit(X, y, sources).predict_proba(X_test)) - 0.02
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("offset", [(30, 7, 67, 0), (300, -200, 0, 100)])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+def test_columns_far_from_zero_cost_no_more_steps(container, n_classes, offset):
+    """From where they lie the optimiser took more than its 100 steps, and warned."""
+    domains, _, _ = draw(0.5, [30, 60, 60], n_classes)
+    domains = [(X[:, :4], y) for X, y in domains]
+    moved = [(container(X + offset), y) for X, y in domains]
+    near = UOWQClassifier().fit(*domains[0], domains[1:])
+    far = UOWQClassifier().fit(*moved[0], moved[1:])
+    assert near.intercept_variance_ > 0
+    assert far.estimator_.n_iter_[0] <= near.estimator_.n_iter_[0] + 10
+    assert_allclose(
+        far.predict_proba(moved[0][0]), near.predict_proba(domains[0][0]), rtol=0, atol=2e-3
+    )

@@ -380,3 +380,30 @@ def test_models_fitted_to_frames_get_frames():
         two = UOWQClassifier().fit(X[:20], labels[:20], sources=[(fitted, 60)])
         assert_allclose(one.source_weights_, two.source_weights_)
         assert np.isfinite(one.source_weights_).all()
+
+
+@pytest.mark.parametrize("value", [0.1, 0.3 + 1e6, -1 / 3, 0.0])
+@pytest.mark.parametrize("kind", ["record", "model"])
+def test_a_constant_column_says_nothing_of_a_source(kind, value):
+    """Rounding is all that it varies by: a model's coefficient on it looked infinitely far."""
+    tasks = draw(0, n=100)
+
+    def weights(*columns):
+        def wider(X):
+            # Some of the values one step of rounding away.
+            constant = np.full((len(X), 1), value)
+            constant[::3] = np.nextafter(value, np.inf)
+            return np.hstack([X[:, list(columns)], constant])
+
+        given = []
+        for X, y in tasks.sources:
+            if kind == "model":
+                given.append((LogisticRegression().fit(wider(X), y), len(y)))
+            else:
+                given.append(source_record(wider(X), y))
+        return UOWQClassifier().fit(wider(tasks.X_target), tasks.y_target, given)
+
+    alone = weights()
+    assert_allclose(alone.discrepancy_, 0, atol=1e-6)
+    beside = weights(0, 1, 2)
+    assert beside.source_weights_[0] > 10 * beside.source_weights_[2] > 0

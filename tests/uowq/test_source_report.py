@@ -36,6 +36,7 @@ REPORT = SourceReport(
         ({"kept": 3.0}, "Held-out target rows gave the sources 3 times the weight that the theory"),
         ({"n_target": 9.0}, "With fewer than 10 target rows, what the sources are worth"),
         ({"total_worth": 0.5}, "The sources hardly count: this is nearly a fit to the"),
+        ({"likely_worth": (0.0, 1406.8)}, "On real tables the sources were worth between 0 and"),
         ({"n_samples": np.array([100.0, 0.0])}, "Left out, as a warning of the fit says: b."),
         ({}, "90% of the source weight is on a."),
         ({}, "No clear difference from the target: a."),
@@ -68,6 +69,14 @@ def test_many_names_are_counted():
         discrepancy_std_error=2 * many,
     )
     assert report.notes[-1] == "No clear difference from the target: a, b, c, d, e and 4 more."
+
+
+def test_the_likely_range_holds_the_number_and_rules_of_theory_have_none():
+    clf = UOWQClassifier().fit(TASKS.X_target, TASKS.y_target, SOURCES)
+    least, most = clf.source_report_.likely_worth
+    assert 0 <= least <= clf.calibrated_source_size_ <= most
+    other = UOWQClassifier(discrepancy="plugin").fit(TASKS.X_target, TASKS.y_target, SOURCES)
+    assert other.source_report_.likely_worth is None
 
 
 def test_a_fit_knows_what_held_out_rows_kept():

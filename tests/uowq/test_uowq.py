@@ -26,7 +26,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skuowq import DiscriminatorGateClassifier, Sources, UOWQClassifier, UOWQRegressor
 from skuowq._data.design_columns import make_design
@@ -63,7 +63,7 @@ def mixed():
         return X, np.where(y, "yes", "no")
 
     target, test = domain(40, False), domain(2000, False)
-    sources = Sources({"near": domain(600, False), "flipped": domain(600, True)})
+    sources = Sources({"near": domain(300, False), "flipped": domain(300, True)})
     return target, test, sources
 
 
@@ -487,7 +487,7 @@ def test_frames_sparse_and_integers(tasks):
 @pytest.mark.parametrize(
     "estimator",
     [
-        HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=30),
+        HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=15),
         make_pipeline(
             make_column_transformer(
                 (make_pipeline(SimpleImputer(), StandardScaler()), ["size", "junk"]),
@@ -550,6 +550,26 @@ def test_sources_that_do_not_count_are_left_out_for_trees():
     assert_allclose(without_negligible(weights, n_samples, 50), [0.4, 0, 0, 0.5])
 
 
+@pytest.mark.parametrize(
+    "biases", [[1.0, -25.0], [9.17, -21.1, -31.8], [1.0, -25.0, 0.3]], ids=["two", "three", "good"]
+)
+@pytest.mark.parametrize("regressor", [False, True], ids=["classifier", "regressor"])
+def test_a_light_source_stays_where_it_cancels_the_bias_of_a_heavy_one(regressor, biases):
+    """Without the light one the error was many times that of the target alone."""
+    rng = np.random.default_rng(0)
+    domains = []
+    for _ in range(1 + len(biases)):
+        X = rng.normal(size=(20, 2))
+        domains.append((X, X[:, 0] + rng.normal(size=20)))
+    if regressor:
+        kind, base = UOWQRegressor, DecisionTreeRegressor(max_depth=2)
+    else:
+        kind, base = UOWQClassifier, GaussianNB()
+        domains = [(X, (y > 0).astype(int)) for X, y in domains]
+    model = kind(base, discrepancy=np.outer(biases, biases)).fit(*domains[0], domains[1:])
+    assert model.expected_error_ <= model.target_only_error_
+
+
 def test_thinned_rows_weigh_what_all_were_to_weigh():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 1000)
@@ -575,7 +595,7 @@ def test_categories_that_one_domain_lacks_are_kept(mixed):
 
 @pytest.mark.parametrize(
     "estimator",
-    [GaussianNB(), RandomForestClassifier(n_estimators=10), LinearSVC(), None],
+    [GaussianNB(), RandomForestClassifier(n_estimators=4), LinearSVC(), None],
     ids=lambda e: type(e).__name__,
 )
 def test_any_classifier_with_sample_weight(tasks, estimator):
@@ -735,7 +755,7 @@ def test_a_column_that_the_pipeline_drops_may_hold_anything(kind):
     assert clf.predict(X).shape == (40,)
     assert np.isfinite(clf.source_weights_).all()
     base = without_c(LogisticRegression())
-    gate = DiscriminatorGateClassifier(base, random_state=0)
+    gate = DiscriminatorGateClassifier(base, trust=1.0, random_state=0)
     assert gate.fit(X, y, sources).predict(X).shape == (40,)
     numbers = {name: (X_i, X_i["a"] + X_i["b"]) for name, (X_i, _) in sources.items()}
     regressor = UOWQRegressor(without_c(Ridge())).fit(X, X["a"] + X["b"], numbers)

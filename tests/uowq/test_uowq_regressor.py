@@ -76,7 +76,8 @@ def test_any_regressor_and_frames():
         )
         for name, (X_k, y_k) in SOURCES.items()
     }
-    reg = UOWQRegressor(clone(trees).set_params(categorical_features="from_dtype"))
+    few = clone(trees).set_params(categorical_features="from_dtype", max_iter=3)
+    reg = UOWQRegressor(few)
     reg.fit(frame, y, sources=frames)
     assert_array_equal(reg.feature_names_in_, [*names, "kind"])
     assert reg.predict(frame).shape == (25,)

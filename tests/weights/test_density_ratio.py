@@ -103,7 +103,7 @@ def test_raw_odds_are_smaller_by_the_sizes():
 def test_clip_and_any_classifier_and_sparse():
     target, source, log_ratio = shifted_classes(0, 300)
     assert density_ratio(*target, *source, clip=1.5, random_state=0).max() <= 1.5
-    forest = RandomForestClassifier(min_samples_leaf=20, random_state=0)
+    forest = RandomForestClassifier(30, min_samples_leaf=20, random_state=0)
     ratio = density_ratio(*target, *source, discriminator=forest, random_state=0)
     assert spearmanr(ratio, log_ratio).statistic > 0.5
     for kind in ("plausibility", "interactions"):

@@ -21,9 +21,9 @@ import numpy as np
 from skuowq._data.held_together import independent_share
 from skuowq._uowq.weighing import LinearFit
 from skuowq._utils._factor import factorise
-from skuowq.fisher import penalised_gram
 from skuowq.rules import Sizes
 
+from .contrast_gram import contrast_gram
 from .noise_variance import drawn_together, own_ridge
 
 _EM_STEPS = 10
@@ -188,7 +188,7 @@ class LinearModel:
         ridge = problem.penalty / total
         if problem.own_levels:
             H, ridge, scores = H[:-1, :-1], ridge[:-1], scores[:, :-1]
-        return penalised_gram(H, ridge, (scores[1:] - scores[:1]).T)
+        return contrast_gram(H, ridge, (scores[1:] - scores[:1]).T)
 
     def fitted_contrasts(self, d):
         """``S`` from separate fits and the current one, in the metric of the target's rows."""

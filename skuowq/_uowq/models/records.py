@@ -25,6 +25,8 @@ _NEWTON_STEPS = 100
 # For each parameter: with fewer a source's own fit is its penalty's more than its rows'.
 _ROWS_FOR_A_STEP = 10
 _N_FOLDS = 10
+# Of a column, beside its mean: it varies by no more where it is constant.
+_ROUNDING = 16 * np.finfo(float).eps
 # One Newton step without rows that decide their own fit is no approximation of the fit without.
 _MAX_LEVERAGE = 0.7
 # Of a step, until one leads downhill.
@@ -276,7 +278,19 @@ class RecordFit:
                 ridge = np.diag(self.ridge[: q - c] / n)
                 score = (H + ridge) @ factorise(J + ridge)(score)
             contrasts.append(score - efficient[0])
-        return penalised_gram(H, self.ridge[: q - c] / omega.sum(), np.array(contrasts).T)
+        contrasts = np.array(contrasts).T
+        unknown = self._unknown_effects(
+            H, np.tensordot(omega / omega.sum(), [J for _, J in parts], 1)
+        )
+        H[unknown], H[:, unknown], contrasts[unknown] = 0.0, 0.0, 0.0
+        return penalised_gram(H, self.ridge[: q - c] / omega.sum(), contrasts)
+
+    def _unknown_effects(self, efficient, information):
+        """Of columns that vary nowhere but for rounding: what is known of them is rounding too."""
+        c = self.n_contrasts
+        rounding = _ROUNDING * np.repeat(self.problem.records[0].centre, c)
+        of_a_constant = rounding**2 * np.tile(information.diagonal()[-c:], len(rounding) // c)
+        return efficient.diagonal() <= of_a_constant
 
     def held_out_loss(self, weights):
         self._newton(weights)

@@ -40,7 +40,6 @@ from skuowq._held_out.independent_rows import share_of_independent
 from skuowq._uowq.weighing import SoftmaxFit
 from skuowq._utils._factor import factorise
 from skuowq.fisher import (
-    penalised_gram,
     penalised_gram_by_products,
     softmax_fisher_product,
 )
@@ -54,6 +53,7 @@ from skuowq.fisher.checked import (
 )
 from skuowq.rules import Sizes
 
+from .contrast_gram import contrast_gram
 from .known_fit import KnownFit, known_fit
 from .own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
 from .own_slopes import effects_apart, slope_variance
@@ -281,7 +281,7 @@ class SoftmaxScores:
         efficient = projection @ H[:, :n_effects]
         if self.apart is None and problem.n_parameters <= _MAX_SLOPES:
             self.apart = effects_apart(scores, curvature, self.sizes.n_samples)
-        return penalised_gram(efficient, ridge[:n_effects], projection @ contrasts)
+        return contrast_gram(efficient, ridge[:n_effects], projection @ contrasts)
 
     def _estimate_intercepts(self, probabilities, theta):
         """Every domain's own intercepts, and their variance for the next fit."""

@@ -5,6 +5,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import validate_data
 
+from skuowq._data.design_columns import dense_if_small
 from skuowq._utils._logistic import is_unpenalised
 from skuowq.fisher import contrast_basis
 
@@ -51,10 +52,15 @@ def fit_with_own_effects(logistic, X, y, sample_weight, sizes, model, start):
     n_classes, n_features, n_domains = len(np.unique(y)), X.shape[1], len(sizes)
     height = _height(model.intercept_variance, logistic.C, n_classes)
     slope_height = _height(model.slope_variance, logistic.C, n_classes)
-    values = X if sparse.issparse(X) else np.asarray(X).astype(float)
+    values = dense_if_small(X) if sparse.issparse(X) else np.asarray(X).astype(float)
+    middle = np.zeros(n_features)
+    if not sparse.issparse(values) and logistic.solver != "liblinear":
+        # Columns far from 0 cost the optimiser many steps. A free intercept takes it back.
+        middle = np.average(values, axis=0, weights=sample_weight)
+        values -= middle
     indicators = _indicators(sizes, height)
-    slopes, centre, scale = _own_slopes(values, sizes[0], slope_height, model)
-    if sparse.issparse(X) or n_domains > n_features:
+    slopes, centre, scale = _own_slopes(values, middle, sizes[0], slope_height, model)
+    if sparse.issparse(values) or n_domains > n_features:
         parts = [sparse.csr_matrix(part) for part in (values, indicators, slopes)]
         rows = sparse.hstack(parts, format="csr")
     else:
@@ -66,14 +72,15 @@ def fit_with_own_effects(logistic, X, y, sample_weight, sizes, model, start):
         coefficients = np.zeros((len(vectors), rows.shape[1]))
         coefficients[:, : n_features + n_domains] = np.delete(vectors, n_features, axis=1)
         coefficients[:, n_features : n_features + n_domains] /= height
-        logistic.coef_, logistic.intercept_ = coefficients, vectors[:, n_features].copy()
+        logistic.coef_ = coefficients
+        logistic.intercept_ = vectors[:, n_features] + vectors[:, :n_features] @ middle
         warm_start = logistic.warm_start
         logistic.set_params(warm_start=True).fit(rows, y, sample_weight)
         logistic.set_params(warm_start=warm_start)
     else:
         logistic.fit(rows, y, sample_weight)
     common, own, away = np.split(logistic.coef_, [n_features, n_features + n_domains], axis=1)
-    logistic.intercept_ = logistic.intercept_ + height * own[:, 0]
+    logistic.intercept_ = logistic.intercept_ + height * own[:, 0] - common @ middle
     logistic.coef_ = common.copy()
     if slopes.shape[1]:
         away = slope_height * away / scale
@@ -100,8 +107,11 @@ def _indicators(sizes, height):
     )
 
 
-def _own_slopes(values, n_first, height, model):
-    """Standardised columns of the first domain's rows, 0 for all others, and their units."""
+def _own_slopes(values, middle, n_first, height, model):
+    """Standardised columns of the first domain's rows, 0 for all others, and their units.
+
+    `middle` has been taken from the values.
+    """
     n_rows, n_features = values.shape
     scale = np.ones(n_features) if model.scale is None else model.scale
     centre = np.zeros(n_features) if model.centre is None else model.centre
@@ -110,5 +120,5 @@ def _own_slopes(values, n_first, height, model):
     first = values[:n_first]
     first = first.toarray() if sparse.issparse(first) else first
     columns = np.zeros((n_rows, n_features))
-    columns[:n_first] = height * (first - centre) / scale
+    columns[:n_first] = height * (first + (middle - centre)) / scale
     return columns, centre, scale

@@ -55,7 +55,7 @@ def extract_features(
     num_workers : int, default=0
         Processes that read rows.
     collate_fn : callable, default=None
-        Makes a batch of ``(x, number)`` pairs, as for :class:`torch.utils.data.DataLoader`.
+        Makes a batch of ``(x, number)`` pairs, as for torch's ``DataLoader``.
     cache : str or Path, default=None
         Folder with a file of features for each module and data set, made if it does not exist. A
         later call with the same ones reads that file. They are told apart by the module's class and
@@ -65,8 +65,8 @@ def extract_features(
     Returns
     -------
     features : ndarray of float32 of shape (n_rows, n_features)
-        In the order of the rows. With `cache` they stay on disk and are read where they are used
-        (:class:`numpy.memmap`).
+        In the order of the rows. With `cache` they stay on disk, and are read where they are used
+        (a ``numpy.memmap``).
 
     Raises
     ------

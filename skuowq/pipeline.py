@@ -18,6 +18,7 @@ from sklearn.utils.validation import _num_samples
 from skuowq._data.types import Matrix, SourcesLike
 
 from ._data.bind_sources import BindSourcesMixin
+from ._data.dataset_rows import DatasetRows, rows_and_labels
 from ._data.domains import pooled_rows
 from ._data.sources import as_sources
 from ._utils._sklearn import (
@@ -119,6 +120,7 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         -------
         self : TransferPipeline
         """
+        X, y = rows_and_labels(X, y)
         sources = self._sources_of_fit(sources, params, _num_samples(X))
         if X_unlabeled is None and self.steps:
             X_unlabeled = params.pop(f"{self.steps[-1][0]}__X_unlabeled", None)
@@ -210,6 +212,8 @@ def _transform(head, X, label):
     """A source through the fitted transformers, where its rows are."""
     if head is None:
         return X
+    if isinstance(X, DatasetRows):
+        raise X.in_memory(type(head.steps[0][1]).__name__)
     try:
         return head.transform(X)
     except (KeyError, TypeError, ValueError) as error:

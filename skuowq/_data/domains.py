@@ -13,6 +13,7 @@ from sklearn.utils import check_array, column_or_1d
 
 from skuowq._utils._sklearn import _safe_indexing
 
+from .dataset_rows import DatasetRows, stack
 from .held_together import held_together
 from .sources import source_label
 
@@ -23,7 +24,7 @@ class Domain:
 
     Attributes
     ----------
-    X : {ndarray, CSR matrix, DataFrame} of shape (n_rows, ...)
+    X : {ndarray, CSR matrix, DataFrame} of shape (n_rows, ...) or DatasetRows
     y : ndarray of shape (n_rows,)
         Indices into the classes, or numbers.
     sample_weight : ndarray of shape (n_rows,)
@@ -59,6 +60,8 @@ def take_rows(domain, rows):
 
 def concatenate_rows(parts):
     """Stack arrays, CSR matrices or data frames; categories of a frame are united, not lost."""
+    if isinstance(parts[0], DatasetRows):
+        return stack(parts)
     if sparse.issparse(parts[0]):
         return sparse.vstack(parts, format="csr")
     if hasattr(parts[0], "vstack"):  # polars
@@ -180,6 +183,20 @@ def check_source_frame(X_i, X, allow_nan, label):
         )
     check_frame(X_i, allow_nan, label)
     _check_column_kinds(X_i, X, label)
+
+
+def check_source_rows(X_i, X, label):
+    """Rows of data sets go with rows of data sets; their shapes are seen when they are read."""
+    if isinstance(X_i, DatasetRows) != isinstance(X, DatasetRows):
+        kinds = [
+            "a data set" if isinstance(rows, DatasetRows) else f"a {type(rows).__name__}"
+            for rows in (X_i, X)
+        ]
+        raise TypeError(
+            f"{label} is {kinds[0]}, the target is {kinds[1]}: pass data sets for all domains, or "
+            "arrays for all (torch.utils.data.TensorDataset makes a data set of tensors, and "
+            "skuowq.networks.extract_features an array of features)"
+        )
 
 
 def check_source_array(X_i, X, check, label):

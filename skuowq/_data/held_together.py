@@ -13,6 +13,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from .dataset_rows import DatasetRows
+
 # Numbers hashed at a time, so that memory does not grow with the rows.
 _BLOCK = 2**20
 
@@ -47,15 +49,18 @@ def row_keys(X):
 
     It depends on the values alone: not on their dtype, on the sign of a zero, on whether zeros are
     stored, or on other rows. That two different rows share one by chance is next to impossible.
+    Rows of a data set are not read: equal ones have the same number there.
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix, DataFrame} of shape (n_rows, ...)
+    X : {ndarray, sparse matrix, DataFrame} of shape (n_rows, ...) or DatasetRows
 
     Returns
     -------
-    keys : ndarray of uint64 of shape (n_rows,)
+    keys : ndarray of integers of shape (n_rows,)
     """
+    if isinstance(X, DatasetRows):
+        return X.keys
     if hasattr(X, "iloc"):
         X = _frame_codes(X)
     if sparse.issparse(X):

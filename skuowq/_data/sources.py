@@ -14,6 +14,7 @@ from skuowq._utils._optional import import_optional
 from skuowq._utils._sklearn import _safe_indexing
 
 from .dask_engine import as_dask_source, is_of_dask, split_domains
+from .dataset_rows import DatasetRows, is_dataset, rows_and_labels
 from .elsewhere import RowsElsewhere
 from .labels import as_column, distinct_labels, find_labels, label_names, plain_labels
 from .source_record import SourceModel, SourceRecord, as_record_or_model
@@ -43,11 +44,13 @@ class Sources:
     Parameters
     ----------
     pairs : list, tuple or dict
-        ``(X, y)`` or ``(X, y, sample_weight)`` for every source; a dict maps names to them. In
-        place of rows, for :class:`UOWQClassifier` around a logistic regression: ``(model,
-        n_samples)``, a fitted probabilistic classifier and how many rows it was fitted to, or a
-        :class:`skuowq.fisher.SourceRecord`. Rows may stay on a Dask cluster: ``(X, y)`` of Dask
-        arrays, data frames or series, ``(frame, "column of the labels")``, a delayed object or
+        ``(X, y)`` or ``(X, y, sample_weight)`` for every source; a dict maps names to them. For
+        networks, X may be a map-style torch data set that yields ``(x, label)`` or ``x``; it may
+        also stand alone, and then its labels are its own. In place of rows, for
+        :class:`UOWQClassifier` around a logistic regression: ``(model, n_samples)``, a fitted
+        probabilistic classifier and how many rows it was fitted to, or a
+        :class:`skuowq.fisher.SourceRecord`. Rows may stay on a Dask cluster: ``(X, y)`` of
+        Dask arrays, data frames or series, ``(frame, "column of the labels")``, a delayed object or
         future of ``(X, y)``, or a list of these, one for each part.
     names : list of str, default=None
         A name for every source, for messages, reports and plots. None takes the dict's keys or
@@ -94,7 +97,9 @@ class Sources:
     ``sources["north"]`` those of one source, and ``"north" in sources`` tells whether there is one
     of this name. There is no ``len(sources)``, on purpose: use ``sources.n_sources``. Many small
     arrays are packed into one block (copied), which workers then share; large ones are kept
-    without a copy, so the arrays they were made from should be left alone.
+    without a copy, so the arrays they were made from should be left alone. Of a data set the labels
+    are read here, once: from its ``targets`` or ``labels`` where it has as many as rows and no
+    ``target_transform``, else by reading every row. Its rows are read in the training.
 
     Examples
     --------
@@ -548,6 +553,10 @@ def _check_names(names, n_sources):
 
 
 def _check_source(pair, label):
+    if is_dataset(pair):
+        pair = rows_and_labels(pair, None, label)
+    elif isinstance(pair, (list, tuple)) and 2 <= len(pair) <= 3 and is_dataset(pair[0]):
+        pair = (*rows_and_labels(pair[0], pair[1], label), *pair[2:])
     if not isinstance(pair, (list, tuple)) or len(pair) not in (2, 3):
         what = type(pair).__name__
         if isinstance(pair, (list, tuple)):
@@ -589,6 +598,8 @@ def _distinct_classes(target_classes):
 
 
 def _check_unlabeled(X):
+    if is_dataset(X):
+        return DatasetRows.of(X, "X_unlabeled")
     X = _as_array(X, "X_unlabeled")
     _check_in_memory(X, "X_unlabeled")
     if not hasattr(X, "shape") or len(X.shape) < 2:
@@ -633,7 +644,10 @@ def _check_in_memory(data, what):
 def _n_features(entry):
     """Columns of a source; None where a model does not tell."""
     if isinstance(entry, tuple):
-        return entry[0].shape[1] if len(entry[0].shape) > 1 else 1
+        X = entry[0]
+        if isinstance(X, DatasetRows):
+            return X.n_columns
+        return X.shape[1] if len(X.shape) > 1 else 1
     of_model = getattr(getattr(entry, "model", None), "n_features_in_", None)
     return getattr(entry, "n_features", of_model)
 

@@ -16,6 +16,7 @@ from sklearn.utils.sparsefuncs import min_max_axis
 
 from skuowq._utils._warn import warn
 
+from .dataset_rows import DatasetRows
 from .domains import is_frame, number_columns, take_rows
 from .sources import source_label
 
@@ -198,7 +199,9 @@ def judge_ranges(target, names, n_rows, limits, usual_spans, far_rows, n_classes
     judged : list of Judged
     """
     # Arrays of integers are a network's, and may be tokens, of which none is far from another.
-    comparable = names and target.groups.max() > 0 and not _are_integers(target.X)
+    # Rows of data sets are not read for it.
+    unread = isinstance(target.X, DatasetRows) or _are_integers(target.X)
+    comparable = names and target.groups.max() > 0 and not unread
     reference = _Reference(target) if comparable else None
     if reference is None or not len(reference.low):
         return [Judged() for _ in names]

@@ -11,11 +11,13 @@ from sklearn.utils.validation import _num_samples
 
 from skuowq._utils._sklearn import _check_sample_weight
 
+from .dataset_rows import DatasetRows, is_dataset
 from .domains import (
     Domain,
     check_columns,
     check_source_array,
     check_source_frame,
+    check_source_rows,
     drop_zero_weight,
 )
 from .groups import with_groups
@@ -145,9 +147,7 @@ def read_task(
 
 def check_parts(rows, sample_weight, sources, check_y):
     """Rows, labels and weights of the target and every source, and what messages call these."""
-    X, y, columns, check = rows.X, rows.y, rows.columns, rows.checks
-    allow_nan = check["ensure_all_finite"] == "allow-nan"
-    y = check_y(y, "the target")
+    X, y = rows.X, check_y(rows.y, "the target")
     # The dtype is the weights'; integer X must not round them.
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not np.any(weight > 0):  # scikit-learn 1.7 lets it pass.
@@ -158,11 +158,7 @@ def check_parts(rows, sample_weight, sources, check_y):
     for (X_i, y_i, weight_i), name in given:
         label = source_label(name)
         labels.append(label)
-        check_columns(X_i, X.shape[1], columns, label)
-        if rows.frames:
-            check_source_frame(X_i, X, allow_nan, label)
-        else:
-            X_i = check_source_array(X_i, X, check, label)
+        X_i = _check_like(X_i, rows, label)
         y_i = check_y(y_i, label)
         weight_i = np.ones(len(y_i)) if weight_i is None else weight_i
         raw.append(drop_zero_weight(X_i, y_i, weight_i))
@@ -190,9 +186,18 @@ def check_unlabeled(X_unlabeled, rows, sources):
         )
     if X_unlabeled is None:
         return None
-    check_columns(X_unlabeled, rows.X.shape[1], rows.columns, "X_unlabeled")
+    if is_dataset(X_unlabeled):
+        X_unlabeled = DatasetRows.of(X_unlabeled, "X_unlabeled")
+    return _check_like(X_unlabeled, rows, "X_unlabeled")
+
+
+def _check_like(X, rows, label):
+    """Further rows, checked against those of the target."""
+    check_source_rows(X, rows.X, label)
+    if isinstance(X, DatasetRows):
+        return X
+    check_columns(X, rows.X.shape[1], rows.columns, label)
     if rows.frames:
-        allow_nan = rows.checks["ensure_all_finite"] == "allow-nan"
-        check_source_frame(X_unlabeled, rows.X, allow_nan, "X_unlabeled")
-        return X_unlabeled
-    return check_source_array(X_unlabeled, rows.X, rows.checks, "X_unlabeled")
+        check_source_frame(X, rows.X, rows.checks["ensure_all_finite"] == "allow-nan", label)
+        return X
+    return check_source_array(X, rows.X, rows.checks, label)

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skuowq._data.dataset_rows import rows_and_labels
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import check_unlabeled, read_task
 from skuowq._utils._array_api import in_numpy
@@ -235,19 +236,20 @@ class DiscriminatorGateClassifier(
 
     @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sources=None, *, X_unlabeled=None, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sources=None, *, X_unlabeled=None, sample_weight=None, groups=None):
         """Weigh the source rows and learn from all rows.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows of the target. Networks take arrays of any number of axes, and no sparse ones.
-        y : array-like of shape (n_samples,)
-            Labels of the target.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or Dataset
+            Rows of the target. Networks take arrays of any number of axes, and no sparse ones. They
+            also take a map-style torch data set; the sources must then be data sets, too.
+        y : array-like of shape (n_samples,), default=None
+            Labels of the target. None takes those of a data set.
         sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
             The sources, with the target's columns. Wrap them in :class:`skuowq.Sources` when
             cross-validating. None learns from the target alone.
-        X_unlabeled : array-like of shape (n_unlabeled, n_features), default=None
+        X_unlabeled : array-like of shape (n_unlabeled, n_features) or Dataset, default=None
             Rows of the target without labels, for networks. Where cross-validation could cut them,
             pass ``Sources(sources, X_unlabeled=...)``.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -266,6 +268,7 @@ class DiscriminatorGateClassifier(
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
+        X, y = rows_and_labels(X, y)
         learner, gate_options, trust_options = self._read_options()
         sources = self._sources_of(sources, X, y)
         rows = self._read_target(X, y, **learner.door(X))
@@ -276,7 +279,7 @@ class DiscriminatorGateClassifier(
         task = read_task(
             rows, sample_weight, sources, groups, classes=self.classes, least_classes=least
         )
-        task = GateTask(**vars(task), X_unlabeled=free, sources=sources)
+        task = GateTask(**vars(task), X_unlabeled=free, sources=sources, features=learner.features)
         with threads_for(task.n_entries):
             gate = cross_fit(gate_options, task)
             trust = find_trust(trust_options, learner, gate, task)

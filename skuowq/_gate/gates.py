@@ -1,7 +1,7 @@
 """The gate: weights of source rows, from classifiers that tell the domains apart."""
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -65,14 +65,12 @@ class CrossFittedGate:
         self.is_online = options.is_online
         self._known = {}
         if self.used and not self.is_online:
-            self._fit(len(task.classes))
+            self._fit(task.flat, len(task.classes))
 
-    def _fit(self, n_classes):
+    def _fit(self, flat, n_classes):
         """Fit to standardised columns of all rows."""
-        parts = [self.target, *self.domains]
-        flat = [replace(part, X=flat_rows(part.X)) for part in parts]
         Z, _, _, _ = make_design(flat, ridge=1.0, standardise=True)
-        cuts = np.cumsum([len(part.y) for part in parts])[:-1]
+        cuts = np.cumsum([len(part.y) for part in flat])[:-1]
         self._Z, *designs = _split_rows(Z[:, :-1], cuts)
         options = self.options
         kind = "plausibility" if isinstance(options.gate, (bool, np.bool_)) else options.gate
@@ -171,11 +169,6 @@ def effective_size(weights, counts):
     """Rows of weight 1 that tell as much as these: ``(sum w)^2 / sum w^2``, rows counted."""
     total = counts @ weights
     return float(total**2 / (counts @ weights**2)) if total > 0 else 0.0
-
-
-def flat_rows(X):
-    """Rows of any number of axes as vectors."""
-    return X.reshape(len(X), -1) if isinstance(X, np.ndarray) and X.ndim > 2 else X
 
 
 def _warn_of_missing_classes(task):

@@ -26,7 +26,7 @@ from skuowq._utils._base_estimator import (
 )
 from skuowq._utils._failed_fit import FailedFit
 
-from .gates import GateOptions, effective_size, flat_rows
+from .gates import GateOptions, effective_size
 
 # Factors that cross-validation chooses from; a network is trained anew for each.
 _GRID = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -127,6 +127,9 @@ class RowsLearner:
 
     def light(self, task):
         """A lighter learner that finds the trust, and its task; None where it is light itself."""
+
+    def features(self, task):
+        """Vectors for all rows, where these are read from data sets: only networks read any."""
 
     def factors(self, task):
         """Factors to try: up to sources whose rows weigh as the target's."""
@@ -270,11 +273,28 @@ class NetworkLearner:
         """A logistic regression on the inputs. An online gate is in the network alone."""
         if self.gate.is_online:
             return None
-        target, *domains = (
-            replace(part, X=flat_rows(part.X)) for part in (task.target, *task.domains)
-        )
+        target, *domains = task.flat
         left = replace(task.left, domains=domains)
         return _LightLearner(self.gate.seed), replace(task, target=target, left=left)
+
+    def features(self, task):
+        """What the last layer of a network that knows the sources alone sees of all rows."""
+        from skuowq.networks import as_inputs, head_inputs, train_weighted
+
+        first, *others = task.domains
+        net = train_weighted(
+            self.net,
+            first,
+            others,
+            np.ones(len(others)),
+            seed=self.gate.seed,
+            checkpoint=self.checkpoint,
+            final=False,
+            n_classes=len(task.classes),
+            with_head=True,
+        )
+        parts = [task.target, *task.domains]
+        return head_inputs(net, [as_inputs(net, part.X, part.label) for part in parts])
 
     def factors(self, task):
         """Factors to try."""

@@ -29,8 +29,6 @@ from skuowq._utils._progress import Progress
 from skuowq._utils._sklearn import _safe_indexing
 from skuowq._utils._warn import warn
 
-from .gates import flat_rows
-
 
 @dataclass(frozen=True)
 class Trust:
@@ -161,8 +159,7 @@ def _given_factors(trust, left):
 
 def _independent_share(task):
     target = task.target
-    flat = replace(target, X=flat_rows(target.X))
-    matrix, penalty, _, _ = make_design([flat], ridge=1.0, standardise=True)
+    matrix, penalty, _, _ = make_design(task.flat[:1], ridge=1.0, standardise=True)
     return share_of_independent(
         matrix, target.y, len(task.classes), target.sample_weight, penalty, target.groups
     )

@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from skuowq._data.dataset_rows import DatasetRows
 from skuowq._data.held_together import label_of_groups
 from skuowq._utils._failed_fit import FailedFit
 from skuowq._utils._progress import Progress
@@ -88,7 +89,7 @@ class NetworkPool:
         ----------
         probabilities : ndarray of shape (n_rows, n_classes)
             Of the tuned network.
-        X : ndarray of shape (n_rows, ...)
+        X : ndarray of shape (n_rows, ...) or DatasetRows
 
         Returns
         -------
@@ -106,6 +107,7 @@ def halves(target):
     """Rows to hold out, half by half; none of classes that would be left without rows.
 
     Rows of a group stay together, and neither the order of the rows nor their dtype is anything.
+    Rows of data sets are dealt by their numbers there.
 
     Parameters
     ----------
@@ -118,7 +120,8 @@ def halves(target):
         than two classes have two rows.
     """
     # Of equal values, in whatever dtype they come; 0.0 makes one zero of two.
-    contents = np.ascontiguousarray(target.X, dtype=np.float64) + 0.0
+    X = target.X.keys if isinstance(target.X, DatasetRows) else target.X
+    contents = np.ascontiguousarray(X, dtype=np.float64) + 0.0
     labels = label_of_groups(target.y, target.groups).tolist()
     keys = {}
     for group, row in zip(target.groups.tolist(), contents, strict=True):

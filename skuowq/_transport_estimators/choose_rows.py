@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from skuowq._data.domains import concatenate_rows
 from skuowq.transport import class_distances, select_target_rows
 from skuowq.transport.checked import by_class, check_two_rows
 
@@ -49,7 +48,7 @@ def measure_distances(options, model, target, domains, labels):
     """
     if not domains or options.strategy in _WITHOUT_DISTANCES:
         return None
-    X = np.concatenate([domain.X for domain in domains])
+    X = concatenate_rows([domain.X for domain in domains])
     Z_s, Z_t = model.features([X, target.X])
     y = labels.indices([domain.y for domain in domains])
     if options.distance in ("gaussian", "mmd"):

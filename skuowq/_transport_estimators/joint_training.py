@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from itertools import compress
 
 import numpy as np
+from sklearn.base import clone
 
+from skuowq._data.dataset_rows import DatasetRows
 from skuowq._data.sources import source_label
 
 from .class_costs import class_costs
@@ -62,10 +64,19 @@ def measure_costs(options, net, task):
 
 def _given_features(net, X):
     """Features before the training: of a module that is given as an instance, or the inputs."""
-    if isinstance(net.module, type) or not hasattr(net.module, "parameters"):
+    knows_nothing = isinstance(net.module, type) or not hasattr(net.module, "parameters")
+    if knows_nothing and isinstance(X, DatasetRows):
+        raise ValueError(
+            "cost compares classes before the training, by the features of a module that is given "
+            "as an instance, or by columns, which data sets do not have: pass a trained module in "
+            "NeuralNetClassifier(module, ...), a matrix as cost, or transport_weight=0"
+        )
+    if knows_nothing:
         return X.reshape(len(X), -1)
-    from skuowq.networks import module_features
+    from skuowq.networks import module_features, predict_features
 
+    if isinstance(X, DatasetRows):
+        return predict_features(clone(net).initialize(), X)
     return module_features(net.module, X)
 
 

@@ -12,6 +12,7 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skuowq._data.dataset_rows import rows_and_labels
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import read_task
 from skuowq._utils._array_api import in_numpy
@@ -165,15 +166,16 @@ class JTLNClassifier(
 
     @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sources=None, *, sample_weight=None):
+    def fit(self, X, y=None, sources=None, *, sample_weight=None):
         """Train on target and sources.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...)
-            Rows of the target; arrays of any number of axes.
-        y : array-like of shape (n_samples,)
-            Labels of the target.
+        X : array-like of shape (n_samples, ...) or Dataset
+            Rows of the target; arrays of any number of axes, or a map-style torch data set. The
+            sources must then be data sets, too.
+        y : array-like of shape (n_samples,), default=None
+            Labels of the target. None takes those of a data set.
         sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
             The sources, with the target's columns and labels of their own. Wrap them in
             :class:`skuowq.Sources` when cross-validating. None learns from the target alone.
@@ -189,6 +191,7 @@ class JTLNClassifier(
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
+        X, y = rows_and_labels(X, y)
         self._check_checkpoint()
         net, options = self._read_options()
         sources = self._sources_of(sources, X, y)

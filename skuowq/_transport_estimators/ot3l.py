@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skuowq._data.dataset_rows import rows_and_labels
 from skuowq._data.domains import take_rows
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._data.task import read_task
@@ -181,14 +182,16 @@ class OT3LClassifier(
 
     @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sources=None, *, sample_weight=None):
+    def fit(self, X, y=None, sources=None, *, sample_weight=None):
         """Pretrain on the sources, choose target rows and tune on them.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The pool of target rows; networks take arrays of any number of axes.
-        y : array-like of shape (n_samples,)
+        X : array-like of shape (n_samples, n_features) or Dataset
+            The pool of target rows; networks take arrays of any number of axes, or a map-style
+            torch data set. The sources must then be data sets, too.
+        y : array-like of shape (n_samples,), default=None
+            Labels of the target. None takes those of a data set.
         sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
             The sources, with the target's columns; equal labels mean equal classes. Wrap them in
             :class:`skuowq.Sources` when cross-validating.
@@ -204,6 +207,7 @@ class OT3LClassifier(
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
+        X, y = rows_and_labels(X, y)
         base = self._checked_base()
         sources, choice = self._sources_of(sources, X, y), self._choice_options()
         rows = self._read_target(X, y, frames=False, checks=self._row_checks())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 
-from skuowq._data.domains import Domain
+from skuowq._data.domains import Domain, concatenate_rows
 from skuowq._data.labels import find_labels, label_kind
 
 from .anchored_logistic import fit_anchored
@@ -101,7 +101,7 @@ class PretrainedNetwork:
         self.base, self.pretrained = base, None
         if domains:
             pooled = Domain(
-                np.concatenate([domain.X for domain in domains]),
+                concatenate_rows([domain.X for domain in domains]),
                 labels.codes[labels.indices([domain.y for domain in domains])],
                 np.concatenate([domain.sample_weight for domain in domains]),
                 "the sources",

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 from sklearn.utils.validation import check_is_fitted
 
+from skuowq._data.dataset_rows import rows_and_labels
 from skuowq._data.domains import is_frame
 from skuowq._data.fit_input import FitInputMixin
 from skuowq._utils._array_api import in_numpy
@@ -34,15 +35,16 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
 
     @in_numpy
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sources=None, *, sample_weight=None, groups=None):
+    def fit(self, X, y=None, sources=None, *, sample_weight=None, groups=None):
         """Weigh the sources and fit the estimator to all rows.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows of the target.
-        y : array-like of shape (n_samples,)
-            Labels of the target, or its responses.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features) or Dataset
+            Rows of the target. A network for classes also takes a map-style torch data set, or
+            skorch's ``SliceDataset`` of one; the sources must then be data sets, too.
+        y : array-like of shape (n_samples,), default=None
+            Labels of the target, or its responses. None takes those of a data set.
         sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
             The sources, with the target's columns. Wrap them in :class:`skuowq.Sources` when
             cross-validating; a plain list as long as the target is refused. None learns from the
@@ -63,6 +65,7 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
+        X, y = rows_and_labels(X, y)
         rule = as_rule(self.discrepancy)
         sources = self._sources_of(sources, X, y)
         given = "nothing" if sources is None else sources.given_by

@@ -119,7 +119,8 @@ def projected_fisher(
     for k, direction in enumerate(directions):
         _check_direction(k, direction, point)
     weight = torch.ones(len(X)) if sample_weight is None else torch.as_tensor(sample_weight)
-    weight = (weight.double() / weight.double().sum()).to(X.device)
+    weight = weight.cpu().double()
+    weight = weight / weight.sum()
     gram = np.zeros((len(directions), len(directions)))
     modes = [(layer, layer.training) for layer in module.modules()]
     module.eval()
@@ -127,7 +128,7 @@ def projected_fisher(
         with torch.no_grad():
             for start in range(0, len(X), batch_size):
                 rows = X[start : start + batch_size]
-                labels = None if y is None else y[start : start + batch_size]
+                labels = None if y is None else y[start : start + batch_size].cpu()
                 log_p, changes = _changes(module, point, directions, origin, rows, output)
                 gram += _batch_gram(log_p, changes, labels, weight[start : start + batch_size])
     finally:
@@ -177,14 +178,14 @@ def _changes(module, point, directions, origin, rows, output):
             with warnings.catch_warnings():
                 # From torch itself, when it first loads its forward derivatives.
                 warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
-                changes.append(vmap(change)(tangents).double())
+                changes.append(vmap(change)(tangents).cpu().double())
         except (NotImplementedError, RuntimeError):
             # An error with another cause is raised again here.
             for j in range(len(directions[k : k + together])):
                 direction = {name: value[j] for name, value in tangents.items()}
                 found = _central_difference(module, point, direction, rows, output)
                 changes.append(found[None])
-    return log_p.double(), torch.cat(changes)
+    return log_p.cpu().double(), torch.cat(changes)
 
 
 def _stack(directions, moving, origin):
@@ -205,15 +206,17 @@ def _stack(directions, moving, origin):
 def _central_difference(module, point, direction, rows, output):
     from torch.func import functional_call
 
-    double = deepcopy(module).double().eval()
-    rows = rows.double() if rows.dtype.is_floating_point else rows
-    start = {name: value.double() for name, value in point.items()}
-    length = sum(float(value.double().square().sum()) for value in direction.values()) ** 0.5
+    # On the CPU: some devices have no double precision.
+    double = deepcopy(module).cpu().double().eval()
+    rows = rows.cpu().double() if rows.dtype.is_floating_point else rows.cpu()
+    start = {name: value.cpu().double() for name, value in point.items()}
+    direction = {name: value.cpu().double() for name, value in direction.items()}
+    length = sum(float(value.square().sum()) for value in direction.values()) ** 0.5
     size = sum(float(start[name].square().sum()) for name in direction) ** 0.5
     step = 1e-5 * max(size, 1.0) / max(length, 1e-300)
 
     def log_probabilities(shift):
-        moved = {name: start[name] + shift * value.double() for name, value in direction.items()}
+        moved = {name: start[name] + shift * value for name, value in direction.items()}
         return _log_probabilities(functional_call(double, start | moved, (rows,)), output)
 
     return (log_probabilities(step) - log_probabilities(-step)) / (2 * step)
@@ -245,6 +248,6 @@ def _batch_gram(log_p, changes, labels, weight):
         # d log p has mean 0 under p: its second moment is the metric diag(p) - p p' of the logits.
         root = (log_p.exp() * weight[:, None]).sqrt()
         scaled = (changes * root).reshape(len(changes), -1)
-        return (scaled @ scaled.T).cpu().numpy()
+        return (scaled @ scaled.T).numpy()
     scores = changes[:, torch.arange(len(labels)), labels.long()]
-    return ((scores * weight) @ scores.T).cpu().numpy()
+    return ((scores * weight) @ scores.T).numpy()

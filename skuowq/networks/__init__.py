@@ -7,6 +7,7 @@ for _package in ("torch", "skorch"):
     import_optional(_package, "A network (skuowq.networks)")
 
 from ._aligned_training import online_odds, train_aligned
+from ._extract_features import extract_features
 from ._gated_loss import GatedObjective
 from ._head import head_inputs, state_with_head, state_with_outputs
 from ._inputs import as_inputs
@@ -46,6 +47,7 @@ __all__ = [
     "JointObjective",
     "alignment_of",
     "as_inputs",
+    "extract_features",
     "head_inputs",
     "joint_terms",
     "layers_in_order",

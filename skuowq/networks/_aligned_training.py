@@ -14,12 +14,16 @@ import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 
+from skuowq._data.dataset_rows import DatasetRows
+
 from ._divergence import domains_in_words
 from ._domain_batches import WeightedRows, cycle
-from ._inputs import as_inputs, module_inputs
+from ._inputs import as_inputs
+from ._reading import reader_of, sample_of, stack_inputs
 from ._shapes import CALL_ERRORS, check_lone_row, check_outputs
 from ._split import split_classifier
 from ._training import OwnRowsMixin, merge_duplicates, row_losses, train
+from ._weighted_training import row_size
 
 # Of an epoch: twenty target rows alone would be done with a single step.
 _FEWEST_BATCHES = 10
@@ -54,7 +58,7 @@ def train_aligned(
         A weight for each row of each source.
     trust : array-like of shape (n_sources,)
         A factor for each source; 0 leaves it out.
-    X_unlabeled : ndarray, default=None
+    X_unlabeled : ndarray or DatasetRows, default=None
         Target rows without labels.
     objective : GatedObjective or JointObjective
         What is minimised.
@@ -90,8 +94,9 @@ def train_aligned(
         checkpoint=checkpoint,
         final=final,
         check=_AlignedMixin.check_objective,
-        sizes=(target.X[0].size, objective.n_classes),
+        sizes=(row_size(target.X), objective.n_classes),
         beside=Beside(objective, target.X[:2]),
+        reads=isinstance(target.X, DatasetRows),
     )
 
 
@@ -102,12 +107,12 @@ class Beside:
     Attributes
     ----------
     objective : GatedObjective or JointObjective
-    sample : ndarray
+    sample : ndarray or DatasetRows
         Some inputs, by which features are counted.
     """
 
     objective: object
-    sample: np.ndarray
+    sample: object
 
 
 def _check_net(net):
@@ -135,7 +140,7 @@ def online_odds(net, X, y, source):
     ----------
     net : NeuralNetClassifier
         Trained with the objective of an online gate.
-    X : ndarray of shape (n_rows, ...)
+    X : ndarray of shape (n_rows, ...) or DatasetRows
     y : ndarray of int of shape (n_rows,)
         Class indices.
     source : int
@@ -149,9 +154,12 @@ def online_odds(net, X, y, source):
     net.objective_.eval()
     rows = as_inputs(net, X).to(device)
     labels = torch.as_tensor(y, device=device)
-    classifier = split_classifier(net.module_, rows[:2])
-    parts = zip(rows.split(1024), labels.split(1024), strict=True)
-    found = [net.objective_.odds(classifier, *part, source) for part in parts]
+    classifier = split_classifier(net.module_, sample_of(rows).to(device))
+    found, done = [], 0
+    for part in rows.split(1024):
+        of_part = labels[done : done + len(part)]
+        done += len(part)
+        found.append(net.objective_.odds(classifier, part, of_part, source))
     return torch.cat(found).cpu().double().numpy()
 
 
@@ -195,7 +203,7 @@ class AlignedRows(WeightedRows):
         The rows' own weights, as `weight` holds gate, trust and sizes as well.
     copied : bool
         Whether the source rows are the target's once more.
-    unlabeled : Tensor or None
+    unlabeled : Tensor, ReadInputs or None
     progress, epoch_share : float
         Share of the training that is done, and that an epoch is.
     """
@@ -225,6 +233,8 @@ class AlignedBatches:
         self.rows = rows
         self.batch_size = batch_size
         self.n_source = len(rows) - rows.n_target
+        self.read = reader_of(rows.X)
+        self.read_unlabeled = None if rows.unlabeled is None else reader_of(rows.unlabeled)
 
     def fewest_together(self, apart):
         """Rows that pass the features at once; `apart`: the source's may pass them alone."""
@@ -252,9 +262,13 @@ class AlignedBatches:
         shares = shares / max(n_rows, 1e-30)
         total = float(counts[:n].sum())
         plays = torch.cat([counts[:n] * (n / total), counts[n:] * (self.n_source / (n_rows or 1))])
-        for number, (a, b, c) in enumerate(zip(ours, free, theirs, strict=True)):
+        labelled = self.read(torch.cat([ours, theirs], dim=1))
+        unlabelled = self.read_unlabeled(free) if n_unlabeled else [None] * len(self)
+        batches = zip(ours, theirs, labelled, unlabelled, strict=True)
+        for number, (a, c, X, X_free) in enumerate(batches):
             done = rows.progress + rows.epoch_share * number / len(self)
-            X = [rows.X[a], rows.X[c]] if n_unlabeled == 0 else [rows.X[a], unlabeled[b], rows.X[c]]
+            if n_unlabeled:
+                X = torch.cat([X[: len(a)], X_free, X[len(a) :]])
             y = torch.cat([rows.y[a], rows.y.new_zeros(n_unlabeled), rows.y[c]])
             # On the labels themselves, so that callbacks which read a batch find X and y as ever.
             y.parts = BatchParts(
@@ -267,7 +281,7 @@ class AlignedBatches:
                 size_ratio=total / (n_rows or 1),
                 strength=float(2 / (1 + np.exp(-10 * done)) - 1),
             )
-            yield torch.cat(X), y
+            yield X, y
 
 
 def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, seed):
@@ -289,7 +303,7 @@ def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, seed):
     # A batch's mean of weighted losses is the objective on average.
     weight = np.concatenate([n * weights[0], *(n_source * part for part in weights[1:])])
     rows = AlignedRows(
-        torch.cat([as_inputs(net, domain.X, domain.label) for domain in domains]),
+        stack_inputs([as_inputs(net, domain.X, domain.label) for domain in domains]),
         torch.tensor(np.concatenate([domain.y for domain in domains])).long(),
         torch.tensor(weight, dtype=torch.float32),
         torch.repeat_interleave(torch.tensor(numbers), torch.tensor(sizes)),
@@ -318,14 +332,14 @@ class _AlignedMixin(OwnRowsMixin):
         """What is trained beside the module."""
         objective, sample = self.beside_.objective, self.beside_.sample
         device = device_of(self.module_)
-        inputs = module_inputs(self.module_, sample, "the target").to(device)
+        inputs = sample_of(as_inputs(self, sample, "the target")).to(device)
         return objective.build(split_classifier(self.module_, inputs), inputs)
 
     def check_objective(self):
         """Refuse a module that is no classifier on features, and keep it in parts."""
         n_classes = self.beside_.objective.n_classes
         check_outputs(self, self.rows, n_classes)
-        sample = self.rows.X[:2].to(device_of(self.module_))
+        sample = sample_of(self.rows.X).to(device_of(self.module_))
         self.classifier = split_classifier(self.module_, sample)
         if not hasattr(self, "objective_"):
             self.build_objective()  # Says what is wrong.
@@ -348,7 +362,8 @@ class _AlignedMixin(OwnRowsMixin):
             rows = self.trains
             done = len(self.history) / self.max_epochs
             rows.progress, rows.epoch_share = done, 1 / self.max_epochs
-            free = rows.X[: rows.n_target] if rows.unlabeled is None else rows.unlabeled
+            ours = torch.arange(rows.n_target)
+            free = rows.X[ours] if rows.unlabeled is None else rows.unlabeled
             device = device_of(self.module_)
             try:
                 self.objective_.begin_epoch(self.classifier, free.to(device), done)

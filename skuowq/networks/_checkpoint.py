@@ -2,7 +2,8 @@
 
 A training is known by its data, weights and seed, by the network's class and parameters, callbacks
 included, and by where it starts; each has a file of its own in the folder, so that trainings in
-parallel do not meet. What code a class has is not seen: delete the folder after changing it. After
+parallel do not meet. What code a class has is not seen, nor what lies in the files that a data set
+reads: delete the folder after changing either. After
 every epoch the file holds the net, with optimiser, callbacks and history, and the state of the
 random generators.
 """
@@ -16,6 +17,10 @@ import joblib
 import torch
 from sklearn.base import clone
 from torch.nn.parameter import is_lazy
+
+from skuowq._data.dataset_rows import DatasetRows
+
+from ._reading import ReadInputs
 
 # Parameters of a net that change nothing of what it learns.
 _NO_MATTER = ("verbose", "device", "accelerator", "callbacks__print_log__sink")
@@ -48,11 +53,9 @@ class Checkpoint:
         }
         kind = [f"{cls.__module__}.{cls.__qualname__}" for cls in net.own_class.__mro__]
         state = _numbers(net.module_)
-        data = [rows.X.numpy(), rows.y.numpy(), rows.weight.numpy(), rows.domain.numpy()]
-        unlabeled = getattr(rows, "unlabeled", None)
-        data.append(None if unlabeled is None else unlabeled.numpy())
+        data = [rows.X, rows.y, rows.weight, rows.domain, getattr(rows, "unlabeled", None)]
         try:
-            key = joblib.hash([kind, parameters, state, data, seed, origin])
+            key = joblib.hash([kind, parameters, state, by_content(data), seed, origin])
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise _not_pickled(error) from error
         self.path = folder / f"{key}.pkl"
@@ -116,6 +119,16 @@ def by_content(value):
     """
     if isinstance(value, torch.nn.Module):
         return [*_kind(value), repr(value), _numbers(value)]
+    if isinstance(value, torch.Tensor):
+        return value.cpu().numpy()
+    if isinstance(value, (list, tuple)):
+        return [by_content(part) for part in value]
+    if isinstance(value, ReadInputs):
+        return by_content(value.rows)
+    if isinstance(value, DatasetRows):
+        return by_content([value.datasets, value.number, value.index])
+    if isinstance(value, torch.utils.data.Dataset):
+        return [*_kind(value), by_content(vars(value))]
     if isinstance(value, dict):
         return {name: by_content(part) for name, part in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
@@ -136,6 +149,6 @@ def _numbers(module):
 
 def _not_pickled(error):
     return ValueError(
-        f"the network cannot be pickled ({error}), so a checkpoint cannot hold it: define its "
-        "module and callbacks at the top of a module, without lambdas"
+        f"the network or a data set cannot be pickled ({error}), so a checkpoint cannot hold it: "
+        "define module, callbacks, data sets and transforms at the top of a module, without lambdas"
     )

@@ -7,13 +7,16 @@ is that of all rows on average, and twenty target rows are heard at every step b
 
 import torch
 
+from ._reading import reader_of
+
 
 class WeightedRows:
     """Rows of target and sources as tensors, the target's first.
 
     Attributes
     ----------
-    X, y : Tensor
+    X : Tensor or ReadInputs
+    y : Tensor
     own_weight : Tensor of shape (n_rows,)
         The rows' own weights.
     domain : Tensor of shape (n_rows,)
@@ -72,6 +75,7 @@ class DomainBatches:
         self.process = process
         self.n_processes = n_processes
         self.batch_size = batch_size
+        self.read = reader_of(rows.X)
 
     def __len__(self):
         used = self.rows.n_target + int((self.rows.weight[self.rows.n_target :] > 0).sum())
@@ -98,10 +102,10 @@ class DomainBatches:
         mine = slice(self.process % size, None, self.n_processes)
         chosen, scale = chosen[:, mine], self.n_processes * scale[mine]
         labels, weights = self.rows.y[chosen], weight[chosen] * scale
-        for rows, y, row_weight in zip(chosen, labels, weights, strict=True):
+        for X, y, row_weight in zip(self.read(chosen), labels, weights, strict=True):
             # On the labels themselves, so that callbacks which read a batch find X and y as ever.
             y.row_weight = row_weight
-            yield self.rows.X[rows], y
+            yield X, y
 
 
 def cycle(rows, size, n_batches):

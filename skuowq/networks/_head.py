@@ -6,6 +6,7 @@ from skorch.utils import to_device, to_tensor
 
 from skuowq._utils._failed_fit import FailedFit
 
+from ._reading import ReadInputs, sample_of
 from ._shapes import first_output, too_few_outputs
 
 _BATCH = 1024
@@ -20,12 +21,13 @@ def head_inputs(net, parts):
     ----------
     net : NeuralNetClassifier
         Initialised.
-    parts : list of Tensor
+    parts : list of Tensor or list of ReadInputs
         Inputs of the network.
 
     Returns
     -------
     features : list of ndarray of shape (n_rows, n_features)
+        In double precision; in single precision where rows are read, as there are many.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def head_inputs(net, parts):
         If the network does not end in a linear layer, or it sees no finite numbers there.
     """
     module = net.module_
-    head = module.get_submodule(head_name(net, parts[0][:2]))
+    head = module.get_submodule(head_name(net, parts[0]))
     seen = []
     # A head that runs twice sees its own output last.
     handle = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
@@ -47,7 +49,7 @@ def head_inputs(net, parts):
                 for rows in X.split(_BATCH):
                     seen.clear()
                     module(to_device(to_tensor(rows, device=net.device), net.device))
-                    found.append(seen[-1].cpu().double().numpy())
+                    found.append(_as_array(seen[-1], single=isinstance(X, ReadInputs)))
                 features.append(np.concatenate(found))
     finally:
         handle.remove()
@@ -60,6 +62,12 @@ def head_inputs(net, parts):
     return features
 
 
+def _as_array(features, *, single):
+    # On the CPU first: some devices have no double precision.
+    features = features.cpu()
+    return (features.float() if single else features.double()).numpy()
+
+
 def state_with_head(net, X, outputs, coef, intercept):
     """The module's state with another head: of a softmax regression on its inputs.
 
@@ -67,7 +75,7 @@ def state_with_head(net, X, outputs, coef, intercept):
     ----------
     net : NeuralNetClassifier
         Initialised.
-    X : Tensor
+    X : Tensor or ReadInputs
         Some inputs of the network.
     outputs : ndarray of shape (n_classes,)
         Which output stands for each class of the regression.
@@ -81,7 +89,7 @@ def state_with_head(net, X, outputs, coef, intercept):
         logit of the second of two classes, gets the difference.
     """
     state = {name: value.clone() for name, value in net.module_.state_dict().items()}
-    name = head_name(net, X[:2])
+    name = head_name(net, X)
     prefix = f"{name}." if name else ""
     weight, bias = state[f"{prefix}weight"], state.get(f"{prefix}bias")
     if len(weight) == 1:
@@ -102,7 +110,7 @@ def state_with_outputs(net, X, unknown, n_outputs):
     ----------
     net : NeuralNetClassifier
         Initialised.
-    X : Tensor
+    X : Tensor or ReadInputs
         Some inputs of the network.
     unknown : ndarray of int
         Outputs that start with weights of 0 and an average bias.
@@ -114,7 +122,7 @@ def state_with_outputs(net, X, unknown, n_outputs):
     state : dict of str to Tensor
     """
     state = {name: value.clone() for name, value in net.module_.state_dict().items()}
-    name = head_name(net, X[:2])
+    name = head_name(net, X)
     prefix = f"{name}." if name else ""
     weight, bias = state[f"{prefix}weight"], state.get(f"{prefix}bias")
     if 1 < len(weight) < n_outputs:
@@ -133,7 +141,7 @@ def state_with_outputs(net, X, unknown, n_outputs):
 
 def head_name(net, X):
     """Name of the linear layer run last; its output must be the network's, but for a softmax."""
-    inputs = to_device(to_tensor(X, device=net.device), net.device)
+    inputs = to_device(to_tensor(sample_of(X), device=net.device), net.device)
     return find_head(net.module_, inputs)[0]
 
 

@@ -3,11 +3,24 @@
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
-# Of `iterator_train`: batches hold rows of all domains, are drawn at random, and lie in memory.
-_MEANS_NOTHING = {"shuffle": True, "num_workers": 0, "drop_last": False, "pin_memory": False}
+# Of `iterator_train`: batches hold rows of all domains, and are drawn at random.
+_MEANS_NOTHING = {"shuffle": True, "drop_last": False}
+# Where rows lie in memory nothing is loaded.
+_LOADS_NOTHING = {"num_workers": 0, "pin_memory": False}
+# Where they are read from data sets, these are a loader's.
+_OF_THE_LOADER = (
+    "num_workers",
+    "collate_fn",
+    "pin_memory",
+    "timeout",
+    "worker_init_fn",
+    "multiprocessing_context",
+    "prefetch_factor",
+    "persistent_workers",
+)
 
 
-def check_honoured(net, replaced):
+def check_honoured(net, replaced, *, reads=False):
     """Refuse a net with settings that its training would pass over.
 
     Parameters
@@ -15,6 +28,8 @@ def check_honoured(net, replaced):
     net : NeuralNet
     replaced : sequence of str
         Methods of the net that are not called during the training.
+    reads : bool, default=False
+        Whether rows are read from data sets.
 
     Raises
     ------
@@ -22,7 +37,7 @@ def check_honoured(net, replaced):
         Naming the setting, and what can be done instead.
     """
     _check_dataset(net)
-    _check_iterator(net)
+    _check_iterator(net, reads)
     if net.warm_start:
         raise ValueError(
             "estimator has warm_start=True, and each of its trainings begins anew: leave it out, "
@@ -42,22 +57,27 @@ def _check_dataset(net):
     if net.dataset is not Dataset or options:
         given = f"dataset__{next(iter(options))}" if options else f"dataset={net.dataset!r}"
         raise ValueError(
-            f"estimator has {given}, and batches of target and source rows are drawn from arrays: "
-            "leave it out, and transform rows before the fit or in the module's forward"
+            f"estimator has {given}, and batches of target and source rows are drawn from what fit "
+            "gets: leave it out, and transform rows before the fit, in the module's forward, or in "
+            "data sets that fit and Sources take in place of arrays"
         )
 
 
-def _check_iterator(net):
+def _check_iterator(net, reads):
     if net.iterator_train is not DataLoader:
         raise ValueError(
             f"estimator has iterator_train={net.iterator_train!r}, and batches hold target and "
             "source rows in proportions of their own: leave it out"
         )
+    nothing = _MEANS_NOTHING if reads else _MEANS_NOTHING | _LOADS_NOTHING
+    honoured = ("batch_size", *_OF_THE_LOADER) if reads else ("batch_size",)
     for name, value in net.get_params_for("iterator_train").items():
-        if name == "batch_size" or (name in _MEANS_NOTHING and value == _MEANS_NOTHING[name]):
+        if name in honoured or (name in nothing and value == nothing[name]):
             continue
+        how = "at random" if reads else "at random from memory"
         raise ValueError(
             f"estimator has iterator_train__{name}={value!r}, and batches of target and source "
-            "rows are drawn at random from memory: leave it out (iterator_train__batch_size and "
-            "iterator_train__shuffle=True are honoured)"
+            f"rows are drawn {how}: leave it out (iterator_train__batch_size and "
+            "iterator_train__shuffle=True are honoured; for data sets also collate_fn, workers and "
+            "pinned memory)"
         )

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from ._aligned_training import device_of
 from ._inputs import as_inputs
+from ._reading import sample_of
 from ._split import split_classifier
 from ._training import row_losses
 
@@ -50,7 +51,7 @@ def joint_terms(net, target, sources):
     terms : JointTerms
     """
     joint = net.objective_.eval()
-    sample = as_inputs(net, target.X[:2]).to(device_of(net.module_))
+    sample = sample_of(as_inputs(net, target.X)).to(device_of(net.module_))
     classifier = split_classifier(net.module_.eval(), sample)
     Z = _features(net, classifier, target.X, sample.device)
     y = torch.as_tensor(target.y, device=sample.device)
@@ -82,4 +83,4 @@ def _features(net, classifier, X, device):
 
 
 def _mean(losses, domain):
-    return float(np.average(losses.double().cpu().numpy(), weights=domain.sample_weight))
+    return float(np.average(losses.cpu().double().numpy(), weights=domain.sample_weight))

@@ -3,6 +3,8 @@
 import torch
 from skorch.utils import to_device
 
+from ._reading import sample_of
+
 
 def layers_in_order(net, X):
     """Names of the modules that hold parameters themselves, each where it begins last.
@@ -11,7 +13,7 @@ def layers_in_order(net, X):
     ----------
     net : NeuralNetClassifier
         Initialised.
-    X : Tensor
+    X : Tensor or ReadInputs
         Some inputs.
 
     Returns
@@ -29,7 +31,7 @@ def layers_in_order(net, X):
     module.eval()
     try:
         with torch.no_grad():
-            module(to_device(X, net.device))
+            module(to_device(sample_of(X), net.device))
     finally:
         for handle in handles:
             handle.remove()

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from skuowq._data.dataset_rows import DatasetRows
 from skuowq._utils._failed_fit import FailedFit
 
+from ._head import head_inputs
 from ._inputs import as_inputs, module_inputs
 from ._split import split_classifier
 
@@ -15,13 +17,14 @@ from ._split import split_classifier
 def predict_proba(net, X, n_classes=None):
     """Class probabilities of a fitted net.
 
-    In double precision on the CPU: in single precision they depend, in the seventh digit, on which
-    rows are predicted together.
+    Of arrays in double precision on the CPU: in single precision they depend, in the seventh digit,
+    on which rows are predicted together. Rows of data sets are read in batches, as the net's
+    ``iterator_valid`` says, and predicted in its own precision.
 
     Parameters
     ----------
     net : NeuralNetClassifier
-    X : ndarray of shape (n_rows, ...)
+    X : ndarray of shape (n_rows, ...) or DatasetRows
     n_classes : int, default=None
         Outputs beyond so many are left out, and the others sum to 1; None keeps all.
 
@@ -38,9 +41,10 @@ def predict_proba(net, X, n_classes=None):
     finite = np.isfinite(found).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
+        largest = np.abs(np.asarray(X.x(row) if isinstance(X, DatasetRows) else X[row])).max()
         raise FailedFit(
             f"The network {type(net.module_).__name__} gives row {row} no finite probabilities: "
-            f"the row's numbers go up to {np.abs(X[row]).max():.2g}. Scale the columns, for "
+            f"the row's numbers go up to {largest:.2g}. Scale the columns, for "
             "instance with make_transfer_pipeline(StandardScaler(), ...)"
         )
     if n_classes is None or found.shape[1] == n_classes:
@@ -50,6 +54,8 @@ def predict_proba(net, X, n_classes=None):
 
 
 def _probabilities(net, X):
+    if isinstance(X, DatasetRows):
+        return net.predict_proba(as_inputs(net, X)).astype(np.float64)
     # Not `net.device`, which is None where accelerate places the parameters.
     if any(value.device.type != "cpu" for value in net.module_.parameters()):
         return net.predict_proba(as_inputs(net, X))
@@ -68,12 +74,15 @@ def predict_features(net, X):
     Parameters
     ----------
     net : NeuralNetClassifier
-    X : ndarray of shape (n_rows, ...)
+    X : ndarray of shape (n_rows, ...) or DatasetRows
 
     Returns
     -------
     features : ndarray of shape (n_rows, n_features)
+        Of rows of data sets in single precision, read in batches.
     """
+    if isinstance(X, DatasetRows):
+        return head_inputs(net, [as_inputs(net, X)])[0]
     return module_features(net.module_, X)
 
 

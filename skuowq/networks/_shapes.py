@@ -7,6 +7,8 @@ from skorch import NeuralNetBinaryClassifier, NeuralNetRegressor
 
 from skuowq._utils._failed_fit import FailedFit
 
+from ._reading import sample_of
+
 # What modules raise that are called with inputs of a shape they are not made for.
 CALL_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, AttributeError)
 
@@ -62,7 +64,7 @@ def check_outputs(net, rows, n_classes=None):
             f"the criterion {type(net.criterion_).__name__} has no `reduction`, so rows cannot be "
             "weighed: use one of torch's, such as torch.nn.CrossEntropyLoss"
         )
-    sample = rows.X[:2]
+    sample = sample_of(rows.X)
     output = first_output("estimator", net.module_, net.infer, sample)
     output = output[0] if isinstance(output, tuple) else output
     if isinstance(net, NeuralNetRegressor):
@@ -104,7 +106,7 @@ def check_lone_row(net, module, X):
         In training.
     module : Module
         Of the net, or a part of it.
-    X : Tensor
+    X : Tensor or ReadInputs
         Its inputs.
     """
     net._set_training(True)
@@ -112,7 +114,7 @@ def check_lone_row(net, module, X):
     try:
         # Of a copy: what it would learn of the batch it must not learn twice.
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            deepcopy(module)(X[:1].to(device))
+            deepcopy(module)(sample_of(X, 1).to(device))
     except ValueError as error:
         raise FailedFit(
             f"a batch holds a single row, and {type(net.module_).__name__} cannot be trained on "

@@ -14,11 +14,13 @@ import torch
 from sklearn.base import clone
 from skorch.dataset import Dataset, ValidSplit
 
+from skuowq._data.dataset_rows import DatasetRows
 from skuowq._utils._warn import warn
 
 from ._checkpoint import Checkpoint, by_content
 from ._divergence import all_finite, diverged, finite_numbers, predicts_finite
 from ._honoured import check_honoured
+from ._reading import ReadInputs, sample_of
 from ._threads import threads_for_training
 
 # Numbers in the features of a target whose rows are put in order.
@@ -41,6 +43,7 @@ def train(
     check=None,
     sizes=None,
     beside=None,
+    reads=False,
 ):
     """Train a copy of a net.
 
@@ -62,6 +65,8 @@ def train(
         Numbers in a row and classes, for nets that take their sizes from the data.
     beside : Beside, default=None
         What is trained beside the module.
+    reads : bool, default=False
+        Whether rows are read from data sets.
 
     Returns
     -------
@@ -73,7 +78,7 @@ def train(
     FailedFit
         If its parameters or its outputs for the target are not finite in the end.
     """
-    check_honoured(net, methods.replaced)
+    check_honoured(net, methods.replaced, reads=reads)
     device = best_device() if net.device == "auto" else net.device
     with _own_randomness(seed, device):
         trained = clone(net).set_params(device=device, verbose=verbose)
@@ -142,8 +147,11 @@ def merge_duplicates(domain, seed):
     """Equal rows as one with the sum of their weights, in an order that the seed decides.
 
     So a row of weight 2 trains like the row twice, and the order of the target's rows is nothing.
-    Targets too large to sort in a moment are left as they are: there neither matters.
+    Targets too large to sort in a moment are left as they are: there neither matters. So are rows
+    of data sets, which are not read for it.
     """
+    if isinstance(domain.X, DatasetRows):
+        return domain
     flat = domain.X.reshape(len(domain.y), -1)
     if flat.size > _MAX_SORTED:
         return domain
@@ -215,7 +223,7 @@ class OwnRowsMixin:
             self.check(self)
         self.finite_at_first = finite_numbers(self.torch_modules())
         n_rows = len(X) if self.batch_size == -1 else self.batch_size
-        with threads_for_training(self, self.rows.X[:2], n_rows):
+        with threads_for_training(self, sample_of(self.rows.X), n_rows):
             return super().fit_loop(X, y, epochs=epochs, **fit_params)
 
     def torch_modules(self):
@@ -231,7 +239,7 @@ class OwnRowsMixin:
         if not self.is_finite():
             return "parameters"
         rows = self.rows
-        return None if predicts_finite(self, rows.X[: rows.n_target]) else "outputs"
+        return None if predicts_finite(self, rows.X[torch.arange(rows.n_target)]) else "outputs"
 
     def go_on(self, X, y):
         """The epochs that are left, of a training that has begun."""
@@ -288,7 +296,12 @@ class OwnRowsMixin:
         if not split:
             return rows, None
         labels = rows.y[:n].numpy()
-        train, valid = split(Dataset(rows.X[:n], rows.y[:n]), labels, **fit_params)
+        ours = rows.X[torch.arange(n)]
+        if isinstance(ours, ReadInputs):
+            ours = ours.labelled(rows.y[:n])
+        else:
+            ours = Dataset(ours, rows.y[:n])
+        train, valid = split(ours, labels, **fit_params)
         # A split that is not of the target's rows leaves all of them in the training.
         kept = torch.as_tensor(np.asarray(getattr(train, "indices", range(n))))
         chosen = torch.cat([kept, torch.arange(n, len(rows))])

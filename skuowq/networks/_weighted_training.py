@@ -4,10 +4,13 @@ import numpy as np
 import torch
 from skorch import NeuralNetBinaryClassifier, NeuralNetRegressor
 
+from skuowq._data.dataset_rows import DatasetRows
+
 from ._divergence import domains_in_words
 from ._domain_batches import DomainBatches, WeightedRows
 from ._head import head_name
 from ._inputs import as_inputs
+from ._reading import sample_of, stack_inputs
 from ._shapes import check_lone_row, check_outputs
 from ._training import OwnRowsMixin, merge_duplicates, row_losses, train
 
@@ -81,7 +84,7 @@ def train_weighted(
     def check(initialised):
         check_outputs(initialised, initialised.rows, n_classes)
         if with_head:
-            head_name(initialised, initialised.rows.X[:2])
+            head_name(initialised, sample_of(initialised.rows.X))
 
     return train(
         net,
@@ -96,8 +99,15 @@ def train_weighted(
         final=final,
         frozen=frozen,
         check=check,
-        sizes=(target.X[0].size, n_classes or _count_classes([target, *sources])),
+        sizes=(row_size(target.X), n_classes or _count_classes([target, *sources])),
+        reads=isinstance(target.X, DatasetRows),
     )
+
+
+def row_size(X):
+    """Numbers in a row of an array, or of data sets."""
+    shape = X.row_shape if isinstance(X, DatasetRows) else X.shape[1:]
+    return int(np.prod(shape))
 
 
 def _count_classes(domains):
@@ -105,9 +115,9 @@ def _count_classes(domains):
 
 
 def stacked_rows(net, target, sources, source_weights, seed, epoch_rows):
-    """All rows as tensors of the dtypes that the net takes."""
+    """All rows as inputs and labels of the dtypes that the net takes."""
     domains = [merge_duplicates(target, seed), *sources]
-    X = torch.cat([as_inputs(net, domain.X, domain.label) for domain in domains])
+    X = stack_inputs([as_inputs(net, domain.X, domain.label) for domain in domains])
     y = torch.tensor(np.concatenate([domain.y for domain in domains]))
     if isinstance(net, NeuralNetRegressor):
         y = y.to(X.dtype)[:, None]  # skorch wants a column.

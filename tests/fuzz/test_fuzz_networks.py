@@ -19,6 +19,7 @@ from nets import MLP, make_net
 from sklearn.linear_model import LogisticRegression
 from skorch import NeuralNetClassifier
 from test_fuzz_estimators import check_classifier, check_weighed
+from torch.utils.data import Subset, TensorDataset
 
 from skuowq import (
     DiscriminatorGateClassifier,
@@ -433,3 +434,36 @@ def test_transport_loss(seed, shape, reg, sure):
     assert loss.min() >= -1e-3 * (1 + reg)
     loss.sum().backward()
     assert torch.isfinite(logits.grad).all()
+
+
+@fuzz(
+    "networks.extract_features",
+    examples=60,
+    deep=5_000,
+    seed=SEEDS,
+    shape=st.tuples(st.integers(0, 9), st.integers(1, 3), st.integers(1, 3)),
+    dtype=st.sampled_from([np.float32, np.float64, np.uint8, np.float16]),
+    bad=st.sampled_from([None, None, None, np.inf, np.nan]),
+    batch_size=st.integers(-1, 12),
+    order=st.lists(st.integers(0, 8), max_size=5),
+)
+def test_extracted_features(seed, shape, dtype, bad, batch_size, order):
+    """60 examples in ``make test``, 5,000 in ``make test-fuzz``."""
+    X = np.random.RandomState(seed % 2**31).uniform(0, 9, size=shape).astype(dtype)
+    if bad is not None and X.size and X.dtype.kind == "f":
+        X[-1, -1, -1] = bad
+    dataset = TensorDataset(torch.tensor(X), torch.zeros(len(X)))
+    order = [place for place in order if place < len(X)]
+    if order:
+        dataset, X = Subset(dataset, order), X[order]
+
+    def extract():
+        return networks.extract_features(dataset, torch.nn.Flatten(), batch_size=batch_size)
+
+    finite = bool(np.isfinite(X).all())
+    good = len(X) > 0 and batch_size > 0 and finite
+    found = outcome(extract, ["dataset", "batch_size", "row"], valid=good)
+    assert (found is not None) == good
+    if good:
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, X.reshape(len(X), -1), rtol=1e-6)

@@ -15,6 +15,8 @@ from skuowq._utils._failed_fit import FailedFit
 from skuowq.rules import Sizes
 from skuowq.weights.checked import averaged_weights
 
+_BATCH = 512
+
 
 class NetworkContrasts:
     """Source weights from the parameters of separately trained networks.
@@ -95,19 +97,26 @@ class NetworkContrasts:
         # Not needed between epochs, and a copy of the parameters.
         module.zero_grad(set_to_none=True)
         self.n_parameters = sum(value.numel() for value in point.values())
-        X = as_inputs(net, self.target.X).to(net.device)
+        X = as_inputs(net, self.target.X, self.target.label).to(net.device)
         output = "probabilities" if isinstance(net.criterion_, torch.nn.NLLLoss) else "logits"
         if isinstance(net.criterion_, torch.nn.BCEWithLogitsLoss):
             output = "logit"
-        gram = projected_fisher(
-            module,
-            point,
-            self.sources,
-            X,
-            origin=point,
-            sample_weight=torch.tensor(self.target.sample_weight),
-            output=output,
-        )
+        weight = torch.tensor(self.target.sample_weight)
+        gram = np.zeros((len(self.sources), len(self.sources)))
+        rows_done = 0
+        # A mean over rows, which may have to be read.
+        for rows in X.split(_BATCH):
+            of_batch = weight[rows_done : rows_done + len(rows)]
+            rows_done += len(rows)
+            gram += float(of_batch.sum() / weight.sum()) * projected_fisher(
+                module,
+                point,
+                self.sources,
+                rows,
+                origin=point,
+                sample_weight=of_batch,
+                output=output,
+            )
         if not np.isfinite(gram).all():
             raise FailedFit(
                 "the networks of the domains are too far apart to be compared: scale the columns, "
@@ -133,7 +142,7 @@ class DynamicRule:
         Epochs between two measurements.
     n_updates : int
     report : callable
-        Called with the number of the update and its `SourceWeights`.
+        Called with the `SourceWeights` of each update.
     """
 
     def __init__(self, contrasts, every, n_updates, report):
@@ -148,7 +157,7 @@ class DynamicRule:
         if rest or number > self.n_updates:
             return None
         weights = self.contrasts.measure(net)
-        self.report(number, self.contrasts.weights)
+        self.report(self.contrasts.weights)
         return weights
 
     @property
@@ -180,7 +189,12 @@ def _train_alone(net, domain, *, keep_module, **options):
     trained = train_weighted(net, domain, [], [], final=False, **options)
     trained.module_.zero_grad(set_to_none=True)
     kept = SimpleNamespace(
-        module_=trained.module_, criterion_=trained.criterion_, device=trained.device
+        module_=trained.module_,
+        criterion_=trained.criterion_,
+        device=trained.device,
+        # How rows are read.
+        get_params_for=net.get_params_for,
+        batch_size=net.batch_size,
     )
     # Net and callbacks know each other, so optimisers would live on until garbage is collected.
     trained.__dict__.clear()

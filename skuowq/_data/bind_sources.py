@@ -1,6 +1,27 @@
 """Sources that stay with an estimator where no fit parameter reaches."""
 
+from functools import partial
+
+from sklearn.base import BaseEstimator
+
 from .sources import Sources
+
+
+class _ReprWithSources:
+    """``repr`` of an estimator, and the sources that are bound to it.
+
+    Seen from the class it is scikit-learn's own, by which that knows estimators, whose parameters
+    it breaks into lines.
+    """
+
+    def __get__(self, estimator, kind):
+        return BaseEstimator.__repr__ if estimator is None else partial(_repr, estimator)
+
+
+def _repr(estimator, N_CHAR_MAX=700):  # As scikit-learn calls it.
+    text = BaseEstimator.__repr__(estimator, N_CHAR_MAX)
+    bound = getattr(estimator, "_bound_sources", None)
+    return text if bound is None else f"{text}.bind_sources({bound!r})"
 
 
 class BindSourcesMixin:
@@ -30,17 +51,13 @@ class BindSourcesMixin:
         """The sources of this fit: those given, else those bound."""
         return getattr(self, "_bound_sources", None) if sources is None else sources
 
-    def __str__(self):
-        # Not in repr, whose line breaks scikit-learn makes for its own alone.
-        bound = getattr(self, "_bound_sources", None)
-        text = super().__str__()
-        return text if bound is None else f"{text}.bind_sources({bound!r})"
+    __repr__ = _ReprWithSources()
 
     def _html_repr(self):
         """The diagram, and below it what was found about the sources, or which ones are bound."""
         last = self.steps[-1][1] if getattr(self, "steps", None) else self
-        bound = getattr(self, "_bound_sources", None)
-        shown = getattr(last, "source_report_", bound)
+        bound = [getattr(part, "_bound_sources", None) for part in (self, last)]
+        shown = getattr(last, "source_report_", bound[0] or bound[1])
         html = super()._html_repr()
         return html if shown is None else html + shown._repr_html_()
 

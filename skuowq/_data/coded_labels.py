@@ -35,6 +35,11 @@ def coded_like(sources, y):
     present = distinct_labels(as_column(y).ravel(), "y")[0] if helper else np.array([])
     if present.dtype.kind not in "iu" or not len(present) or present[0] < 0:
         return sources
+    if sources.given_by == "elsewhere":
+        raise ValueError(
+            f"{helper} hands y on as 0, 1, ..., and labels that are elsewhere keep their names: "
+            "pass integers 0, 1, ... as labels everywhere, or use the estimator without it"
+        )
     known = sources._target_classes
     if known is not None:
         return _coded(sources, known) if present[-1] < len(known) else sources
@@ -82,4 +87,4 @@ def _coded(sources, known):
         else:
             entries.append(entry)
     known = np.arange(len(known))
-    return Sources(entries, sources.names, known, sources.X_unlabeled, sources._passed_on())
+    return Sources(entries, sources.names, *sources._known(sources.X_unlabeled, known))

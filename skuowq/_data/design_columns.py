@@ -55,14 +55,9 @@ def make_design(domains, *, ridge, standardise):
     """
     X = dense_if_small(_numeric(concatenate_rows([domain.X for domain in domains])))
     weights = [domain.sample_weight for domain in domains]
-    centre, spread = _common_units(X, weights)
-    # A constant column tells nothing; its penalty then stands for itself.
-    spread[spread == 0] = 1.0
-    # Penalised as they are given, columns are put into units that make the curvature, penalty
-    # included, alike in all of them.
     total = sum(weight.sum() for weight in weights)
-    scale = spread if standardise else np.sqrt(spread**2 + ridge / total)
-    penalty = np.full(len(scale), ridge) if standardise else ridge / scale**2
+    moments = _moments(X, weights)
+    centre, scale, penalty = design_units(*moments, total, ridge=ridge, standardise=standardise)
     if sparse.issparse(X):
         X, centre = _without_offsets(X, centre)
         Z = sparse.hstack([X @ sparse.diags(1 / scale), np.ones((X.shape[0], 1))], format="csr")
@@ -71,7 +66,33 @@ def make_design(domains, *, ridge, standardise):
         np.subtract(X, centre, out=Z[:, :-1])
         Z[:, :-1] /= scale
         Z[:, -1] = 1.0
-    return Z, np.append(np.maximum(penalty, _LEAST_PENALTY), _INTERCEPT_PENALTY), centre, scale
+    return Z, penalty, centre, scale
+
+
+def design_units(means, variances, total, *, ridge, standardise):
+    """Units and penalties of the columns, from the moments of every domain.
+
+    Parameters
+    ----------
+    means, variances : ndarray of shape (n_domains, n_features)
+    total : float
+        Sum of the weights of all rows.
+    ridge, standardise
+        As in `make_design`.
+
+    Returns
+    -------
+    centre, scale : ndarray of shape (n_features,)
+    penalty : ndarray of shape (n_features + 1,)
+    """
+    centre, spread = _common_units(means, variances)
+    # A constant column tells nothing; its penalty then stands for itself.
+    spread[spread == 0] = 1.0
+    # Penalised as they are given, columns are put into units that make the curvature, penalty
+    # included, alike in all of them.
+    scale = spread if standardise else np.sqrt(spread**2 + ridge / total)
+    penalty = np.full(len(scale), ridge) if standardise else ridge / scale**2
+    return centre, scale, np.append(np.maximum(penalty, _LEAST_PENALTY), _INTERCEPT_PENALTY)
 
 
 def dense_if_small(X):
@@ -82,7 +103,7 @@ def dense_if_small(X):
     return X.toarray() if n_entries <= SMALL or X.nnz > _DENSE_SHARE * n_entries else X
 
 
-def _common_units(X, weights):
+def _common_units(means, variances):
     """Centre and spread of every column, on which a single domain has no hold.
 
     Medians over the domains, of their means and of their root mean squares around the centre. Of
@@ -91,21 +112,13 @@ def _common_units(X, weights):
 
     Parameters
     ----------
-    X : {ndarray, CSR matrix} of shape (n_rows, n_features)
-    weights : list of ndarray
-        Of the rows of each domain.
+    means, variances : ndarray of shape (n_domains, n_features)
 
     Returns
     -------
     centre, spread : ndarray of shape (n_features,)
         A spread of 0 for constant columns.
     """
-    edges = np.cumsum([0, *map(len, weights)])
-    parts = [
-        _mean_and_variance(X[start:stop], weight)
-        for (start, stop), weight in zip(itertools.pairwise(edges), weights, strict=True)
-    ]
-    means, variances = (np.array(values) for values in zip(*parts, strict=True))
     centre = np.median(means, axis=0)
     squares = variances + (means - centre) ** 2
     squares[squares <= _ROUNDING**2 * np.abs(means).max(axis=0) ** 2] = np.nan
@@ -115,7 +128,17 @@ def _common_units(X, weights):
     return centre, spread
 
 
-def _mean_and_variance(X, weight):
+def _moments(X, weights):
+    """Means and variances of the columns in every domain, whose rows are stacked."""
+    edges = np.cumsum([0, *map(len, weights)])
+    parts = [
+        mean_and_variance(X[start:stop], weight)
+        for (start, stop), weight in zip(itertools.pairwise(edges), weights, strict=True)
+    ]
+    return tuple(np.array(values) for values in zip(*parts, strict=True))
+
+
+def mean_and_variance(X, weight):
     if sparse.issparse(X):
         return mean_variance_axis(X, axis=0, weights=weight)
     share = weight / weight.sum()

@@ -13,13 +13,15 @@ from scipy.sparse import issparse
 from skuowq._utils._optional import import_optional
 from skuowq._utils._sklearn import _safe_indexing
 
+from .dask_engine import as_dask_source, is_of_dask, split_domains
 from .dataset_rows import DatasetRows, is_dataset, rows_and_labels
+from .elsewhere import RowsElsewhere
 from .labels import as_column, distinct_labels, find_labels, label_names, plain_labels
 from .source_record import SourceModel, SourceRecord, as_record_or_model
 
 # joblib memory-maps arrays above this size; smaller ones it pickles again for every task.
 _MEMMAP_BYTES = 1_000_000
-_KINDS = {SourceRecord: "record", SourceModel: "model"}
+_KINDS = {SourceRecord: "record", SourceModel: "model", RowsElsewhere: "rows elsewhere"}
 
 
 class _Block(NamedTuple):
@@ -47,7 +49,9 @@ class Sources:
         also stand alone, and then its labels are its own. In place of rows, for
         :class:`UOWQClassifier` around a logistic regression: ``(model, n_samples)``, a fitted
         probabilistic classifier and how many rows it was fitted to, or a
-        :class:`skuowq.fisher.SourceRecord`.
+        :class:`skuowq.fisher.SourceRecord`. Rows may stay on a Dask cluster: ``(X, y)`` of
+        Dask arrays, data frames or series, ``(frame, "column of the labels")``, a delayed object or
+        future of ``(X, y)``, or a list of these, one for each part.
     names : list of str, default=None
         A name for every source, for messages, reports and plots. None takes the dict's keys or
         ``"source 0"``, ``"source 1"``, ...
@@ -61,13 +65,19 @@ class Sources:
     transform_y : callable, default=None
         Takes the y of each source and returns another in its place. `TransformedTargetRegressor`
         transforms the target's y alone: pass its `func` here.
+    missing : {"raise", "drop"}, default="raise"
+        What a fit does with a source on a cluster that cannot be read: an error that names it, or a
+        warning and weight 0.
+    max_rows : int, default=None
+        How many rows of sources on a cluster a fit may fetch, for estimators that need rows. None
+        allows none: a logistic regression and a Ridge need sums alone.
 
     Attributes
     ----------
     n_sources : int
         Number of sources.
     n_samples : tuple of int
-        Rows of every source.
+        Rows of every source; None where they are elsewhere and nobody has counted them.
     names : tuple of str
         Names of the sources.
     target_classes : tuple or None
@@ -100,11 +110,34 @@ class Sources:
     Sources(2 sources, 10 rows: north 6, south 4)
     """
 
-    __slots__ = ("_X_unlabeled", "_block", "_entries", "_has_own_y", "_names", "_target_classes")
+    __slots__ = (
+        "_X_unlabeled",
+        "_block",
+        "_entries",
+        "_has_own_y",
+        "_max_rows",
+        "_missing",
+        "_names",
+        "_target_classes",
+    )
 
-    def __init__(self, pairs, names=None, target_classes=None, X_unlabeled=None, transform_y=None):
+    def __init__(
+        self,
+        pairs,
+        names=None,
+        target_classes=None,
+        X_unlabeled=None,
+        transform_y=None,
+        missing="raise",
+        max_rows=None,
+    ):
         # Whether y is as the user has measured it.
         object.__setattr__(self, "_has_own_y", transform_y is None)
+        if isinstance(pairs, Sources):
+            missing = pairs._missing if missing == "raise" else missing
+            max_rows = pairs._max_rows if max_rows is None else max_rows
+        object.__setattr__(self, "_missing", _check_missing(missing))
+        object.__setattr__(self, "_max_rows", _check_max_rows(max_rows))
         if isinstance(pairs, _Block):  # From a pickle.
             self._set(names, target_classes, X_unlabeled, _unpack(*pairs), pairs)
             return
@@ -127,7 +160,9 @@ class Sources:
             raise ValueError("sources is empty: pass sources=None to learn from the target alone.")
         names = _check_names(names, len(pairs))
         entries = tuple(
-            as_record_or_model(pair, label) or _check_source(pair, label)
+            _as_elsewhere(pair, label)
+            or as_record_or_model(pair, label)
+            or _check_source(pair, label)
             for pair, label in zip(pairs, map(source_label, names), strict=True)
         )
         rows_only = all(isinstance(entry, tuple) for entry in entries)
@@ -160,12 +195,14 @@ class Sources:
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows of all domains.
+            Rows of all domains. Of a Dask array or data frame the target's rows are fetched, and
+            the others stay where they are; each domain is then read once for its name.
         y : array-like of shape (n_samples,)
-            Labels.
+            Labels. With a data frame of Dask also the name of its column.
         sample_domain : array-like of shape (n_samples,)
             The domain of every row; the values name the sources. Anything that a column of a data
-            frame holds and Python can hash: strings, numbers, dates, periods, tuples, ...
+            frame holds and Python can hash: strings, numbers, dates, periods, tuples, ... With a
+            data frame of Dask also the name of its column.
         target : scalar
             The value that marks the target's rows. A date may be one of Python, numpy or pandas.
 
@@ -188,6 +225,9 @@ class Sources:
         >>> X_target.tolist(), sources
         ([[4.0, 5.0], [6.0, 7.0]], Sources(2 sources, 4 rows: a 2, c 2))
         """
+        if is_of_dask(X):
+            X_target, y_target, entries = split_domains(X, y, sample_domain, target)
+            return X_target, y_target, cls(entries, target_classes=y_target)
         for name, data in (("X", X), ("y", y), ("sample_domain", sample_domain)):
             _check_in_memory(data, name)
         sample_domain = as_column(sample_domain)
@@ -235,21 +275,43 @@ class Sources:
 
     @property
     def given_by(self):
-        """By what the sources are given: "rows", or "models" where any has none."""
-        rows = all(isinstance(entry, tuple) for entry in self._entries)
-        return "rows" if rows else "models"
+        """By what the sources are given: "rows", "elsewhere" where any is, "models" if without."""
+        kinds = {type(entry) for entry in self._entries}
+        if RowsElsewhere in kinds:
+            return "elsewhere"
+        return "rows" if kinds <= {tuple} else "models"
+
+    @property
+    def missing(self):
+        """What a fit does with a source on a cluster that cannot be read."""
+        return self._missing
+
+    @property
+    def max_rows(self):
+        """How many rows of sources on a cluster a fit may fetch, or None."""
+        return self._max_rows
 
     @property
     def _triples(self):
         """``(X, y, sample_weight)`` of every source, for whoever needs the rows."""
         for entry, name in zip(self._entries, self._names, strict=True):
-            if not isinstance(entry, tuple):
-                raise TypeError(
-                    f"{source_label(name)} is a {type(entry).__name__} without rows, which are "
-                    "needed here: UOWQClassifier around a LogisticRegression, outside a pipeline, "
-                    "learns from models and records"
-                )
+            self._rows_of(entry, name)
         return self._entries
+
+    def _rows_of(self, entry, name):
+        if isinstance(entry, RowsElsewhere):
+            raise TypeError(
+                f"{source_label(name)} is a {entry.what}, and its rows, which are needed here, "
+                "are elsewhere: UOWQClassifier and UOWQRegressor learn from it. To load it, "
+                "pass what its method compute() or result() returns."
+            )
+        if not isinstance(entry, tuple):
+            raise TypeError(
+                f"{source_label(name)} is a {type(entry).__name__} without rows, which are "
+                "needed here: UOWQClassifier around a LogisticRegression, outside a pipeline, "
+                "learns from models and records"
+            )
+        return entry
 
     @property
     def names(self):
@@ -343,19 +405,27 @@ class Sources:
             raise ValueError(f"names has {unknown}, which are none of {list(self._names)}.")
 
     def map_features(self, function):
-        """New `Sources` with ``function(X, label)`` in place of every X; rows keep their order."""
+        """New `Sources` with ``function(X, label=)`` in place of every X; rows keep their order."""
         X_unlabeled = self._X_unlabeled
         if X_unlabeled is not None:
-            X_unlabeled = function(X_unlabeled, "X_unlabeled")
-        triples = [
-            (function(X, source_label(name)), y, sample_weight)
-            for (X, y, sample_weight), name in zip(self._triples, self._names, strict=True)
-        ]
-        return self._with(triples, self._names, X_unlabeled)
+            X_unlabeled = function(X_unlabeled, label="X_unlabeled")
+        entries = []
+        for entry, name in zip(self._entries, self._names, strict=True):
+            label = source_label(name)
+            if isinstance(entry, RowsElsewhere):
+                entries.append(entry.map_features(partial(function, label=label)))
+            else:
+                X, y, sample_weight = self._rows_of(entry, name)
+                entries.append((function(X, label=label), y, sample_weight))
+        return self._with(entries, self._names, X_unlabeled)
 
     def _with(self, entries, names, X_unlabeled):
         """Other entries of which all else is known that is known of these."""
-        return Sources(entries, names, self._target_classes, X_unlabeled, self._passed_on())
+        return Sources(entries, names, *self._known(X_unlabeled, self._target_classes))
+
+    def _known(self, X_unlabeled, target_classes):
+        """Arguments after names."""
+        return target_classes, X_unlabeled, self._passed_on(), self._missing, self._max_rows
 
     def _passed_on(self):
         """What `transform_y` is where y has been transformed already."""
@@ -369,17 +439,21 @@ class Sources:
 
     def __reduce__(self):
         content = self._entries if self._block is None else self._block
-        known = self._names, self._target_classes, self._X_unlabeled, self._passed_on()
-        return Sources, (content, *known)
+        return Sources, (
+            content,
+            self._names,
+            *self._known(self._X_unlabeled, self._target_classes),
+        )
 
     def __repr__(self):
+        n_samples = self.n_samples
         shown = [
-            f"{name} {n:,.12g}" for name, n in zip(self.names[:6], self.n_samples[:6], strict=True)
+            f"{name} {_count(n)}" for name, n in zip(self.names[:6], n_samples[:6], strict=True)
         ]
         more = ["..."] if self.n_sources > 6 else []
         plural = "" if self.n_sources == 1 else "s"
         return (
-            f"Sources({self.n_sources} source{plural}, {sum(self.n_samples):,.12g} rows: "
+            f"Sources({self.n_sources} source{plural}, {_count(_total(n_samples))} rows: "
             f"{', '.join(shown + more)}{self._unlabeled_note()})"
         )
 
@@ -390,11 +464,19 @@ class Sources:
 
     def _repr_html_(self):
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{n:,.12g}</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{_count(n)}</td></tr>"
             for name, n in zip(self.names, self.n_samples, strict=True)
         )
         note = f"<caption>{self._unlabeled_note()[2:]}</caption>" if self._unlabeled_note() else ""
         return f"<table>{note}<tr><th>source</th><th>rows</th></tr>{rows}</table>"
+
+
+def _count(n_rows):
+    return "?" if n_rows is None else f"{n_rows:,.12g}"
+
+
+def _total(n_samples):
+    return None if None in n_samples else sum(n_samples)
 
 
 def as_sources(sources, n_rows):
@@ -440,6 +522,23 @@ def _with_other_y(transform_y, entry, name):
             f"{_n_rows(y)} rows: return one number for each row."
         )
     return X, changed, weight
+
+
+def _as_elsewhere(pair, label):
+    return pair if isinstance(pair, RowsElsewhere) else as_dask_source(pair, label)
+
+
+def _check_missing(missing):
+    if missing not in ("raise", "drop"):
+        raise ValueError(f'missing is {missing!r}: pass "raise" or "drop"')
+    return missing
+
+
+def _check_max_rows(max_rows):
+    counts = isinstance(max_rows, numbers.Integral) and not isinstance(max_rows, bool)
+    if max_rows is not None and not (counts and max_rows > 0):
+        raise ValueError(f"max_rows is {max_rows!r}: pass None or an integer above 0")
+    return max_rows
 
 
 def _check_names(names, n_sources):

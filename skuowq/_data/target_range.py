@@ -118,44 +118,121 @@ def leave_out_far_rows(target, domains, names, *, n_classes=2):
     columns span less than a hundredth of the target's: it is in other units.
     """
     rows = [np.arange(len(domain.y)) for domain in domains]
+    numbers = []
+
+    def limits():
+        numbers.extend(_numbers(domain.X) for domain in domains)
+        return [limits_of(values) for values in numbers]
+
+    def usual_spans(spans):
+        return [_usual_span(*pair) for pair in zip(numbers, spans, strict=True)]
+
+    def far_rows(i, lowest, highest):
+        far, shares = which_are_far(numbers[i], lowest, highest)
+        rows[i] = np.flatnonzero(~far)
+        return FarRows(far.sum(), shares, len(np.unique(domains[i].y[rows[i]])))
+
+    n_rows = [len(domain.y) for domain in domains]
+    found = judge_ranges(target, names, n_rows, limits, usual_spans, far_rows, n_classes)
+    left = []
+    for i, (domain, judged) in enumerate(zip(domains, found, strict=True)):
+        if not judged.kept:
+            rows[i] = rows[i][:0]
+        else:
+            left.append(domain if judged.bounds is None else take_rows(domain, rows[i]))
+    return RowsInRange(left, np.array([judged.kept for judged in found], dtype=bool), rows)
+
+
+@dataclass(frozen=True)
+class FarRows:
+    """Rows of a source that lie far outside the target's range.
+
+    Attributes
+    ----------
+    n_rows : int
+    shares : ndarray of shape (n_features,)
+        Of every column's values.
+    n_labels : int
+        Distinct ones of the other rows.
+    """
+
+    n_rows: int
+    shares: np.ndarray
+    n_labels: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What becomes of a source.
+
+    Attributes
+    ----------
+    kept : bool
+        Whether any of its rows is left.
+    bounds : tuple of two ndarray or None
+        Smallest and largest values of the rows that are left; None where all are.
+    """
+
+    kept: bool = True
+    bounds: tuple | None = None
+
+
+def judge_ranges(target, names, n_rows, limits, usual_spans, far_rows, n_classes=2):
+    """Which sources, and which of their rows, `leave_out_far_rows` leaves out, with its warnings.
+
+    Parameters
+    ----------
+    target : Domain
+    names : list of str
+        Of the sources.
+    n_rows : list of int
+    limits : callable
+        Returns smallest and largest values of each source's columns, of shape (2, n_features).
+    usual_spans : callable
+        From the spans of all sources to those without outliers.
+    far_rows : callable
+        From the number of a source and bounds to its `FarRows`.
+    n_classes : int, default=2
+
+    Returns
+    -------
+    judged : list of Judged
+    """
     # Arrays of integers are a network's, and may be tokens, of which none is far from another.
     # Rows of data sets are not read for it.
     unread = isinstance(target.X, DatasetRows) or _are_integers(target.X)
-    comparable = domains and target.groups.max() > 0 and not unread
+    comparable = names and target.groups.max() > 0 and not unread
     reference = _Reference(target) if comparable else None
     if reference is None or not len(reference.low):
-        return RowsInRange(domains, np.ones(len(domains), dtype=bool), rows)
-    numbers = [_numbers(domain.X) for domain in domains]
-    limits = [_limits(values) for values in numbers]
+        return [Judged() for _ in names]
+    limits = limits()
     spans = np.array([high - low for low, high in limits])
     # The other sources can only widen the bounds: who is within the target's own need not wait for
     # theirs, which take a sort of the rows.
     lowest, highest = reference.bounds([])
     suspect = [np.any((low < lowest) | (high > highest)) for low, high in limits]
-    if any(suspect):
-        usual = np.array([_usual_span(*pair) for pair in zip(numbers, spans, strict=True)])
-    left = []
-    for i, (domain, name) in enumerate(zip(domains, names, strict=True)):
+    usual = np.array(usual_spans(spans)) if any(suspect) else None
+    judged = []
+    for i, name in enumerate(names):
+        found, column, n_lost = Judged(), None, 0
         if suspect[i]:
             lowest, highest = reference.bounds(np.delete(usual, i, axis=0))
-        column = None
         if reference.is_flat(spans[i]):
-            rows[i] = rows[i][:0]
+            found, n_lost = Judged(kept=False), n_rows[i]
             column = int(np.argmax(reference.span / np.maximum(spans[i], np.finfo(float).tiny)))
         elif suspect[i] and np.any((limits[i][0] < lowest) | (limits[i][1] > highest)):
-            far, shares = _far_rows(numbers[i], lowest, highest)
-            column = int(np.argmax(shares))
-            rows[i] = np.flatnonzero(~far)
-            if shares[column] > _OTHER_UNITS or len(np.unique(domain.y[rows[i]])) < n_classes:
-                rows[i] = rows[i][:0]
-        n_lost = len(domain.y) - len(rows[i])
-        if n_lost > max(_WORTH_A_WARNING * len(domain.y), _OUTLYING_ROWS) or not len(rows[i]):
+            far = far_rows(i, lowest, highest)
+            column = int(np.argmax(far.shares))
+            too_few = far.n_rows == n_rows[i] or far.n_labels < n_classes
+            if far.shares[column] > _OTHER_UNITS or too_few:
+                found, n_lost = Judged(kept=False), n_rows[i]
+            else:
+                found, n_lost = Judged(bounds=(lowest, highest)), far.n_rows
+        if n_lost > max(_WORTH_A_WARNING * n_rows[i], _OUTLYING_ROWS) or not found.kept:
             span = limits[i][0][column], limits[i][1][column]
-            message = reference.message(name, column, span, n_lost, len(domain.y))
-            warn(message)
-        if len(rows[i]):
-            left.append(domain if n_lost == 0 else take_rows(domain, rows[i]))
-    return RowsInRange(left, np.array([len(found) > 0 for found in rows]), rows)
+            warn(reference.message(name, column, span, n_lost, n_rows[i]))
+        judged.append(found)
+    return judged
 
 
 def leave_out_far_records(target, records, sources):
@@ -211,7 +288,7 @@ class _Reference:
     def __init__(self, target):
         X = target.X
         values = _numbers(X)
-        self.low, self.high = _limits(values)
+        self.low, self.high = limits_of(values)
         self.span = self.high - self.low
         self.columns = list(number_columns(X).columns) if is_frame(X) else None
         # A standard deviation of n normal rows is chi with n - 1 degrees of freedom; copies are one
@@ -268,7 +345,7 @@ def _numbers(X):
     return X if sparse.issparse(X) else X.reshape(len(X), -1)
 
 
-def _limits(values):
+def limits_of(values):
     """Smallest and largest number of every column; NaN where all are missing."""
     if sparse.issparse(values):
         return min_max_axis(values, axis=0, ignore_nan=True)
@@ -288,7 +365,11 @@ def _usual_span(values, span):
     n_rows = max(_FEWEST_SAMPLED, _BLOCK_ENTRIES // max(values.shape[1], 1))
     sample = values[:: -(-values.shape[0] // n_rows)]
     sample = sample.toarray() if sparse.issparse(sample) else sample
-    middle_half = _at(sample, 3) - _at(sample, 1)
+    return without_outliers(_at(sample, 3) - _at(sample, 1), span)
+
+
+def without_outliers(middle_half, span):
+    """The range of a column, from all of it and from the middle half of its values."""
     return np.where(middle_half > 0, np.fmin(span, _OUTLIERS * middle_half), span)
 
 
@@ -299,7 +380,7 @@ def _at(values, quarter):
     return np.take_along_axis(ordered, quarter * last[None] // 4, axis=0)[0]
 
 
-def _far_rows(values, lowest, highest):
+def which_are_far(values, lowest, highest):
     """Which rows have a value out of bounds, and which share of each column's values is."""
     far = np.zeros(values.shape[0], dtype=bool)
     counts = np.zeros(values.shape[1])

@@ -25,24 +25,42 @@ def common_labels(raw, labels, sources, classes, least):
 
     Classes of sources that have fewer than `least` are not learnt.
     """
-    telling = [len(np.unique(y)) >= least for _, y, _ in raw[1:]]
-    ys = [raw[0][1], *(y for _, y, _ in compress(raw[1:], telling))]
-    classes_ = _common_classes(ys, list(compress(labels, telling)), classes)
-    if sources is not None and len(classes_) < 2:
-        raise ValueError(
-            f"The target has the single class {plain_labels(classes_)[0]!r}, and classes='target' "
-            "leaves the sources' others out: pass classes='union'."
-        )
+    classes_ = classes_to_learn([y for _, y, _ in raw], labels, sources, classes, least)
     domains = []
     for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
         kept = np.isin(y_i, classes_)
         if label != "the target" and len(np.unique(y_i[kept])) < least:
-            _warn_of_few_classes(label, y_i, classes_)
+            warn_of_few_classes(label, y_i, classes_)
         if not kept.all():
             rows = np.flatnonzero(kept)
             X_i, y_i, weight_i = _safe_indexing(X_i, rows), y_i[rows], weight_i[rows]
         domains.append(Domain(X_i, np.searchsorted(classes_, y_i), weight_i, label))
     return domains[0], domains[1:], classes_
+
+
+def classes_to_learn(ys, labels, sources, classes, least):
+    """Classes that all domains share.
+
+    Parameters
+    ----------
+    ys : list of ndarray
+        Labels of the target and of every source; each at least once.
+    labels : list of str
+        What messages call the sources.
+    sources : Sources or None
+    classes : {"union", "target"}
+    least : int
+        Sources of fewer classes have no say.
+    """
+    telling = [len(np.unique(y)) >= least for y in ys[1:]]
+    ys = [ys[0], *compress(ys[1:], telling)]
+    found = _common_classes(ys, list(compress(labels, telling)), classes)
+    if sources is not None and len(found) < 2:
+        raise ValueError(
+            f"The target has the single class {plain_labels(found)[0]!r}, and classes='target' "
+            "leaves the sources' others out: pass classes='union'."
+        )
+    return found
 
 
 def separate_labels(raw, labels, sources):
@@ -51,7 +69,7 @@ def separate_labels(raw, labels, sources):
     for (X_i, y_i, weight_i), label in zip(raw, ["the target", *labels], strict=True):
         own, indices = np.unique(y_i, return_inverse=True)
         if len(own) < 2 and label != "the target":
-            _warn_of_few_classes(label, y_i, own)
+            warn_of_few_classes(label, y_i, own)
         elif len(own) < 2 and sources is not None:
             raise ValueError(
                 f"the target has the single class {plain_labels(own)[0]!r}: it cannot tell classes "
@@ -143,7 +161,7 @@ def check_target_classes(y, known):
         )
 
 
-def _warn_of_few_classes(label, y, classes):
+def warn_of_few_classes(label, y, classes):
     own, wanted = np.unique(y), plain_labels(classes)
     if len(own) > 1:
         fact = f"rows of fewer than two of the target's classes {wanted}"

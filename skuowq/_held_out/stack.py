@@ -13,6 +13,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from joblib import effective_n_jobs
 from scipy.linalg import norm
 from scipy.optimize import nnls
 from sklearn.utils.parallel import delayed
@@ -99,12 +100,14 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
         If none of the estimator's own fits predicts finite numbers.
     """
     progress = Progress("stack", verbose)
-    estimator = fits[0](target)
+    # With workers the first fit runs beside the others.
+    alone = effective_n_jobs(n_jobs) == 1
+    estimator = fits[0](target) if alone else None
+    if alone and _lacks_probabilities(estimator, classes):
+        return estimator, None
     judged = np.arange(len(target.y))
     labels = np.zeros(len(judged), dtype=int) if classes is None else target.y
     if classes is not None:
-        if not hasattr(estimator, "predict_proba"):
-            return estimator, None
         several = groups_with_label(labels, target.groups) > 1
         judged = judged[several[labels]]  # Nobody could have learned the others.
     groups = target.groups[judged]
@@ -140,16 +143,26 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
         return found
 
     progress.n_items = len(fits) * (1 + len(folds))
-    progress(_text(0))
+    if alone:
+        progress(_text(0))
+    shared = _Shared(fits, target, domains)
+    numbers = range(len(fits))
     done = in_parallel(
         itertools.chain(
-            (delayed(_attempt)(fit, target) for fit in fits[1:]),
-            (delayed(_attempt)(fit, take_rows(target, rows)) for rows in rest for fit in fits),
+            () if alone else [delayed(_fit_and_listen)(shared)],
+            (delayed(_attempt)(_fit_one, shared, k) for k in numbers[1:]),
+            (delayed(_attempt)(_fit_one, shared, k, rows) for rows in rest for k in numbers),
         ),
-        [_text(k, fold) for fold in range(1 + len(folds)) for k in range(len(fits))][1:],
+        [_text(k, fold) for fold in range(1 + len(folds)) for k in numbers][int(alone) :],
         n_jobs,
         progress,
     )
+    if not alone:
+        (estimator, said), *done = done
+        for message in said:
+            warnings.warn(message, stacklevel=2)
+        if _lacks_probabilities(estimator, classes):
+            return estimator, None
     finals, fitted = [estimator, *done[: len(fits) - 1]], done[len(fits) - 1 :]
     found = [_attempt(judge, k) for k in range(len(fits))]
     usable = np.array([not isinstance(part, Exception) for part in found])
@@ -178,6 +191,35 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
         likelihoods = np.maximum(found[:, np.arange(len(y)), y], LEAST_PROBABILITY)
         weights = mixture_weights(likelihoods, weight, usable)
     return estimator, Stack(finals, weights)
+
+
+def _lacks_probabilities(estimator, classes):
+    return classes is not None and not hasattr(estimator, "predict_proba")
+
+
+class _Shared:
+    """What all fits need. A cluster is sent it once, as it tells joblib that it is large."""
+
+    def __init__(self, fits, target, domains):
+        self.fits, self.target = fits, target
+        self.n_numbers = sum(int(np.prod(part.X.shape)) for part in [target, *domains])
+
+    def __sizeof__(self):
+        return 8 * self.n_numbers
+
+
+def _fit_one(shared, k, rows=None):
+    """One of the fits, to all rows of the target or to some."""
+    target = shared.target if rows is None else take_rows(shared.target, rows)
+    return shared.fits[k](target)
+
+
+def _fit_and_listen(shared):
+    """The first fit and what it warned of, which nobody would hear from another process."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        estimator = _fit_one(shared, 0)
+    return estimator, [warning.message for warning in said]
 
 
 def _text(k, fold=0):

@@ -58,7 +58,7 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
     random_state : int, RandomState instance or None, default=None
         Passed to the estimator.
     verbose : int, default=0
-        1 prints a line for each update of the weights, for each fit around other estimators than
+        1 prints a line for each weighing of the sources, for each fit around other estimators than
         linear ones, and for each epoch of a network.
 
     Attributes

@@ -5,13 +5,14 @@ from copy import copy
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skuowq._data.dataset_rows import DatasetRows, is_dataset
 from skuowq._data.domains import is_frame
 from skuowq._utils._array_api import in_numpy
 from skuowq._utils._base_estimator import AnyClassifierMixin, array_checks, is_network, learnt_by
+from skuowq._utils._progress import Progress, in_parallel
 from skuowq._utils._sklearn import _check_sample_weight, _fit_context, _safe_indexing
 from skuowq.rules import as_rule
 
@@ -41,7 +42,7 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
     random_state : int, RandomState instance or None, default=None
         As in :class:`UOWQClassifier`; all tasks get the same seed.
     verbose : int, default=0
-        1 prints progress.
+        1 prints a line for each task, and what :class:`UOWQClassifier` prints.
 
     Attributes
     ----------
@@ -152,10 +153,13 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
         seed = self.random_state
         if seed is not None:
             seed = check_random_state(seed).randint(2**31 - 1)
-        fitted = Parallel(n_jobs=self.n_jobs)(
+        calls = (
             delayed(fit_one_task)(self._for_one_task(seed, rule.for_task(t, len(parts))), t, parts)
             for t in range(len(parts))
         )
+        texts = (f"task {name!r}" for name in parts.names)
+        progress = Progress("tasks", self.verbose, len(parts))
+        fitted = in_parallel(calls, texts, self.n_jobs, progress)
         return self._publish(learnt, frames, parts, fitted)
 
     def _checked_rows(self, X, y):

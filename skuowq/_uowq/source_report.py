@@ -10,7 +10,8 @@ _COLUMNS = ("source", "rows", "discrepancy", "std error", "weight", "share", "wo
 _MEANINGS = (
     "discrepancy: squared parameter discrepancy per parameter, with the standard error that "
     "sampling noise gives it; weight: of one source row (a target row = 1); share: of all source "
-    "weight; worth: target rows the source is worth, as real data have it"
+    "weight; worth: target rows the source is worth, as real data have it; pale, dashed bar: no "
+    "clear difference from the target yet"
 )
 # Of the target's rows, or of the theory's weight: a share that makes no difference.
 _HARDLY = 0.05
@@ -114,10 +115,15 @@ class SourceReport(ShownAsTable):
         if np.any(main) and len(self.names) > 1:
             share = self.mixture_weights[main].max()
             yield f"{share:.0%} of the source weight is on {named(self.names, main)}."
+        if np.any(self._alike):
+            yield f"No clear difference from the target: {named(self.names, self._alike)}."
+
+    @property
+    def _alike(self):
+        """Which sources are not known to differ from the target."""
+        used = self.n_samples > 0
         error = np.where(used, self.discrepancy_std_error, 0.0)
-        alike = used & (error > 0) & (self.discrepancy < error)
-        if np.any(alike):
-            yield f"No clear difference from the target: {named(self.names, alike)}."
+        return used & (error > 0) & (self.discrepancy < error)
 
     def _headline(self):
         """Lines above the table."""
@@ -144,4 +150,7 @@ class SourceReport(ShownAsTable):
 
     def _table(self):
         cells = list(self._cells())
-        return Table(self._headline(), _COLUMNS, cells, self.source_weights, self.notes, _MEANINGS)
+        lengths = self.source_weights
+        return Table(
+            self._headline(), _COLUMNS, cells, lengths, self.notes, _MEANINGS, unsure=self._alike
+        )

@@ -73,7 +73,7 @@ def weigh(
     max_weight, solver
         As in :func:`skuowq.weights.solve_source_weights`.
     report : callable
-        Called with the number of the update and its `SourceWeights`.
+        Called with the `SourceWeights` of the first weighing and of each update.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def weigh(
             found = (found + current) / 2
         previous, current = current, found
         history.append(current * unit)
-        report(update, weights_record(current * unit, sizes.n_rows, gap))
+        report(weights_record(current * unit, sizes.n_rows, gap))
         if settled:
             break
     kept = None

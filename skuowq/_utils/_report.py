@@ -26,6 +26,8 @@ class Table:
     notes : list of str
     meanings : str
         What the columns mean.
+    unsure : sequence of bool, default=None
+        Whose bar is pale and dashed; the notes or the meanings say why.
     """
 
     headline: list
@@ -34,6 +36,7 @@ class Table:
     lengths: object
     notes: list
     meanings: str
+    unsure: object = None
 
     def as_text(self):
         """Lines, joined."""
@@ -63,11 +66,13 @@ class Table:
 
     def _bars(self):
         largest = max([*self.lengths, 0.0]) or 1.0
-        for length in self.lengths:
+        unsure = [False] * len(self.rows) if self.unsure is None else self.unsure
+        for length, pale in zip(self.lengths, unsure, strict=True):
             width = _WIDEST * length / largest
             yield (
                 f'<div title="{length:.3g}" style="width:{width:.2f}em;height:0.8em;'
-                'background:#2b5c8a;border:1px solid #2b5c8a"></div>'
+                f"background:{'#b9cfe4' if pale else '#2b5c8a'};"
+                f'border:1px {"dashed" if pale else "solid"} #2b5c8a"></div>'
             )
 
 

@@ -14,7 +14,7 @@ then run along contiguous memory, which makes them much faster.
 from __future__ import annotations
 
 from functools import cache
-from typing import TypeAlias, cast
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -274,23 +274,104 @@ def fit_checked(
     -------
     theta : ndarray of shape (n_features, n_classes - 1)
     """
-    shape = (X.shape[1], n_classes - 1)
-    if not np.any(sample_weight > 0):
+    rows = RowsLikelihood(X, y, n_classes, sample_weight)
+    return fit_likelihood(rows, penalty, start=start, curvature=curvature, tol=tol)
+
+
+class Likelihood(Protocol):
+    """The rows of a fit, wherever they are: sums over them are all that the fit needs.
+
+    Attributes
+    ----------
+    shape : tuple of two ints
+        Of ``theta``.
+    n_common : int
+        Rows of ``theta`` that all domains share.
+    total : float
+        Sum of the weights.
+    """
+
+    shape: tuple[int, int]
+    n_common: int
+    total: float
+
+    def loss_and_gradient(self, theta: NDArray) -> tuple[float, NDArray, object]:
+        """Minus the log likelihood, its gradient, and what `information` needs of this point."""
+
+    def information(self, seen: object) -> NDArray | DomainInformation:
+        """Fisher information of a row at a point that was seen."""
+
+    def squares(self) -> NDArray:
+        """Weighted sum of squares of every column."""
+
+
+class RowsLikelihood:
+    """Rows that are here.
+
+    Parameters
+    ----------
+    X, y, n_classes, sample_weight
+        As in `fit_checked`.
+    """
+
+    def __init__(self, X, y, n_classes, sample_weight):
+        self.X, self.y, self.weight = X, y, sample_weight
+        self.shape = (X.shape[1], n_classes - 1)
+        self.n_common = X.n_common if isinstance(X, DomainDesign) else X.shape[1]
+        self.total = sample_weight.sum()
+
+    def loss_and_gradient(self, theta):
+        """See `Likelihood`."""
+        return loss_and_gradient(self.X, self.y, self.weight, theta)
+
+    def information(self, seen):
+        """See `Likelihood`."""
+        return information(self.X, seen, self.weight)
+
+    def squares(self):
+        """See `Likelihood`."""
+        if not isinstance(self.X, DomainDesign):
+            return squares(self.X).T @ self.weight
+        common = squares(self.X.matrix).T @ self.weight
+        return np.append(common, self.X.domain_sums(self.weight))
+
+
+def fit_likelihood(
+    likelihood: Likelihood,
+    penalty: NDArray,
+    *,
+    start: NDArray | None = None,
+    curvature: NDArray | DomainInformation | InformationWithout | None = None,
+    tol: float = 1e-5,
+) -> NDArray:
+    """`fit_checked` for rows that may be anywhere.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+    penalty, start, curvature, tol
+        As in `fit_checked`.
+
+    Returns
+    -------
+    theta : ndarray of shape (n_features, n_classes - 1)
+    """
+    shape, total = likelihood.shape, likelihood.total
+    if not total > 0:
         return np.zeros(shape)  # The penalty alone.
-    problem = X, y, sample_weight, penalty
+    problem = likelihood, penalty
     zero = np.zeros(shape)
     theta = zero if start is None else start
-    state = _loss_and_gradient(*problem, theta)
+    state = _penalised(*problem, theta)
     # A start that is too sure of wrong labels may have almost no curvature.
-    if state[0] > np.log(n_classes) * sample_weight.sum():
-        theta, curvature, state = zero, None, _loss_and_gradient(*problem, zero)
-    n_common = X.n_common if isinstance(X, DomainDesign) else X.shape[1]
-    n_parameters = n_common * (n_classes - 1)
+    if state[0] > np.log(shape[1] + 1) * total:
+        theta, curvature, state = zero, None, _penalised(*problem, zero)
+    n_parameters = likelihood.n_common * shape[1]
     tol = tol * n_parameters / 2
     if n_parameters <= NEWTON_MAX_PARAMETERS:
         converged, found = _newton(*problem, theta, state, curvature, tol)
         if not converged and theta is not zero:
-            state = _loss_and_gradient(*problem, zero)
+            state = _penalised(*problem, zero)
             converged, found = _newton(*problem, zero, state, None, tol)
         if converged:
             return found
@@ -299,11 +380,11 @@ def fit_checked(
         converged, theta = _newton(*problem, theta, state, curvature, tol, forms=False)
         if converged:
             return theta
-    scale = 1 / sample_weight.sum()
-    unit = _units(X, sample_weight, penalty)[:, None]
+    scale = 1 / total
+    unit = _units(likelihood, penalty)[:, None]
 
     def objective(flat):
-        loss, gradient, _ = _loss_and_gradient(*problem, flat.reshape(shape) * unit)
+        loss, gradient, _ = _penalised(*problem, flat.reshape(shape) * unit)
         return scale * loss, scale * (gradient * unit).ravel()
 
     # What is left is about ten times the last decrease.
@@ -512,40 +593,36 @@ def squares(X):
     return X.multiply(X) if issparse(X) else X**2
 
 
-def _units(X, sample_weight, penalty):
+def _units(likelihood, penalty):
     """Units for the rows of theta in which the objective has about the same curvature in each."""
-    if isinstance(X, DomainDesign):
-        total = np.append(squares(X.matrix).T @ sample_weight, X.domain_sums(sample_weight))
-    else:
-        total = squares(X).T @ sample_weight
-    curvature = (total + penalty) / sample_weight.sum()
+    curvature = (likelihood.squares() + penalty) / likelihood.total
     # A column of zeros without a penalty stays at the start, so any unit will do.
     return 1 / np.sqrt(np.where(curvature > 0, curvature, 1.0))
 
 
-def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol, forms=True):
+def _newton(likelihood, penalty, theta, state, curvature, tol, forms=True):
     """Newton's method with step halving; returns whether it converged, and where it stopped.
 
     A curvature matrix costs as much as several gradients. So one is used for several steps, as long
     as they converge fast (chord steps). Without `forms` there is only the one that is given.
     """
     chord_rate = _CHORD_RATE if forms else _LONE_CHORD_RATE
-    total = sample_weight.sum()
+    total = likelihood.total
     ridge = np.repeat(penalty, theta.shape[1])
-    loss, gradient, probabilities = state
+    loss, gradient, seen = state
     stale = curvature is not None
     solve = None
     for _ in range(_MAX_NEWTON_STEPS):
         if solve is None:
             if not stale:
-                curvature = information(X, probabilities, sample_weight)
+                curvature = likelihood.information(seen)
             solve = information_solver(curvature, total, ridge)
             step = solve(gradient.ravel())
             left = 0.5 * np.dot(gradient.ravel(), step)
         size = 1.0
         while size > 1e-4:
             trial = theta - size * step.reshape(theta.shape)
-            state = _loss_and_gradient(X, y, sample_weight, penalty, trial)
+            state = _penalised(likelihood, penalty, trial)
             # The last term allows for rounding in sums of many losses.
             if state[0] <= loss - 1e-4 * size * left + 1e-12 * abs(loss):
                 break
@@ -555,7 +632,7 @@ def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol, forms=Tr
                 return False, theta
             solve, stale = None, False
             continue
-        theta, (loss, gradient, probabilities) = trial, state
+        theta, (loss, gradient, seen) = trial, state
         # Half the decrement estimates what is left to gain. With a stale curvature the estimate is
         # trusted only while the steps converge fast.
         step = solve(gradient.ravel())
@@ -572,17 +649,40 @@ def _newton(X, y, sample_weight, penalty, theta, state, curvature, tol, forms=Tr
     return False, theta
 
 
-def _loss_and_gradient(X, y, sample_weight, penalty, theta):
+def _penalised(likelihood, penalty, theta):
+    """The objective, its gradient, and what the likelihood has seen."""
+    loss, gradient, seen = likelihood.loss_and_gradient(theta)
+    shrink = penalty[:, None] * theta
+    return loss + 0.5 * np.vdot(theta, shrink), gradient + shrink, seen
+
+
+def loss_and_gradient(
+    X: Rows, y: NDArray, weight: NDArray, theta: NDArray
+) -> tuple[float, NDArray, NDArray]:
+    """Minus the log likelihood of weighted rows, its gradient, and their class probabilities.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, DomainDesign} of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Class indices, of type ``intp``.
+    weight : ndarray of shape (n_samples,)
+    theta : ndarray of shape (n_features, n_classes - 1)
+
+    Returns
+    -------
+    loss : float
+    gradient : ndarray of shape (n_features, n_classes - 1)
+    probabilities : ndarray of shape (n_classes, n_samples)
+    """
     probabilities, logits, log_total = _softmax(X, theta)
-    own_logit = logits.ravel().take(y * len(sample_weight) + np.arange(len(sample_weight)))
-    loss = np.dot(sample_weight, log_total - own_logit)
+    own_logit = logits.ravel().take(y * len(weight) + np.arange(len(weight)))
+    loss = np.dot(weight, log_total - own_logit)
     basis = _basis(len(probabilities))
     residual = basis.T @ probabilities
     residual -= basis.T.take(y, axis=1)
-    residual *= sample_weight
-    shrink = penalty[:, None] * theta
-    gradient = X.T @ residual.T + shrink
-    return loss + 0.5 * np.vdot(theta, shrink), gradient, probabilities
+    residual *= weight
+    return loss, X.T @ residual.T, probabilities
 
 
 def _softmax(X, theta):

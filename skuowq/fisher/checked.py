@@ -24,10 +24,12 @@ from ._domain_design import (
 )
 from ._leave_one_out import leave_one_out
 from ._penalised_contrasts import penalised_factor
+from ._point_sums import PointSums, point_sums
 from ._softmax_regression import (
     NEWTON_MAX_PARAMETERS,
     class_probabilities,
     fit_checked,
+    fit_likelihood,
     information,
     information_by_domain,
     information_diagonal,
@@ -47,8 +49,10 @@ __all__ = [
     "DomainInformation",
     "InformationByDomain",
     "InformationWithout",
+    "PointSums",
     "class_probabilities",
     "fit_checked",
+    "fit_likelihood",
     "information",
     "information_by_domain",
     "information_diagonal",
@@ -56,6 +60,7 @@ __all__ = [
     "leave_one_out",
     "mean_score",
     "penalised_factor",
+    "point_sums",
     "record_penalty",
     "theta_of",
     "vectors_of",

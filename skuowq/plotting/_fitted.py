@@ -1,8 +1,20 @@
-"""Find the fitted estimator in a search or a pipeline."""
+"""Find the fitted estimators, in a search or a pipeline, one or several by name."""
+
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
+
+from ._matplotlib import not_empty
+
+
+def fitted_by_name(estimators, attribute, what):
+    """Several fitted estimators by their names, or None where there is one without a name."""
+    if not isinstance(estimators, Mapping):
+        return None
+    named = not_empty("estimator", estimators).items()
+    return {name: fitted_with(one, attribute, what) for name, one in named}
 
 
 def fitted_with(estimator, attribute, what):

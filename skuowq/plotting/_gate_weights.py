@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ._fitted import fitted_with
-from ._matplotlib import COLORS, as_text, check_names, import_pyplot
+from ._fitted import fitted_by_name, fitted_with
+from ._matplotlib import COLORS, as_text, check_names, import_pyplot, names_in_fits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ class GateWeightsDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: BaseEstimator,
+        estimator: BaseEstimator | Mapping[str, BaseEstimator],
         *,
         perturbed: Mapping[str, ArrayLike] | None = None,
         ax: Axes | None = None,
@@ -79,9 +79,9 @@ class GateWeightsDisplay:
 
         Parameters
         ----------
-        estimator : DiscriminatorGateClassifier, Pipeline or search
+        estimator : DiscriminatorGateClassifier, Pipeline or search, or dict of str to these
             An estimator fitted with sources. In a search its best estimator is used, and in a
-            pipeline its last step.
+            pipeline its last step. Several by name are drawn one below the other.
         perturbed : dict of name to array-like of bool, default=None
             Masks of the rows that are known to be perturbed, by the name of the source.
         ax : matplotlib Axes or None, default=None
@@ -101,17 +101,18 @@ class GateWeightsDisplay:
         ImportError
             If matplotlib is missing.
         """
-        estimator = fitted_with(estimator, "trust_", "row weights")
-        names = estimator.source_names_
+        several = fitted_by_name(estimator, "trust_", "row weights")
+        fits = several or {"": fitted_with(estimator, "trust_", "row weights")}
+        sources = [name for fit in fits.values() for name in fit.source_names_]
         masks = dict(perturbed or {})
-        unknown = [name for name in masks if name not in names]
+        unknown = [name for name in masks if name not in sources]
         if unknown:
-            raise ValueError(f"perturbed names {unknown[0]!r}, and the sources are {names}")
+            raise ValueError(f"perturbed names {unknown[0]!r}, and the sources are {sources}")
         display = cls(
-            gate_weights=estimator.gate_weights_,
-            names=names,
-            trust=estimator.trust_,
-            perturbed=[masks.get(name) for name in names],
+            gate_weights=[rows for fit in fits.values() for rows in fit.gate_weights_],
+            names=names_in_fits({name: fit.source_names_ for name, fit in fits.items()}),
+            trust=[factor for fit in fits.values() for factor in fit.trust_],
+            perturbed=[masks.get(name) for name in sources],
         )
         return display.plot(ax=ax)
 

@@ -12,6 +12,9 @@ from skuowq._utils._optional import import_optional
 COLORS = ("#1f4e79", "#d1662a", "#3a9178", "#8c5fa8", "#c9a227", "0.45")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 4)))
 MARKERS = "osD^v<>PX*"
+HATCHES = ("", "////", "....", "xxxx", "||||", "----")
+# Names of lines for which a legend finds room within the axes.
+_MOST_INSIDE = 4
 LEVEL: dict[str, Any] = {"color": "0.4", "linewidth": 1, "zorder": 1}
 
 
@@ -34,6 +37,13 @@ def line_style(k):
         "linestyle": DASHES[(k + shift) % len(DASHES)],
         "marker": MARKERS[k % len(MARKERS)],
     }
+
+
+def name_lines(ax, *, own_figure):
+    """A legend of the lines; many names stand beside the axes, where they hide none of them."""
+    many = own_figure and len(ax.get_legend_handles_labels()[1]) > _MOST_INSIDE
+    place = {"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}
+    ax.legend(framealpha=0.9, edgecolor="none", **place)
 
 
 def mark_minimum(ax, x, y, color):
@@ -60,6 +70,24 @@ def check_names(names, n, what):
     """Refuse names whose number differs from what is drawn."""
     if len(names) != n:
         raise ValueError(f"names has {len(names)} entries, and {what} has {n}: pass one for each")
+
+
+def not_empty(argument, results):
+    """Several results by their names, one at least."""
+    if not results:
+        raise ValueError(f"{argument} is empty: pass at least one under its name")
+    return results
+
+
+def names_in_fits(sources):
+    """A name for each source of each fit: the source's own where the fit has no name.
+
+    Parameters
+    ----------
+    sources : dict of str to list of str
+        Names of each fit's sources, by the name of the fit.
+    """
+    return [f"{fit}: {name}" if fit else name for fit, names in sources.items() for name in names]
 
 
 def as_text(name):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ._fitted import fitted_with
-from ._matplotlib import COLORS, as_text, check_names, import_pyplot
+from ._fitted import fitted_by_name, fitted_with
+from ._matplotlib import COLORS, HATCHES, as_text, check_names, import_pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NEAR_ZERO = 0.01  # a source whose rows weigh less than this is drawn pale
 _MAX_NAME = 32  # characters
+_SHORT_NAME = 16
 _PALE = "0.4"  # pale, and still easy to read
 
 
@@ -25,18 +26,21 @@ class SourceWeightsDisplay:
     """Bars of the source weights, one for each source, the first on top.
 
     The length of a bar is the weight w_i of one row of the source. A dotted line marks the weight 1
-    of a target row. Sources with a weight below 0.01 are pale.
+    of a target row. Sources with a weight below 0.01 are pale. Several fits have a bar each beside
+    the name of the source, and differ in colour and hatch.
 
     Parameters
     ----------
-    source_weights : array-like of shape (n_sources,)
-        Weight of one row of each source.
-    n_samples : array-like of shape (n_sources,)
+    source_weights : array-like of shape (n_sources,) or (n_fits, n_sources)
+        Weight of one row of each source. NaN where a fit lacks a source.
+    n_samples : array-like of shape (n_sources,) or (n_fits, n_sources)
         Number of rows of each source. If the rows have weights, take the effective number.
     names : list of str, length n_sources
         Names of the sources.
-    n_target : float
+    n_target : float or array-like of shape (n_fits,)
         Number of target rows, or the sum of their weights.
+    fits : list of str, length n_fits, or None, default=None
+        Names of several fits. None is one fit.
 
     Attributes
     ----------
@@ -61,23 +65,27 @@ class SourceWeightsDisplay:
         source_weights: ArrayLike,
         n_samples: ArrayLike,
         names: Sequence[str],
-        n_target: float,
+        n_target: float | ArrayLike,
+        fits: Sequence[str] | None = None,
     ) -> None:
         self.source_weights = source_weights
         self.n_samples = n_samples
         self.names = names
         self.n_target = n_target
+        self.fits = fits
 
     @classmethod
-    def from_estimator(cls, estimator: BaseEstimator, *, ax: Axes | None = None) -> Self:
+    def from_estimator(
+        cls, estimator: BaseEstimator | Mapping[str, BaseEstimator], *, ax: Axes | None = None
+    ) -> Self:
         """Draw the source weights of a fitted estimator.
 
         Parameters
         ----------
-        estimator : estimator, Pipeline or search
+        estimator : estimator, Pipeline or search, or dict of str to these
             An estimator fitted with sources. In a search its best estimator is used, and in a
             pipeline its last step. Its attributes `source_weights_`, `source_n_samples_`,
-            `source_names_` and `n_target_` are used.
+            `source_names_` and `n_target_` are used. Several by name are drawn side by side.
         ax : matplotlib Axes or None, default=None
             The axes to draw on. None makes a new figure.
 
@@ -95,6 +103,9 @@ class SourceWeightsDisplay:
         ImportError
             If matplotlib is missing.
         """
+        several = fitted_by_name(estimator, "source_weights_", "source weights")
+        if several is not None:
+            return cls(**_side_by_side(several)).plot(ax=ax)
         estimator = fitted_with(estimator, "source_weights_", "source weights")
         display = cls(
             source_weights=estimator.source_weights_,
@@ -124,14 +135,23 @@ class SourceWeightsDisplay:
         """
         weights = np.asarray(self.source_weights, dtype=float)
         n_samples = np.asarray(self.n_samples, dtype=float)
-        check_names(self.names, len(weights), "source_weights")
+        check_names(self.names, weights.shape[-1], "source_weights")
+        if self.fits is not None and weights.shape[:-1] != (len(self.fits),):
+            raise ValueError(
+                f"source_weights has shape {weights.shape}, and there are {len(self.fits)} fits: "
+                "pass a row for each"
+            )
         if ax is None:
             size = (8, 1.4 + 0.3 * weights.size)
             _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
 
-        edge = max(1, weights.max())  # where the axis ends and the column of text begins
-        self._draw_bars(weights)
+        # Where the axis ends and the column of text begins.
+        edge = np.nanmax(weights, initial=1.0)
+        if self.fits is None:
+            self._draw_bars(weights)
+        else:
+            self._draw_fits(weights)
         ax.axvline(1, color="0.2", linestyle=":")
         ax.annotate(
             "a target row",
@@ -144,11 +164,15 @@ class SourceWeightsDisplay:
             fontsize="small",
         )
         ax.set_xlabel("weight $w_i$ of one source row (a target row = 1)", loc="left")
-        counted = _short(weights @ n_samples)
-        title = f"{_short(self.n_target)} target rows; source rows count as {counted}"
-        ax.set_title(title, loc="left", pad=20)
+        if self.fits is None:
+            counted = _short(weights @ n_samples)
+            title = f"{_short(self.n_target)} target rows; source rows count as {counted}"
+            ax.set_title(title, loc="left", pad=20)
+            texts = self._annotate(weights, n_samples, edge)
+        else:
+            texts = self._annotate_fits(weights, n_samples, edge)
         ax.spines[["top", "right"]].set_visible(False)
-        _fit_horizontally(ax, edge, self._annotate(weights, n_samples, edge))
+        _fit_horizontally(ax, edge, texts)
         ax.set_xticks([tick for tick in ax.get_xticks() if tick <= edge * (1 + 1e-9)])
         ax.spines["bottom"].set_bounds(0, edge)
         return self
@@ -166,19 +190,72 @@ class SourceWeightsDisplay:
         for label, is_strong in zip(ax.get_yticklabels(), strong, strict=True):
             label.set_color("black" if is_strong else _PALE)
 
+    def _draw_fits(self, weights):
+        """A bar for each fit beside the name of each source, and a legend of the fits."""
+        ax, places = self.ax_, _places(weights)
+        for k, (fit, found) in enumerate(zip(self.fits, weights, strict=True)):
+            ax.barh(
+                places[k],
+                np.nan_to_num(found),
+                height=0.75 / len(weights),
+                color=COLORS[k % len(COLORS)],
+                hatch=HATCHES[k % len(HATCHES)],
+                edgecolor="white",
+                linewidth=0,
+                label=as_text(_shorten(fit)),
+            )
+        ax.set_yticks(places.mean(axis=0), [as_text(_shorten(name)) for name in self.names])
+        ax.set_ylim(weights.shape[1] - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        place = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 1.5}
+        # Wider than the axes it would squeeze them.
+        ncols = 3 if max(len(str(fit)) for fit in self.fits) <= _SHORT_NAME else 1
+        ax.legend(frameon=False, ncols=ncols, **place)
+
     def _annotate(self, weights, n_samples, edge):
         return [
-            self.ax_.annotate(
-                f"w {_relation(w)}: {_short(n)} rows count as {_short(w * n)}",
-                (edge, row),
-                xytext=(10, 0),
-                textcoords="offset points",
-                va="center_baseline",
-                fontsize="small",
-                color="black" if w >= _NEAR_ZERO else _PALE,
-            )
+            self._write(row, w, n, edge)
             for row, (w, n) in enumerate(zip(weights, n_samples, strict=True))
         ]
+
+    def _annotate_fits(self, weights, n_samples, edge):
+        parts = zip(_places(weights).ravel(), weights.ravel(), n_samples.ravel(), strict=True)
+        return [self._write(*part, edge) for part in parts]
+
+    def _write(self, row, w, n, edge):
+        text = f"w {_relation(w)}: {_short(n)} rows count as {_short(w * n)}"
+        return self.ax_.annotate(
+            "not in this fit" if np.isnan(w) else text,
+            (edge, row),
+            xytext=(10, 0),
+            textcoords="offset points",
+            va="center_baseline",
+            fontsize="small",
+            color="black" if w >= _NEAR_ZERO else _PALE,
+        )
+
+
+def _side_by_side(fits):
+    """Data of several fits, whose sources are matched by name."""
+    names = list(dict.fromkeys(name for fit in fits.values() for name in fit.source_names_))
+    weights, n_samples = np.full((2, len(fits), len(names)), np.nan)
+    for k, fit in enumerate(fits.values()):
+        columns = [names.index(name) for name in fit.source_names_]
+        weights[k, columns], n_samples[k, columns] = fit.source_weights_, fit.source_n_samples_
+    return {
+        "source_weights": weights,
+        "n_samples": n_samples,
+        "names": names,
+        "n_target": [fit.n_target_ for fit in fits.values()],
+        "fits": list(fits),
+    }
+
+
+def _places(weights):
+    """Where the bars of each fit stand, as an array like the weights."""
+    n_fits, n_sources = weights.shape
+    offsets = (np.arange(n_fits) - (n_fits - 1) / 2) * 0.85 / n_fits
+    return np.arange(n_sources) + offsets[:, None]
 
 
 def _fit_horizontally(ax, edge, texts):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._matplotlib import LEVEL, import_pyplot, line_style, mark_minimum
+from ._matplotlib import LEVEL, import_pyplot, line_style, mark_minimum, not_empty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,29 +76,39 @@ class TransferErrorDisplay:
 
     @classmethod
     def from_curve(
-        cls, curve: ErrorCurve, *, ax: Axes | None = None, name: str | None = None
+        cls,
+        curve: ErrorCurve | Mapping[str, ErrorCurve],
+        *,
+        ax: Axes | None = None,
+        name: str | None = None,
     ) -> Self:
         """Draw the result of `theory.error_curve` or `theory.simulate_curve`.
 
         Parameters
         ----------
-        curve : ErrorCurve
+        curve : ErrorCurve or dict of str to ErrorCurve
+            One curve, or several by name, which share the axes.
         ax : matplotlib Axes or None, default=None
             The axes to draw on. Several curves on the same axes get different lines. None makes a
             new figure.
         name : str or None, default=None
-            Name of the curve. None is "theory".
+            Name of one curve. None is "theory".
 
         Returns
         -------
         display : TransferErrorDisplay
-            The display, already drawn.
+            The display, already drawn. Of several curves that of the last one.
 
         Raises
         ------
         ImportError
             If matplotlib is missing.
         """
+        if isinstance(curve, Mapping):
+            for name, one in not_empty("curve", curve).items():
+                display = cls.from_curve(one, ax=ax, name=name)
+                ax = display.ax_
+            return display
         found = curve.simulation
         display = cls(
             x=curve.x,
@@ -172,7 +183,7 @@ class TransferErrorDisplay:
         top = 1.08 * max(min(error.max(), 2.5 * self.target_only), self.target_only)
         ax.set_ylim(0, top if order == 0 else max(top, ax.get_ylim()[1]))
         self._draw_levels(ax)
-        ax.legend(frameon=False)
+        ax.legend(framealpha=0.9, edgecolor="none")
         return self
 
     def _draw_levels(self, ax):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._matplotlib import as_text, check_names, import_pyplot, line_style
+from ._matplotlib import as_text, check_names, import_pyplot, line_style, name_lines, not_empty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,13 +58,18 @@ class WeightCurveDisplay:
 
     @classmethod
     def from_curve(
-        cls, curve: WeightCurve, *, names: Sequence[str] | None = None, ax: Axes | None = None
+        cls,
+        curve: WeightCurve | Mapping[str, WeightCurve],
+        *,
+        names: Sequence[str] | None = None,
+        ax: Axes | None = None,
     ) -> Self:
         """Draw the result of `theory.weight_curve`.
 
         Parameters
         ----------
-        curve : WeightCurve
+        curve : WeightCurve or dict of str to WeightCurve
+            One curve, or several by name, which share the axes.
         names : list of str, length n_sources, or None, default=None
             Names of the sources. None takes their numbers.
         ax : matplotlib Axes or None, default=None
@@ -73,15 +78,22 @@ class WeightCurveDisplay:
         Returns
         -------
         display : WeightCurveDisplay
-            The display, already drawn.
+            The display, already drawn. Of several curves that of the last one.
 
         Raises
         ------
         ImportError
             If matplotlib is missing.
         """
-        if names is None:
-            names = [f"source {i + 1} ({n:g} rows)" for i, n in enumerate(curve.n_samples)]
+        if isinstance(curve, Mapping):
+            own_figure = ax is None
+            for name, one in not_empty("curve", curve).items():
+                own = names or _names_of(one)
+                display = cls.from_curve(one, names=[f"{name}: {source}" for source in own], ax=ax)
+                ax = display.ax_
+            name_lines(ax, own_figure=own_figure)
+            return display
+        names = names or _names_of(curve)
         display = cls(
             x=curve.x, source_weights=curve.source_weights, names=names, source=curve.source
         )
@@ -131,3 +143,7 @@ class WeightCurveDisplay:
         ax.legend(framealpha=0.9, edgecolor="none")
         ax.spines[["top", "right"]].set_visible(False)
         return self
+
+
+def _names_of(curve):
+    return [f"source {i + 1} ({n:g} rows)" for i, n in enumerate(curve.n_samples)]

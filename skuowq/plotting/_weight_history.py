@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from ._fitted import fitted_with
-from ._matplotlib import as_text, check_names, import_pyplot, line_style
+from ._fitted import fitted_by_name, fitted_with
+from ._matplotlib import as_text, check_names, import_pyplot, line_style, name_lines, names_in_fits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ class WeightHistoryDisplay:
     Parameters
     ----------
     history : array-like of shape (n_steps, n_sources)
-        Weights of one row of each source.
+        Weights of one row of each source. NaN after the last update of a fit that had fewer.
     names : list of str, length n_sources
         Names of the sources.
 
@@ -46,15 +46,17 @@ class WeightHistoryDisplay:
         self.names = names
 
     @classmethod
-    def from_estimator(cls, estimator: BaseEstimator, *, ax: Axes | None = None) -> Self:
+    def from_estimator(
+        cls, estimator: BaseEstimator | Mapping[str, BaseEstimator], *, ax: Axes | None = None
+    ) -> Self:
         """Draw the `history_` of a fitted estimator.
 
         Parameters
         ----------
-        estimator : estimator, Pipeline or search
+        estimator : estimator, Pipeline or search, or dict of str to these
             An estimator fitted with sources. In a search its best estimator is used, and in a
             pipeline its last step. Its attributes `history_` and
-            `source_names_` are used.
+            `source_names_` are used. Several by name share the axes.
         ax : matplotlib Axes or None, default=None
             The axes to draw on. None makes a new figure.
 
@@ -72,8 +74,10 @@ class WeightHistoryDisplay:
         ImportError
             If matplotlib is missing.
         """
-        estimator = fitted_with(estimator, "history_", "history of source weights")
-        return cls(history=estimator.history_, names=estimator.source_names_).plot(ax=ax)
+        what = ("history_", "history of source weights")
+        fits = fitted_by_name(estimator, *what) or {"": fitted_with(estimator, *what)}
+        names = names_in_fits({name: fit.source_names_ for name, fit in fits.items()})
+        return cls(history=_side_by_side(fits.values()), names=names).plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the data on axes of matplotlib.
@@ -93,6 +97,7 @@ class WeightHistoryDisplay:
         ImportError
             If matplotlib is missing.
         """
+        own_figure = ax is None
         if ax is None:
             _, ax = import_pyplot().subplots(figsize=(7, 4.2), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
@@ -109,10 +114,22 @@ class WeightHistoryDisplay:
             )
         ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
         ax.set_xticks(np.arange(len(history)))
-        top = 1.05 * max(1, history.max())
+        top = 1.05 * np.nanmax(history, initial=1.0)
         ax.set_ylim(-0.02 * top, top)  # A weight of 0 is not hidden by the axis.
         ax.set_xlabel("update")
         ax.set_ylabel("weight $w_i$ of one source row (a target row = 1)")
-        ax.legend(framealpha=0.9, edgecolor="none")
+        name_lines(ax, own_figure=own_figure)
         ax.spines[["top", "right"]].set_visible(False)
         return self
+
+
+def _side_by_side(fits):
+    """The histories of several fits as columns of one array, short ones with NaN below."""
+    histories = [np.asarray(fit.history_, dtype=float) for fit in fits]
+    n_steps = max(len(history) for history in histories)
+    return np.hstack(
+        [
+            np.pad(history, [(0, n_steps - len(history)), (0, 0)], constant_values=np.nan)
+            for history in histories
+        ]
+    )

@@ -250,11 +250,3 @@ def test_tables_whose_rows_are_not_there_yet(form):
     ):
         with pytest.raises(TypeError, match=f"^{what} {remedy}"):
             call()
-
-
-def test_frames_of_dask():
-    dd = pytest.importorskip("dask.dataframe")
-    frame = dd.from_pandas(pd.DataFrame(X), npartitions=2)
-    with pytest.raises(TypeError, match=r"source 0: X is a DataFrame of dask.* compute\(\)"):
-        Sources([(frame, y)])
-    assert Sources([(frame.compute(), y)]).n_samples == (6,)

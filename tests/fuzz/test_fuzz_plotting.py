@@ -42,14 +42,28 @@ def weights(rng, shape):
     return rng.uniform(size=shape) ** 4 * 10.0 ** rng.randint(-8, 4) * rng.randint(2, size=shape)
 
 
-@fuzz("plotting.SourceWeightsDisplay", names=names, seed=SEEDS, wrong=WRONG, **FEW)
-def test_source_weights(names, seed, wrong):
+@fuzz(
+    "plotting.SourceWeightsDisplay",
+    names=names,
+    fits=st.none() | names,
+    seed=SEEDS,
+    wrong=WRONG,
+    **FEW,
+)
+def test_source_weights(names, fits, seed, wrong):
     rng = np.random.RandomState(seed)
-    n = 10.0 ** rng.uniform(0, 9, size=len(names))
-    w = weights(rng, len(names) + (wrong == "length"))
+    shape = () if fits is None else (len(fits),)
+    n = 10.0 ** rng.uniform(0, 9, size=(*shape, len(names)))
+    w = weights(rng, (*shape, len(names) + (wrong == "length")))
+    if fits is not None:
+        w[rng.uniform(size=w.shape) < 0.3] = np.nan
     draw(
         plotting.SourceWeightsDisplay(
-            source_weights=w, n_samples=n, names=names, n_target=10.0 ** rng.randint(0, 6)
+            source_weights=w,
+            n_samples=n,
+            names=names,
+            n_target=10.0 ** rng.randint(0, 6, size=shape or None),
+            fits=fits,
         )
     )
 
@@ -58,6 +72,7 @@ def test_source_weights(names, seed, wrong):
 def test_weight_history(names, seed, wrong):
     rng = np.random.RandomState(seed)
     history = weights(rng, (rng.randint(1, 6), len(names) + (wrong == "length")))
+    history[rng.randint(1, 6) :, rng.randint(history.shape[1])] = np.nan
     draw(plotting.WeightHistoryDisplay(history=history, names=names))
 
 

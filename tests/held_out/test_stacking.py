@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -137,11 +138,28 @@ class KnowsItsProcess(DecisionTreeClassifier):
 
 
 @pytest.mark.slow
-def test_the_last_fits_run_in_the_pool_too():
-    """But for the first, whose warnings are for the user."""
+def test_all_fits_run_in_the_pool():
     X, y, sources, *_ = classes(0)
     clf = UOWQClassifier(KnowsItsProcess(random_state=0), n_jobs=2).fit(X, y, sources)
-    assert clf.estimator_.process_ == os.getpid() != clf.target_estimator_.process_
+    assert os.getpid() not in (clf.estimator_.process_, clf.target_estimator_.process_)
+
+
+class Warns(DecisionTreeClassifier):
+    """Has something to say in each fit."""
+
+    def fit(self, X, y, sample_weight=None):
+        warnings.warn("the tree is shallow", UserWarning, stacklevel=2)
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_user_hears_the_first_fit_wherever_it_runs(n_jobs):
+    X, y, sources, *_ = classes(0)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        UOWQClassifier(Warns(max_depth=1), n_jobs=n_jobs).fit(X, y, sources)
+    assert [str(warning.message) for warning in said] == ["the tree is shallow"]
 
 
 @pytest.mark.slow

@@ -84,3 +84,14 @@ def test_errors(fitted):
     alone = DiscriminatorGateClassifier(LogisticRegression()).fit(X, y)
     with pytest.raises(ValueError, match="has no row weights to draw"):
         GateWeightsDisplay.from_estimator(alone)
+
+
+def test_several_fits_stand_one_below_the_other(fitted):
+    mask = np.arange(40) < 15
+    fits = {"one": fitted, "other": fitted}
+    display = GateWeightsDisplay.from_estimator(fits, perturbed={"near": mask})
+    assert display.names == ["one: near", "one: far", "other: near", "other: far"]
+    assert_allclose(display.trust, [1.0, 0.5, 1.0, 0.5])
+    assert len(display.ax_.containers) == 6  # With the perturbed rows of each.
+    for found, expected in zip(display.gate_weights, 2 * fitted[-1].gate_weights_, strict=True):
+        assert_allclose(found, expected)

@@ -130,6 +130,38 @@ def test_plot_on_axes_given_changes_no_data(plt):
     assert {name: getattr(display, name) for name in data} == data
 
 
+def test_several_fits_side_by_side(plt):
+    """Sources are matched by name; a fit that lacks one says so."""
+    one = FakeEstimator().fit(sources=((0.5, 100), (0.25, 1000)))
+    other = FakeEstimator().fit(sources=((0.75, 10),))
+    other.source_names_ = ["source 1"]
+    display = SourceWeightsDisplay.from_estimator({"one": one, "other": other})
+    np.testing.assert_array_equal(display.source_weights, [[0.5, 0.25], [np.nan, 0.75]])
+    ax = display.ax_
+    bars = {bar.get_width(): bar for bar in ax.patches}
+    assert set(bars) == {0.5, 0.25, 0, 0.75}
+    assert bars[0.25].get_hatch() != bars[0.75].get_hatch()
+    # Both bars of source 1 stand beside its name, and do not overlap.
+    low, high = sorted((bars[0.25].get_y(), bars[0.75].get_y()))
+    assert low + bars[0.25].get_height() <= high
+    assert 0.5 < low < high < 1.5
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "other"]
+    assert "not in this fit" in annotations(display)
+    assert "w = 0.75: 10 rows count as 7.5" in annotations(display)
+    display.figure_.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().x1 <= display.figure_.bbox.x1
+
+
+def test_several_fits_are_checked():
+    with pytest.raises(ValueError, match="estimator is empty"):
+        SourceWeightsDisplay.from_estimator({})
+    display = SourceWeightsDisplay(
+        source_weights=[[0.5], [1]], n_samples=[[5], [5]], names=["a"], n_target=5, fits=["one"]
+    )
+    with pytest.raises(ValueError, match=r"shape \(2, 1\), and there are 1 fits"):
+        display.plot()
+
+
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         SourceWeightsDisplay.from_estimator(FakeEstimator())

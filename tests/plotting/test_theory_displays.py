@@ -75,6 +75,38 @@ def test_two_curves_share_axes_and_differ_without_colour(plt):
     assert legend(ax) == ["a", "least of the curve", *levels, "b"]
 
 
+def test_several_curves_by_name(plt):
+    curves = {"a": CURVE, "b": error_curve(20, 200, 0.2, 2)}
+    display = TransferErrorDisplay.from_curve(curves)
+    drawn = [line for line in display.ax_.get_lines() if line.get_gid() == "theory"]
+    for line, (name, curve) in zip(drawn, curves.items(), strict=True):
+        assert line.get_label() == name
+        assert_allclose(line.get_ydata(), curve.error)
+    weights = {"few": weight_curve([20, 40], [0.01, 0.02]), "many": weight_curve([200], [0.1])}
+    display = WeightCurveDisplay.from_curve(weights)
+    assert legend(display.ax_) == [
+        "few: source 1 (20 rows)",
+        "few: source 2 (40 rows)",
+        "many: source 1 (200 rows)",
+    ]
+    for kind in (TransferErrorDisplay, WeightCurveDisplay):
+        with pytest.raises(ValueError, match="curve is empty"):
+            kind.from_curve({})
+
+
+def test_many_names_stand_beside_the_axes(plt):
+    """But on axes of the user's, whose figure may have no room there."""
+    curve = weight_curve([20, 40, 60], [0.01, 0.02, 0.03])
+    curves = {"one": curve, "other": curve}
+    ax = WeightCurveDisplay.from_curve(curves).ax_
+    ax.figure.draw_without_rendering()
+    assert ax.get_legend().get_window_extent().x0 >= ax.bbox.x1
+    _, given = plt.subplots()
+    WeightCurveDisplay.from_curve(curves, ax=given)
+    given.figure.draw_without_rendering()
+    assert given.get_legend().get_window_extent().x0 < given.bbox.x1
+
+
 def test_rows_are_on_a_logarithmic_axis(plt):
     curve = error_curve(20, 200, 0.045, 2, along="quantity")
     for display in (TransferErrorDisplay, BiasVarianceDisplay):

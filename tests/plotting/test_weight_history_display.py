@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 from skuowq import UOWQClassifier, make_transfer_pipeline
 from skuowq.datasets import make_classification_tasks
 from skuowq.plotting import WeightHistoryDisplay
+from skuowq.rules import Reml
 
 
 @pytest.fixture
@@ -40,3 +41,19 @@ def test_plot_on_axes_given_changes_no_data(plt):
     assert display.plot(ax=ax) is display
     assert (display.ax_, display.figure_) == (ax, figure)
     assert display.history == [[0.1], [0.2]]
+
+
+def test_several_fits_share_the_axes(plt):
+    tasks = make_classification_tasks(random_state=0)
+    fits = {
+        "reml": UOWQClassifier(),
+        "no updates": UOWQClassifier(discrepancy=Reml(n_updates=0)),
+    }
+    for clf in fits.values():
+        clf.fit(tasks.X_target, tasks.y_target, sources={"a": tasks.sources[0]})
+    display = WeightHistoryDisplay.from_estimator(fits)
+    assert display.names == ["reml: a", "no updates: a"]
+    short = len(fits["no updates"].history_)
+    assert short < len(fits["reml"].history_) == len(display.history)
+    assert_allclose(display.history[:short, 1], fits["no updates"].history_[:, 0])
+    assert np.isnan(display.history[short:, 1]).all()

@@ -221,7 +221,7 @@ def test_progress_is_printed_with_verbose_and_not_without(tasks, capsys):
         tasks.X_target, tasks.y_target, sources=tasks.sources
     )
     printed = capsys.readouterr().out
-    assert "[UOWQ] update 0" in printed
+    assert "[UOWQ] weights [" in printed
     assert "train_loss" in printed
     first = "[network pool] network tuned from the sources, part 1 held out: 1 of 5, 4 left, "
     assert first in printed

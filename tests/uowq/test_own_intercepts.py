@@ -14,14 +14,13 @@ from skuowq import UOWQClassifier
 from skuowq._data.domains import Domain
 from skuowq._uowq.models.own_intercepts import (
     PRIOR_VARIANCE,
-    _by_domain,
-    class_share_ratios,
     intercepts_and_variance,
+    log_class_share_ratios,
 )
-from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_model
+from skuowq._uowq.models.softmax import softmax_model
+from skuowq._uowq.models.softmax_rows import SoftmaxProblem
 from skuowq._uowq.roads.class_shares import at_the_targets_class_shares
 from skuowq.fisher import contrast_basis, softmax_probabilities
-from skuowq.fisher._softmax_regression import class_probabilities
 
 
 def draw(spread, sizes, n_classes=3, seed=0):
@@ -57,8 +56,7 @@ def test_variance_is_the_most_likely_one(n_classes, spread):
     domains, _, _ = draw(spread, [30, 200, 400, 100], n_classes)
     problem = problem_of(domains, n_classes).with_intercept_variance(0.3)
     theta = problem.fit(problem.row_weight, tol=1e-9)
-    p, _ = class_probabilities(problem.design, theta)
-    gradient, curvature = _by_domain(problem, p)
+    gradient, curvature = problem.look(theta, np.ones(4)).intercept_slopes()
     alone = theta[5:] + np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0]
 
     def negative(log_v):
@@ -72,7 +70,7 @@ def test_variance_is_the_most_likely_one(n_classes, spread):
     best = minimize_scalar(negative, bounds=(-8, 4), method="bounded", options={"xatol": 1e-8})
     variance = 0.3
     for _ in range(200):
-        intercepts, variance = intercepts_and_variance(problem, p, theta[5:], variance)
+        intercepts, variance = intercepts_and_variance(gradient, curvature, theta[5:], variance)
     assert_allclose(variance, np.exp(best.x), rtol=1e-3)
     shrink = np.linalg.inv(curvature + np.eye(n_classes - 1) / variance) @ curvature
     assert_allclose(intercepts, np.einsum("kab,kb->ka", shrink, alone), rtol=1e-3, atol=1e-6)
@@ -105,9 +103,23 @@ def test_ratios_turn_a_sources_labels_into_the_targets():
     def probabilities(k):
         return softmax_probabilities(X, theta + np.outer(np.eye(5)[-1], own[k]))
 
-    for i, ratios in enumerate(class_share_ratios(own), start=1):
-        moved = probabilities(i) * ratios
+    for i, ratios in enumerate(log_class_share_ratios(own), start=1):
+        moved = probabilities(i) * np.exp(ratios)
         assert_allclose(moved / moved.sum(axis=1, keepdims=True), probabilities(0))
+
+
+@pytest.mark.parametrize("far", [40.0, 600.0, 3000.0])
+def test_rows_of_a_source_far_away_keep_finite_weights(far):
+    """The exponential of its intercepts is infinite, or 0 for all classes that it has."""
+    own = np.array([[far, -far], [-far, far], [0.0, -far]])
+    y = np.array([0, 1, 2, 2])
+    domains = [
+        Domain(np.zeros((4, 1)), y, np.ones(4)),
+        Domain(np.zeros((2, 1)), y[1:3], np.ones(2)),
+    ]
+    for domain, before in zip(at_the_targets_class_shares(domains, own), domains, strict=True):
+        assert domain.sample_weight.min() > 0
+        assert_allclose(domain.sample_weight.sum(), before.sample_weight.sum())
 
 
 def test_reweighted_rows_keep_the_weight_of_their_source():
@@ -147,6 +159,8 @@ def test_columns_far_from_zero_cost_no_more_steps(container, n_classes, offset):
     moved = [(container(X + offset), y) for X, y in domains]
     near = UOWQClassifier().fit(*domains[0], domains[1:])
     far = UOWQClassifier().fit(*moved[0], moved[1:])
+    # Without own intercepts, too.
+    UOWQClassifier(discrepancy="plugin").fit(*moved[0], moved[1:])
     assert near.intercept_variance_ > 0
     assert far.estimator_.n_iter_[0] <= near.estimator_.n_iter_[0] + 10
     assert_allclose(

@@ -12,7 +12,8 @@ from skuowq import fisher
 from skuowq._data.domains import Domain
 from skuowq._uowq.models import softmax as module
 from skuowq._uowq.models.known_fit import KnownFit, known_fit
-from skuowq._uowq.models.softmax import SoftmaxProblem, softmax_model
+from skuowq._uowq.models.softmax import softmax_model
+from skuowq._uowq.models.softmax_rows import SoftmaxProblem
 from skuowq._uowq.roads import Options, Road
 from skuowq._uowq.roads.head import HeadRoad
 from skuowq._uowq.roads.softmax_weighing import weigh_by_softmax
@@ -160,7 +161,7 @@ def test_updates_do_not_swing_between_two_answers():
 def test_products_and_matrix_give_the_same_weights(monkeypatch):
     tasks = make_classification_tasks(random_state=0)
     explicit = weigh(problem_from(tasks), n_updates=1)
-    monkeypatch.setattr(module, "_MAX_EXPLICIT_PARAMETERS", 0)
+    monkeypatch.setattr(module, "MAX_EXPLICIT_PARAMETERS", 0)
     products = weigh(problem_from(tasks), n_updates=1)
     assert_allclose(
         products.weights.source_weights, explicit.weights.source_weights, rtol=0.15, atol=0.01
@@ -218,11 +219,10 @@ def test_the_target_rejects_a_contradicting_source(road, row_weight):
     assert judged(problem, np.array([0.0, 1.0]), theta, curvature).max() < 0.05
 
 
-def at_fit(problem, weights):
-    """What a known fit takes: the fit, and where it is."""
-    theta = problem.fit(problem.weigh(weights), tol=1e-8)
-    probabilities, _ = class_probabilities(problem.design, theta)
-    return theta, (problem.design, probabilities, problem.row_weight, np.append(1.0, weights))
+def look_at(problem, weights):
+    """What the rows show at the fit with such weights of the sources."""
+    weights = np.append(1.0, weights)
+    return problem.look(problem.fit_mixture(weights, tol=1e-8), weights), weights
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
@@ -232,11 +232,10 @@ def test_information_near_a_known_fit_is_that_formed_again(n_classes):
         n_target=80, n_classes=n_classes, discrepancies=[0.0, 0.3, 2.0], random_state=0
     )
     problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
-    theta, at = at_fit(problem, np.full(3, 0.02))
-    known = known_fit(theta, *at)
-    _, there = at_fit(problem, np.array([1.0, 0.5, 0.0]))
-    weight = problem.weigh(np.array([1.0, 0.5, 0.0]))
-    exact, scaled = information(*there[:2], weight), known.curvature_at(*there)
+    known = known_fit(*look_at(problem, np.full(3, 0.02)))
+    there, weights = look_at(problem, np.array([1.0, 0.5, 0.0]))
+    weight = problem.weigh(weights[1:])
+    exact, scaled = there.information(weights), known.curvature_at(there, weights)
     ridge = np.repeat(problem.full_penalty, n_classes - 1)
     rows = np.kron(np.column_stack([problem.matrix[:80], np.ones(80)]), np.eye(n_classes - 1))
 
@@ -248,7 +247,7 @@ def test_information_near_a_known_fit_is_that_formed_again(n_classes):
         return abs(found / right - 1)
 
     assert off(scaled) < 0.05
-    assert off(scaled) < off(known.curvature(there[-1]))
+    assert off(scaled) < off(known.curvature(weights))
 
 
 def test_information_is_formed_again_where_a_fit_is_far():
@@ -256,13 +255,12 @@ def test_information_is_formed_again_where_a_fit_is_far():
         n_target=80, n_samples=(1000,), discrepancies=[0.0], random_state=0
     )
     problem = problem_from(tasks, penalty=0.5).with_intercept_variance(0.3)
-    theta, at = at_fit(problem, np.ones(1))
-    known = known_fit(theta, *at)
-    sure, _ = class_probabilities(problem.design, 30 * theta)
-    assert known.curvature_at(at[0], sure, *at[2:]) is None
+    look, weights = look_at(problem, np.ones(1))
+    known = known_fit(look, weights)
+    sure = problem.look(30 * look.theta, weights)
+    assert known.curvature_at(sure, weights) is None
     # Nobody asks for a source without weight.
-    unused = np.array([1.0, 0.0])
-    assert known.curvature_at(at[0], sure, at[2], unused) is not None
+    assert known.curvature_at(sure, np.array([1.0, 0.0])) is not None
 
 
 def test_the_target_may_prefer_sources_alike():

@@ -4,6 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
 from skuowq import UOWQClassifier, make_transfer_pipeline
@@ -100,16 +104,41 @@ def test_html_has_bars_beside_their_numbers():
         assert f"<td>{weight:.3g}</td>" in html
 
 
+def test_bars_of_sources_that_are_not_known_to_differ_are_dashed():
+    """Source a is within its standard error of the target, b is not."""
+    bars = [row for row in REPORT._repr_html_().split("<tr>") if "background" in row]
+    assert ["1px dashed" in bar for bar in bars] == [True, False]
+    assert "dashed bar: no clear difference" in REPORT._repr_html_()
+
+
+def test_repr_shows_the_bound_sources():
+    shown = ".bind_sources(Sources(2 sources, 210 rows: <near>"
+    bound = UOWQClassifier().bind_sources(SOURCES)
+    for text in (repr(bound), str(bound), repr(clone(bound)), f"{[bound]}"):
+        assert f"UOWQClassifier(){shown}" in text
+    assert repr(bound.bind_sources(None)) == "UOWQClassifier()"
+    pipeline = make_transfer_pipeline(StandardScaler(), UOWQClassifier()).bind_sources(SOURCES)
+    assert f"('uowqclassifier', UOWQClassifier())]){shown}" in " ".join(repr(pipeline).split())
+
+
+def test_repr_breaks_lines_as_scikit_learn_does():
+    long = LogisticRegression(C=0.25, max_iter=12_345, tol=0.125)
+    clf = UOWQClassifier(long, max_weight=0.75, random_state=12_345)
+    whole = repr(clf.bind_sources(SOURCES)).partition(".bind_sources(")[0]
+    assert whole == repr(clone(clf).bind_sources(None))
+    # In one line it would take 115 characters.
+    for outer in (clf, GridSearchCV(clf, {"max_weight": [1.0]}), VotingClassifier([("a", clf)])):
+        assert max(map(len, repr(outer).partition(".bind_sources(")[0].splitlines())) < 100
+
+
 def test_the_diagram_shows_the_sources():
     bound = UOWQClassifier().bind_sources(SOURCES)
     assert "&lt;near&gt;" in bound._repr_html_()
     assert "&lt;near&gt;" not in UOWQClassifier()._repr_html_()
-    assert str(bound).startswith(
-        "UOWQClassifier().bind_sources(Sources(2 sources, 210 rows: <near>"
-    )
-    assert str(UOWQClassifier()) == "UOWQClassifier()"
     fitted = bound.fit(TASKS.X_target, TASKS.y_target)
     assert fitted.source_report_._repr_html_() in fitted._repr_html_()
+    pipeline = make_transfer_pipeline(StandardScaler(), UOWQClassifier().bind_sources(SOURCES))
+    assert "&lt;near&gt;" in pipeline._repr_html_()
     pipeline = make_transfer_pipeline(StandardScaler(), UOWQClassifier()).bind_sources(SOURCES)
     assert "&lt;near&gt;" in pipeline._repr_html_()
     pipeline.fit(TASKS.X_target, TASKS.y_target)

@@ -131,7 +131,7 @@ def test_rules_and_options(capsys):
     assert_array_equal(without.levels_, np.zeros(4))
     assert capsys.readouterr().out == ""
     UOWQRegressor(verbose=1).fit(X, y, sources=SOURCES)
-    assert "[UOWQ] update 0" in capsys.readouterr().out
+    assert "[UOWQ] weights [" in capsys.readouterr().out
 
 
 def test_a_target_of_one_or_two_rows():

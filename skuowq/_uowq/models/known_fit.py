@@ -4,12 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skuowq.fisher.checked import (
-    DomainInformation,
-    InformationByDomain,
-    information,
-    information_by_domain,
-)
+from skuowq.fisher.checked import DomainInformation, InformationByDomain
 
 # Every domain's information is kept by itself up to so many numbers.
 _MAX_NUMBERS = 2**23
@@ -49,7 +44,7 @@ class KnownFit:
             return self.of_mixture
         return self.by_domain.mixed(domain_weights)
 
-    def curvature_at(self, design, probabilities, row_weight, domain_weights):
+    def curvature_at(self, look, domain_weights):
         """Information of a row of the mixture at another fit, without forming the sources' again.
 
         The target's is exact. A source's is that at the known fit, scaled to the trace it has at
@@ -57,10 +52,8 @@ class KnownFit:
 
         Parameters
         ----------
-        design : DomainDesign
-        probabilities : ndarray of shape (n_classes, n_rows)
-            Under the other fit.
-        row_weight : ndarray of shape (n_rows,)
+        look : Look
+            At the other fit.
         domain_weights : ndarray of shape (n_domains,)
 
         Returns
@@ -70,37 +63,27 @@ class KnownFit:
         """
         if self.by_domain is None:
             return None
-        trace = design.domain_sums(row_weight * (1 - np.sum(probabilities**2, axis=0)))
+        trace = look.traces()
         known = np.trace(self.by_domain.own, axis1=1, axis2=2)
         near = (trace < _MAX_RATIO * known) & (known < _MAX_RATIO * trace)
         if not near[1:][domain_weights[1:] > 0].all():
             return None
         scale = np.divide(trace, known, out=np.ones(len(known)), where=near)
-        target = slice(0, design.sizes[0])
-        exact = information_by_domain(
-            design.first_domain(), probabilities[:, target], row_weight[target]
-        )
-        return self.by_domain.mixed(domain_weights, scale, exact)
+        return self.by_domain.mixed(domain_weights, scale, look.information_of_target())
 
 
-def known_fit(theta, design, probabilities, row_weight, domain_weights):
+def known_fit(look, domain_weights):
     """Look at the information at a fit.
 
     Parameters
     ----------
-    theta : ndarray of shape (n_design_columns, n_contrasts)
-    design : DomainDesign
-    probabilities : ndarray of shape (n_classes, n_rows)
-    row_weight : ndarray of shape (n_rows,)
-        The rows' own weights.
+    look : Look
     domain_weights : ndarray of shape (n_domains,)
 
     Returns
     -------
     known : KnownFit
     """
-    n_parameters = design.n_common * (len(probabilities) - 1)
-    if len(design.sizes) * n_parameters**2 > _MAX_NUMBERS:
-        weight = np.repeat(domain_weights, design.sizes) * row_weight
-        return KnownFit(theta, of_mixture=information(design, probabilities, weight))
-    return KnownFit(theta, by_domain=information_by_domain(design, probabilities, row_weight))
+    if len(domain_weights) * look.problem.n_parameters**2 > _MAX_NUMBERS:
+        return KnownFit(look.theta, of_mixture=look.information(domain_weights))
+    return KnownFit(look.theta, by_domain=look.information_by_domain())

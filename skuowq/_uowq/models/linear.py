@@ -68,6 +68,50 @@ class LinearProblem:
         edges = np.cumsum([0, *self.sizes])
         return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
+    @property
+    def target_rows(self):
+        """Columns, labels and weights of the target."""
+        rows = self.domains[0]
+        Z = self.matrix[rows]
+        Z = Z.toarray() if hasattr(Z, "toarray") else Z
+        return Z, self.y[rows], self.row_weight[rows]
+
+    def own_fits(self):
+        """Every source's own ridge regression; see `own_ridge`."""
+        effects, ridge = self.matrix[:, :-1], self.penalty[:-1]
+        return [
+            own_ridge(effects[rows], self.y[rows], self.row_weight[rows], ridge)
+            for rows in self.domains[1:]
+        ]
+
+    def counts(self):
+        """Sums of the weights of each domain's rows."""
+        return np.array([self.row_weight[rows].sum() for rows in self.domains])
+
+    def means(self):
+        """Of the columns and of the labels, in each domain."""
+        counts = self.counts()
+        columns = self.domain_products(np.ones(len(self.y))) / counts[:, None]
+        return columns, self.domain_sums(self.y) / counts
+
+    def residual_means(self, theta):
+        """Of each domain, under a fit."""
+        return self.domain_sums(self.y - self.matrix @ theta) / self.counts()
+
+    def residual_products(self, theta):
+        """``Z_k' diag(row weights) residuals_k`` of each domain, a row each."""
+        return self.domain_products(self.y - self.matrix @ theta)
+
+    def normal_equations(self, factors):
+        """``sum_k factor_k Z_k' diag(row weights) (Z_k, y_k)``."""
+        weight = np.repeat(factors, self.sizes) * self.row_weight
+        Z = self.matrix
+        if hasattr(Z, "toarray"):
+            A = (Z.T @ Z.multiply(weight[:, None]).tocsr()).toarray()
+        else:
+            A = Z.T @ (Z * weight[:, None])
+        return A, Z.T @ (weight * self.y)
+
     def domain_sums(self, values):
         """Weighted sums over each domain's rows."""
         weighted = (values.T * self.row_weight).T
@@ -85,7 +129,7 @@ class LinearModel:
 
     Parameters
     ----------
-    problem : LinearProblem
+    problem : LinearProblem or LinearSums
     measure : {"scores", "fits"} or None
         As in :class:`skuowq.rules.Rule`.
 
@@ -106,25 +150,21 @@ class LinearModel:
 
     def __init__(self, problem, measure):
         self.problem, self.measure = problem, measure
-        effects, ridge = problem.matrix[:, :-1], problem.penalty[:-1]
-        own = [
-            own_ridge(effects[rows], problem.y[rows], problem.row_weight[rows], ridge)
-            for rows in problem.domains
-        ]
-        self.share = self._share_of_independent(own[0][0])
+        ridge = problem.penalty[:-1]
+        Z, y, weight = problem.target_rows
+        of_target = own_ridge(Z[:, :-1], y, weight, ridge)
+        self.share = self._share_of_independent(of_target[0])
         if self.share < 1:
             # Copies tell no more of the noise than the rows that they are copies of.
-            rows = problem.domains[0]
-            weight = self.share * problem.row_weight[rows]
-            own[0] = own_ridge(effects[rows], problem.y[rows], weight, ridge)
+            of_target = own_ridge(Z[:, :-1], y, self.share * weight, ridge)
+        own = [of_target, *problem.own_fits()]
         self.coef = np.array([coef for coef, _, _ in own])
         squares, df = (np.array([part[k] for part in own]) for k in (1, 2))
         self.noise = drawn_together(squares, df)
         self.relative = self.noise[0] / self.noise
-        self.counts = np.array([problem.row_weight[rows].sum() for rows in problem.domains])
+        self.counts = problem.counts()
         self.information = self.counts * self.relative
-        self.means = problem.domain_products(np.ones(len(problem.y))) / self.counts[:, None]
-        self.y_means = problem.domain_sums(problem.y) / self.counts
+        self.means, self.y_means = problem.means()
         self.level_variance = _PRIOR_LEVELS * self.noise[0] if problem.own_levels else 0.0
         self.sizes = Sizes(self.counts[0], self.counts[1:], self.relative[1:], self.share)
         self.start = self._start()
@@ -150,9 +190,8 @@ class LinearModel:
 
     def _share_of_independent(self, coef):
         """Of the target's rows, by the errors of its own fit."""
-        target = self.problem.domains[0]
-        errors = self.problem.y[target] - self.problem.matrix[target][:, :-1] @ coef
-        weight = self.problem.row_weight[target]
+        Z, y, weight = self.problem.target_rows
+        errors = y - Z[:, :-1] @ coef
         errors = errors - np.average(errors, weights=weight)
         return independent_share(errors[:, None], weight, self.problem.target_groups)
 
@@ -162,8 +201,7 @@ class LinearModel:
             shrink = self._shrinkage()
             A, b = self._normal_equations(np.append(1.0, weights), shrink)
             self.theta = factorise(A + np.diag(self.problem.penalty))(b)
-            self.residuals = self.problem.y - self.problem.matrix @ self.theta
-            mean = self.problem.domain_sums(self.residuals) / self.counts
+            mean = self.problem.residual_means(self.theta)
             if not self.problem.own_levels:
                 self.levels = np.zeros(len(mean))
                 return
@@ -178,9 +216,9 @@ class LinearModel:
         """``S`` and ``d`` from the domains' mean scores of the effects."""
         problem, scale = self.problem, np.sqrt(self.noise[0])
         omega = np.append(1.0, weights)
-        mean = problem.domain_sums(self.residuals) / self.counts
+        mean = problem.residual_means(self.theta)
         full = np.ones(len(mean)) if problem.own_levels else np.zeros(len(mean))
-        scores = problem.domain_products(self.residuals / scale)
+        scores = problem.residual_products(self.theta) / scale
         scores -= (full * self.counts * mean / scale)[:, None] * self.means
         scores /= self.counts[:, None]
         total = omega @ self.information
@@ -192,11 +230,8 @@ class LinearModel:
 
     def fitted_contrasts(self, d):
         """``S`` from separate fits and the current one, in the metric of the target's rows."""
-        target = self.problem.domains[0]
-        Z = self.problem.matrix[target][:, :-1]
-        Z = Z.toarray() if hasattr(Z, "toarray") else Z
-        weight = self.problem.row_weight[target]
-        Z = (Z - self.means[0, :-1]) * np.sqrt(weight / weight.sum())[:, None]
+        Z, _, weight = self.problem.target_rows
+        Z = (Z[:, :-1] - self.means[0, :-1]) * np.sqrt(weight / weight.sum())[:, None]
         moved = Z @ (self.coef[1:] - self.theta[:-1]).T
         return moved.T @ moved / (self.noise[0] * d)
 
@@ -212,9 +247,7 @@ class LinearModel:
         shrink[0] = 0.0  # The target's level is a column of its own here.
         A, b = self._normal_equations(np.append(1.0, weights), shrink)
         A = A + np.diag(problem.penalty)
-        target = problem.domains[0]
-        Z, y, weight = problem.matrix[target], problem.y[target], problem.row_weight[target]
-        Z = Z.toarray() if hasattr(Z, "toarray") else Z
+        Z, y, weight = problem.target_rows
         if own:
             border = weight @ Z
             ridge = self.noise[0] / self.level_variance
@@ -238,15 +271,8 @@ class LinearModel:
 
     def _normal_equations(self, omega, shrink):
         """``sum_k omega_k Z_k' V_k^-1 (Z_k, y_k)``, levels integrated out as far as `shrink`."""
-        problem = self.problem
         factors = omega * self.relative
-        weight = np.repeat(factors, problem.sizes) * problem.row_weight
-        Z = problem.matrix
-        if hasattr(Z, "toarray"):
-            A = (Z.T @ Z.multiply(weight[:, None]).tocsr()).toarray()
-        else:
-            A = Z.T @ (Z * weight[:, None])
-        b = Z.T @ (weight * problem.y)
+        A, b = self.problem.normal_equations(factors)
         share = factors * shrink * self.counts
         A = A - (self.means.T * share) @ self.means
         return A, b - self.means.T @ (share * self.y_means)

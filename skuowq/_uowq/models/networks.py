@@ -142,7 +142,7 @@ class DynamicRule:
         Epochs between two measurements.
     n_updates : int
     report : callable
-        Called with the number of the update and its `SourceWeights`.
+        Called with the `SourceWeights` of each update.
     """
 
     def __init__(self, contrasts, every, n_updates, report):
@@ -157,7 +157,7 @@ class DynamicRule:
         if rest or number > self.n_updates:
             return None
         weights = self.contrasts.measure(net)
-        self.report(number, self.contrasts.weights)
+        self.report(self.contrasts.weights)
         return weights
 
     @property

@@ -58,6 +58,36 @@ def own_ridge(Z, y, weight, penalty):
     return coef, max(float(squares), 0.0), max(float(df), 0.0)
 
 
+def own_ridge_by_sums(products, with_y, of_y, total, penalty):
+    """`own_ridge` from sums of squares and products about the means.
+
+    Parameters
+    ----------
+    products : ndarray of shape (n_effects, n_effects)
+        Of the columns.
+    with_y : ndarray of shape (n_effects,)
+    of_y : float
+    total : float
+        Sum of the weights.
+    penalty : ndarray of shape (n_effects,)
+        Above 0.
+
+    Returns
+    -------
+    coef, squares, df
+        As of `own_ridge`, up to rounding: residuals of next to no size beside y are lost in it.
+    """
+    root = np.sqrt(penalty)
+    values, vectors = np.linalg.eigh(products / root[:, None] / root)
+    values = np.maximum(values, 0.0)
+    along = vectors.T @ (with_y / root)
+    kept = values / (values + 1)
+    coef = vectors @ (along / (values + 1)) / root
+    explained = np.sum(along**2 * (values + 2) / (values + 1) ** 2)
+    df = total - 1 - np.sum(kept * (2 - kept))
+    return coef, max(float(of_y - explained), 0.0), max(float(df), 0.0)
+
+
 def drawn_together(squares, df):
     """Variances drawn towards one another, on a logarithmic scale.
 

@@ -18,40 +18,26 @@ _EM_STEPS = 10
 _MAX_STEP = 3.0
 
 
-def intercepts_and_variance(problem, probabilities, intercepts, variance):
+def intercepts_and_variance(gradient, curvature, intercepts, variance):
     """EM steps for the variance from the domains' likelihoods to second order, slopes fixed.
 
     Parameters
     ----------
-    problem : SoftmaxProblem
-    probabilities : ndarray of shape (n_classes, n_rows)
-        At a fit with `intercepts`.
-    intercepts : ndarray of shape (n_domains, n_classes - 1)
+    gradient : ndarray of shape (n_domains, n_contrasts)
+        Of the log likelihood of each domain's rows in its intercepts, at `intercepts`.
+    curvature : ndarray of shape (n_domains, n_contrasts, n_contrasts)
+        The information there.
+    intercepts : ndarray of shape (n_domains, n_contrasts)
         Own intercepts, as contrasts between classes.
     variance : float
         Of one contrast; where the steps start.
 
     Returns
     -------
-    intercepts : ndarray of shape (n_domains, n_classes - 1)
+    intercepts : ndarray of shape (n_domains, n_contrasts)
         Most probable ones given all rows of their domain, whatever weight a source has: one
         Newton step from the fit, so not beyond 3 of it.
     variance : float
-    """
-    gradient, curvature = _by_domain(problem, probabilities)
-    return intercepts_by_slopes(gradient, curvature, intercepts, variance)
-
-
-def intercepts_by_slopes(gradient, curvature, intercepts, variance):
-    """`intercepts_and_variance` from each domain's gradient and information in its intercepts.
-
-    Parameters
-    ----------
-    gradient : ndarray of shape (n_domains, n_contrasts)
-        Of the log likelihood of all rows at `intercepts`.
-    curvature : ndarray of shape (n_domains, n_contrasts, n_contrasts)
-    intercepts, variance
-        As in `intercepts_and_variance`.
     """
     n_domains, n_contrasts = intercepts.shape
     # The unpenalised optimum of each domain is at intercepts + curvature^-1 gradient.
@@ -68,7 +54,7 @@ def intercepts_by_slopes(gradient, curvature, intercepts, variance):
     return intercepts, float(variance)
 
 
-def class_share_ratios(intercepts):
+def log_class_share_ratios(intercepts):
     """How much more likely each class is in the target than in each source, features alike.
 
     Parameters
@@ -78,24 +64,8 @@ def class_share_ratios(intercepts):
 
     Returns
     -------
-    ratios : ndarray of shape (n_sources, n_classes)
-        Up to a factor for each source.
+    logarithms : ndarray of shape (n_sources, n_classes)
+        Up to a number for each source.
     """
     basis = contrast_basis(intercepts.shape[1] + 1)
-    return np.exp((intercepts[:1] - intercepts[1:]) @ basis.T)
-
-
-def _by_domain(problem, probabilities):
-    """Gradient and information of every domain's log likelihood in its own intercepts."""
-    basis = contrast_basis(problem.n_classes)
-    n_contrasts = basis.shape[1]
-    n_domains = len(problem.sizes)
-    gradient = np.zeros((n_domains, n_contrasts))
-    curvature = np.zeros((n_domains, n_contrasts, n_contrasts))
-    for k, rows in enumerate(problem.domains):
-        p, weight = probabilities[:, rows], problem.row_weight[rows]
-        observed = np.bincount(problem.labels[rows], weight, minlength=problem.n_classes)
-        expected = p @ weight
-        gradient[k] = basis.T @ (observed - expected)
-        curvature[k] = basis.T @ (np.diag(expected) - (p * weight) @ p.T) @ basis
-    return gradient, curvature
+    return (intercepts[:1] - intercepts[1:]) @ basis.T

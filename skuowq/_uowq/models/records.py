@@ -19,7 +19,7 @@ from skuowq.fisher import penalised_gram, softmax_fisher_information, softmax_me
 from skuowq.fisher.checked import class_probabilities, leave_one_out
 from skuowq.rules import Sizes
 
-from .own_intercepts import PRIOR_VARIANCE, intercepts_by_slopes
+from .own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
 
 _NEWTON_STEPS = 100
 # For each parameter: with fewer a source's own fit is its penalty's more than its rows'.
@@ -149,7 +149,9 @@ class RecordFit:
     def solve(self, weights):
         """Newton's method on common parameters and the target's own intercepts."""
         self._newton(weights)
-        self.own, self.variance = intercepts_by_slopes(*self._own_slopes(), self.own, self.variance)
+        self.own, self.variance = intercepts_and_variance(
+            *self._own_slopes(), self.own, self.variance
+        )
         self._newton(weights)
 
     def _newton(self, weights):

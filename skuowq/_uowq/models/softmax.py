@@ -29,8 +29,8 @@ Fisher information, and end in :func:`skuowq.weights.optimal_source_weights`.
   "debiased" keeps the target's own fit, for only its noise is known to be ``1 / N_0``.
 """
 
-import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -43,14 +43,6 @@ from skuowq.fisher import (
     penalised_gram_by_products,
     softmax_fisher_product,
 )
-from skuowq.fisher.checked import (
-    DomainDesign,
-    class_probabilities,
-    fit_checked,
-    information_diagonal,
-    information_product,
-    mean_score,
-)
 from skuowq.rules import Sizes
 
 from .contrast_gram import contrast_gram
@@ -60,95 +52,48 @@ from .own_slopes import effects_apart, slope_variance
 from .softmax_held_out import can_hold_out, held_out_loss
 
 # Up to here the Fisher information is formed; above, products with it are enough.
-_MAX_EXPLICIT_PARAMETERS = 2000
+MAX_EXPLICIT_PARAMETERS = 2000
 # The target's own slopes need all eigenvectors of it.
 _MAX_SLOPES = 800
 # Scores forgive a fit that stops early; contrasts of separate fits do not.
 _SEPARATE_FIT_TOL = 1e-6
 
 
-@dataclass(frozen=True)
-class SoftmaxProblem:
-    """Stacked rows of target and sources, the target's first.
+class Problem(Protocol):
+    """The softmax regression of target and sources, wherever the sources' rows are.
+
+    `SoftmaxProblem` has them here; `SumsProblem` has sources that answer with sums.
 
     Attributes
     ----------
-    matrix : {ndarray, CSR matrix} of shape (n_rows, n_columns)
-        Columns that all domains share; the last is constant.
-    labels : ndarray of shape (n_rows,)
-        Class indices.
-    row_weight : ndarray of shape (n_rows,)
-        The rows' own weights.
-    sizes : list of int
-        Rows of the target and of every source.
     n_classes : int
-    penalty : ndarray of shape (n_columns,)
-    intercept_variance : float, default=0
-        Above 0, every domain has its own intercepts beside the common ones, with this variance.
-    groups : ndarray of int of shape (sizes[0],), default=None
-        Rows of the target with one number are held out together; None holds each out by itself.
+    n_parameters : int
+        Of the columns that all domains share.
+    penalty, full_penalty : ndarray
+        Of these columns; and with one for each domain's own intercept, where there are any.
+    intercept_variance : float
+    target_matrix, target_labels, target_weight, target_groups : ndarray
+        The target's rows.
     """
 
-    matrix: object
-    labels: np.ndarray
-    row_weight: np.ndarray
-    sizes: list
-    n_classes: int
-    penalty: np.ndarray
-    intercept_variance: float = 0.0
-    groups: np.ndarray | None = None
-
-    @property
-    def target_groups(self):
-        return np.arange(self.sizes[0]) if self.groups is None else self.groups
-
-    @property
-    def design(self):
-        """The columns, and one for each domain's own intercept."""
-        if not self.intercept_variance:
-            return self.matrix
-        return DomainDesign(self.matrix, np.asarray(self.sizes))
-
-    @property
-    def full_penalty(self):
-        """Of the design's columns; a variance is a ridge penalty's inverse."""
-        if not self.intercept_variance:
-            return self.penalty
-        return np.append(self.penalty, np.full(len(self.sizes), 1 / self.intercept_variance))
-
-    @property
-    def n_parameters(self):
-        """Of the columns that all domains share."""
-        return len(self.penalty) * (self.n_classes - 1)
-
     def with_intercept_variance(self, variance):
-        return replace(self, intercept_variance=variance)
-
-    @property
-    def domains(self):
-        edges = np.cumsum([0, *self.sizes])
-        return [slice(a, b) for a, b in itertools.pairwise(edges)]
+        """The same with own intercepts of this variance."""
 
     def domain_sizes(self):
-        """``N0`` and the ``N_i``: sums of row weights."""
-        totals = np.array([self.row_weight[rows].sum() for rows in self.domains])
-        return float(totals[0]), totals[1:]
+        """``N0`` and the ``N_i``."""
 
-    def weigh(self, source_weights):
-        """Every row's weight: its own times its domain's, the target's being 1."""
-        return np.repeat(np.append(1.0, source_weights), self.sizes) * self.row_weight
+    def fit_mixture(self, domain_weights, *, target_weight=None, **how):
+        """The fit with these weights of the domains; start, curvature and tolerance say how."""
 
-    def fit(self, weight, start=None, curvature=None, rows=slice(None), tol=1e-3):
-        return fit_checked(
-            self.design[rows],
-            self.labels[rows],
-            self.n_classes,
-            weight,
-            self.full_penalty,
-            start=start,
-            curvature=curvature,
-            tol=tol,
-        )
+    def look(self, theta, domain_weights=None):
+        """What the domains show at a fit, as a `RowsLook` or a `SumsLook`.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_design_columns, n_classes - 1)
+        domain_weights : ndarray of shape (n_domains,), default=None
+            Sources without weight are not looked at. None looks at all of everything.
+        """
 
 
 def softmax_model(problem, measure, *, n_jobs, random_state):
@@ -156,7 +101,8 @@ def softmax_model(problem, measure, *, n_jobs, random_state):
 
     Parameters
     ----------
-    problem : SoftmaxProblem
+    problem : Problem
+        Of rows that are here, for "fits".
     measure : {"scores", "fits"}
         As in :class:`skuowq.rules.Rule`.
     n_jobs : int or None
@@ -168,12 +114,11 @@ def softmax_model(problem, measure, *, n_jobs, random_state):
     -------
     model : DomainModel
     """
-    target = problem.domains[0]
     share = share_of_independent(
-        problem.matrix[target],
-        problem.labels[target],
+        problem.target_matrix,
+        problem.target_labels,
         problem.n_classes,
-        problem.row_weight[target],
+        problem.target_weight,
         problem.penalty,
         problem.target_groups,
     )
@@ -210,17 +155,13 @@ class SoftmaxScores:
     """``S`` and ``d`` at the fit with given weights, from efficient score functions."""
 
     def __init__(self, problem, sizes, random_state):
-        self.sizes, self.row_weight = sizes, problem.row_weight
-        # At a fit in which the copies of few rows weigh most, their scores say nothing.
-        row_weight = problem.row_weight.copy()
-        row_weight[problem.domains[0]] *= sizes.independent_share
-        problem = replace(problem, row_weight=row_weight)
+        self.sizes = sizes
         self.problem = problem.with_intercept_variance(PRIOR_VARIANCE)
         self.rng = check_random_state(random_state)
         self.known = KnownFit()
         self.intercepts = self.judged_fit = self.apart = None
         # All sources together weigh as much as the target: bad ones cannot carry the first fit.
-        n_target, n_samples = problem.domain_sizes()
+        n_target, n_samples = sizes.n_independent, sizes.n_samples
         self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
 
     def can_hold_out(self):
@@ -229,8 +170,7 @@ class SoftmaxScores:
 
     def held_out_loss(self, weights):
         """In nats of independent rows."""
-        problem = replace(self.problem, row_weight=self.row_weight)
-        loss, fitted = held_out_loss(problem, weights, self.known)
+        loss, fitted = held_out_loss(self.problem, weights, self.known)
         if self.judged_fit is None:  # The first candidate is the weights that were found.
             self.judged_fit = fitted
         return self.sizes.independent_share * loss
@@ -246,70 +186,57 @@ class SoftmaxScores:
 
     def contrasts(self, source_weights):
         """Of the domains' mean efficient scores."""
-        problem = self.problem
-        weight = problem.weigh(source_weights)
-        domain_weights = np.append(self.sizes.independent_share, source_weights)
-        theta = problem.fit(
-            weight, start=self.known.theta, curvature=self.known.curvature(domain_weights)
+        problem, sizes = self.problem, self.sizes
+        # At a fit in which the copies of few rows weigh most, their scores say nothing.
+        domain_weights = np.append(sizes.independent_share, source_weights)
+        theta = problem.fit_mixture(
+            domain_weights, start=self.known.theta, curvature=self.known.curvature(domain_weights)
         )
-        probabilities, _ = class_probabilities(problem.design, theta)
-        self._estimate_intercepts(probabilities, theta)
-        scores = np.column_stack(
-            [
-                mean_score(
-                    problem.matrix[rows],
-                    problem.labels[rows],
-                    probabilities[:, rows],
-                    problem.row_weight[rows],
-                ).ravel()
-                for rows in problem.domains
-            ]
-        )
+        look = problem.look(theta)
+        self._estimate_intercepts(look)
+        scores = look.scores()
         contrasts = scores[:, 1:] - scores[:, :1]
-        ridge = np.repeat(problem.penalty, problem.n_classes - 1) / weight.sum()
-        if problem.n_parameters > _MAX_EXPLICIT_PARAMETERS:
+        total = sizes.n_independent + source_weights @ sizes.n_samples
+        ridge = np.repeat(problem.penalty, problem.n_classes - 1) / total
+        if problem.n_parameters > MAX_EXPLICIT_PARAMETERS:
             self.known = KnownFit(theta)
-            return self._gram_by_products(probabilities, weight, ridge, contrasts)
+            return self._gram_by_products(look, domain_weights, ridge, contrasts)
         # The last column is constant: its parameters are the intercepts, the others the effects.
         n_effects = len(ridge) - (problem.n_classes - 1)
-        self.known = known_fit(
-            theta, problem.design, probabilities, self.row_weight, domain_weights
-        )
+        self.known = known_fit(look, domain_weights)
         curvature = self.known.curvature(domain_weights)
         H = curvature.common
         projection = _projection(H[:, n_effects:], ridge)
         efficient = projection @ H[:, :n_effects]
         if self.apart is None and problem.n_parameters <= _MAX_SLOPES:
-            self.apart = effects_apart(scores, curvature, self.sizes.n_samples)
+            self.apart = effects_apart(scores, curvature, sizes.n_samples)
         return contrast_gram(efficient, ridge[:n_effects], projection @ contrasts)
 
-    def _estimate_intercepts(self, probabilities, theta):
+    def _estimate_intercepts(self, look):
         """Every domain's own intercepts, and their variance for the next fit."""
         problem = self.problem
+        gradient, curvature = look.intercept_slopes()
+        gradient[0] *= self.sizes.independent_share
+        curvature[0] *= self.sizes.independent_share
+        own = look.theta[len(problem.penalty) :]
         self.intercepts, variance = intercepts_and_variance(
-            problem,
-            probabilities,
-            theta[len(problem.penalty) :],
-            problem.intercept_variance,
+            gradient, curvature, own, problem.intercept_variance
         )
         self.problem = problem.with_intercept_variance(variance)
 
-    def _gram_by_products(self, probabilities, weight, ridge, contrasts):
+    def _gram_by_products(self, look, domain_weights, ridge, contrasts):
         """Without the information's matrix, which is too large."""
-        matrix, n_contrasts = self.problem.matrix, self.problem.n_classes - 1
+        n_contrasts = self.problem.n_classes - 1
         n_effects = len(ridge) - n_contrasts
-
-        def product(directions):
-            return information_product(matrix, probabilities, weight, directions)
 
         def efficient_product(directions):
             padded = np.zeros((len(ridge), directions.shape[1]))
             padded[:n_effects] = directions
-            return projection @ product(padded)
+            return projection @ look.product(domain_weights, padded)
 
-        border = product(np.eye(len(ridge), n_contrasts, -n_effects))
+        border = look.product(domain_weights, np.eye(len(ridge), n_contrasts, -n_effects))
         projection = _projection(border, ridge)
-        diagonal = information_diagonal(matrix, probabilities, weight)[:n_effects]
+        diagonal = look.diagonal(domain_weights)[:n_effects]
         diagonal -= np.sum(projection.coupling * border[:n_effects], axis=1)
         return penalised_gram_by_products(
             efficient_product, diagonal, ridge[:n_effects], projection @ contrasts, self.rng

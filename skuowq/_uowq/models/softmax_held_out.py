@@ -11,7 +11,6 @@ from skuowq.fisher.checked import (
     NEWTON_MAX_PARAMETERS,
     InformationWithout,
     class_probabilities,
-    information,
     leave_one_out,
 )
 
@@ -37,7 +36,7 @@ def held_out_loss(problem, weights, known):
 
     Parameters
     ----------
-    problem : SoftmaxProblem
+    problem : Problem
     weights : ndarray of shape (n_sources,)
     known : KnownFit
         Where the fits start. Where its information is too large to be formed, and where rows
@@ -49,9 +48,7 @@ def held_out_loss(problem, weights, known):
     theta : ndarray of shape (n_design_columns, n_classes - 1)
         The fit to all rows, where it was made; where the fits started else.
     """
-    # Without sources their rows need not be looked at.
-    rows = slice(None) if np.any(weights > 0) else problem.domains[0]
-    fits = _Fits(problem, np.append(1.0, weights), rows, known)
+    fits = _Fits(problem, np.append(1.0, weights), known)
     if not known.has_curvature:
         theta = fits.fit()
         return _folds(fits, _NearFit(theta)), theta
@@ -64,54 +61,53 @@ class _Fits:
 
     Attributes
     ----------
-    problem : SoftmaxProblem
+    problem : Problem
     domain_weights : ndarray of shape (n_domains,)
-    rows : slice
-        All rows, or the target's alone.
     known : KnownFit
     """
 
     problem: object
     domain_weights: np.ndarray
-    rows: slice
     known: object
 
     @property
-    def weight(self):
-        """Of every row."""
-        return self.problem.weigh(self.domain_weights[1:])[self.rows]
+    def total(self):
+        """Sum of the weights of all rows."""
+        return self.domain_weights @ np.append(*self.problem.domain_sizes())
 
     def fit(self):
         """The fit of all rows."""
-        return self.problem.fit(
-            self.weight,
+        return self.problem.fit_mixture(
+            self.domain_weights,
             start=self.known.theta,
             curvature=self.known.curvature(self.domain_weights),
-            rows=self.rows,
             tol=_FIT_TOL,
         )
 
-    def curvature(self, probabilities):
+    def curvature(self, look):
         """Information of a row at a fit."""
-        design = self.problem.design
         if np.any(self.domain_weights[1:] > 0):
-            row_weight = self.problem.row_weight
-            near = self.known.curvature_at(design, probabilities, row_weight, self.domain_weights)
+            near = self.known.curvature_at(look, self.domain_weights)
             if near is not None:
                 return near
-        return information(design[self.rows], probabilities, self.weight)
+        return look.information(self.domain_weights)
 
     def without(self, held_out, near=None):
         """The fit without some rows of the target, from a fit with them where that is near."""
-        kept = self.weight.copy()
+        kept = self.problem.target_weight.copy()
         kept[held_out] = 0
         start = curvature = None
         if near is not None:
             start = near.theta
             if near.solve is not None:
                 curvature = InformationWithout(near.solve, near.roots(self.problem, held_out))
-        tol = _FOLD_TOL / self.problem.n_parameters
-        return self.problem.fit(kept, start=start, curvature=curvature, rows=self.rows, tol=tol)
+        return self.problem.fit_mixture(
+            self.domain_weights,
+            target_weight=kept,
+            start=start,
+            curvature=curvature,
+            tol=_FOLD_TOL / self.problem.n_parameters,
+        )
 
 
 @dataclass(frozen=True)
@@ -121,8 +117,8 @@ class _NearFit:
     Attributes
     ----------
     theta : ndarray of shape (n_design_columns, n_contrasts)
-    probabilities : ndarray of shape (n_classes, n_rows) or None
-        The target's rows first.
+    probabilities : ndarray of shape (n_classes, n_target_rows) or None
+        Of the target's rows.
     solve : callable or None
         Solves with the penalised information. None where that is too large to be formed.
     """
@@ -137,7 +133,7 @@ class _NearFit:
         basis = contrast_basis(problem.n_classes)
         # V' (diag(sqrt p) - p sqrt(p)'), times its transpose, is V' (diag p - p p') V.
         root = np.sqrt(p)[:, None, :] * (basis.T - (p @ basis)[:, :, None])
-        root *= np.sqrt(problem.row_weight[chosen])[:, None, None]
+        root *= np.sqrt(problem.target_weight[chosen])[:, None, None]
         roots = np.zeros((*self.theta.shape, *p.shape))
         roots[: X.shape[1]] = np.einsum("jf,jac->fajc", X, root)
         return roots.reshape(self.theta.size, -1)
@@ -145,15 +141,14 @@ class _NearFit:
 
 def _leave_one_out(fits):
     """Held-out log loss of the target's rows, each left out in turn, to first order; the fit."""
-    problem, weight = fits.problem, fits.weight
-    target = problem.domains[0]
+    problem, total = fits.problem, fits.total
     judged, _ = _judged(problem)
-    row_weight = problem.row_weight[target][judged]
+    row_weight = problem.target_weight[judged]
     theta = fits.fit()
-    probabilities, _ = class_probabilities(problem.design[fits.rows], theta)
-    curvature = fits.curvature(probabilities)
+    look = problem.look(theta, fits.domain_weights)
+    curvature = fits.curvature(look)
     ridge = np.repeat(problem.full_penalty, problem.n_classes - 1)
-    own, labels = theta[: problem.matrix.shape[1] + 1], problem.labels[target][judged]
+    own, labels = theta[: len(problem.penalty) + 1], problem.target_labels[judged]
     _, log_probabilities = class_probabilities(_rows(problem, judged), own)
     fitted = row_weight @ log_probabilities[labels, np.arange(len(judged))]
     separated = -fitted < _LEAST_LOSS * row_weight.sum()
@@ -161,7 +156,7 @@ def _leave_one_out(fits):
         _rows(problem, judged),
         labels,
         own,
-        curvature.profiled(weight.sum(), ridge),
+        curvature.profiled(total, ridge),
         row_weight,
         problem.target_groups[judged],
     )
@@ -171,7 +166,8 @@ def _leave_one_out(fits):
         # its curvature: of many parameters the fits without sources are as fast from the start.
         few = problem.n_parameters <= NEWTON_MAX_PARAMETERS
         if not separated and (few or fits.domain_weights[1:].any()):
-            near = _NearFit(theta, probabilities, curvature.solver(weight.sum(), ridge))
+            solve = curvature.solver(total, ridge)
+            near = _NearFit(theta, look.target_probabilities, solve)
         return _folds(fits, near), theta
     # Rows that are not judged are no evidence.
     return row_weight @ losses, theta
@@ -180,23 +176,22 @@ def _leave_one_out(fits):
 def _folds(fits, near=None):
     """Held-out log loss of the target's rows from refits without a tenth of them."""
     problem = fits.problem
-    target = problem.domains[0]
     judged, place = _judged(problem)
     total = 0.0
     for fold in range(min(_N_FOLDS, place.max() + 1)):
         held_out = judged[place % _N_FOLDS == fold]
         theta = fits.without(held_out, near)
-        own = theta[: problem.matrix.shape[1] + 1]
+        own = theta[: len(problem.penalty) + 1]
         _, log_probabilities = class_probabilities(_rows(problem, held_out), own)
-        labels = problem.labels[target][held_out]
+        labels = problem.target_labels[held_out]
         losses = -log_probabilities[labels, np.arange(len(labels))]
-        total += problem.row_weight[target][held_out] @ losses
+        total += problem.target_weight[held_out] @ losses
     return total
 
 
 def _rows(problem, chosen):
     """Some of the target's rows, with a constant column for its own intercepts."""
-    rows = problem.matrix[problem.domains[0]][chosen]
+    rows = problem.target_matrix[chosen]
     rows = rows.toarray() if issparse(rows) else rows
     return np.column_stack([rows, np.ones(len(rows))])
 
@@ -207,7 +202,7 @@ def _judged(problem):
     Groups are in label order: every thinning and fold gets its share of each class. Without its
     only group nobody could have learned a class from the target, so that group judges nothing.
     """
-    groups, y = problem.target_groups, problem.labels[problem.domains[0]]
+    groups, y = problem.target_groups, problem.target_labels
     labels = label_of_groups(y, groups)
     order = np.argsort(labels, kind="stable")
     order = order[groups_with_label(y, groups)[labels[order]] > 1]

@@ -6,10 +6,13 @@ The last one accepts every estimator, so a new one stands before it.
 """
 
 from .all_parameters import AllParametersRoad
+from .drawn_rows import DrawnRowsRegressionRoad, DrawnRowsRoad
+from .elsewhere import ElsewhereRoad
 from .head import HeadRoad
 from .logistic import LogisticRoad
 from .records import RecordsRoad
 from .regression import RegressionRowsRoad, RidgeRoad
+from .regression_elsewhere import RidgeElsewhereRoad
 from .regression_network import RegressionNetworkRoad
 from .road import Options, Road
 from .rows import RowsRoad
@@ -17,13 +20,21 @@ from .weighted_network import WeightedNetworkRoad
 
 CLASSIFIER_ROADS = [
     RecordsRoad,
+    ElsewhereRoad,
+    DrawnRowsRoad,
     WeightedNetworkRoad,
     AllParametersRoad,
     HeadRoad,
     LogisticRoad,
     RowsRoad,
 ]
-REGRESSOR_ROADS = [RidgeRoad, RegressionNetworkRoad, RegressionRowsRoad]
+REGRESSOR_ROADS = [
+    RidgeElsewhereRoad,
+    DrawnRowsRegressionRoad,
+    RidgeRoad,
+    RegressionNetworkRoad,
+    RegressionRowsRoad,
+]
 
 
 def choose_road(roads, base, given, rule, options):
@@ -34,7 +45,7 @@ def choose_road(roads, base, given, rule, options):
     roads : list of type
         ``CLASSIFIER_ROADS`` or ``REGRESSOR_ROADS``.
     base : estimator
-    given : {"nothing", "rows", "models"}
+    given : {"nothing", "rows", "elsewhere", "models"}
         What the sources are given by.
     rule : Rule
     options : Options

@@ -53,7 +53,7 @@ class AllParametersRoad(NetworkRoad):
             **training,
         )
         report = self.report(rule)
-        report(0, contrasts.weights)
+        report(contrasts.weights)
         weights = contrasts.weights.source_weights
         along = None
         if rule.n_updates > 0:

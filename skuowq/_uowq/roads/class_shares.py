@@ -6,7 +6,10 @@ import numpy as np
 from sklearn.base import clone
 
 from skuowq._data.domains import concatenate_rows
-from skuowq._uowq.models.own_intercepts import class_share_ratios
+from skuowq._uowq.models.own_intercepts import log_class_share_ratios
+
+# Logarithm: no class of a source vanishes.
+_LEAST_RATIO = -30.0
 
 
 def at_the_targets_class_shares(domains, own_intercepts):
@@ -14,8 +17,10 @@ def at_the_targets_class_shares(domains, own_intercepts):
     if own_intercepts is None:
         return domains
     reweighted = []
-    for domain, ratios in zip(domains, class_share_ratios(own_intercepts), strict=True):
-        weight = domain.sample_weight * ratios[domain.y]
+    for domain, ratios in zip(domains, log_class_share_ratios(own_intercepts), strict=True):
+        # Of a source far away, intercepts may be in the hundreds.
+        logarithms = ratios[domain.y] - ratios[domain.y].max()
+        weight = domain.sample_weight * np.exp(np.maximum(logarithms, _LEAST_RATIO))
         weight *= domain.n_samples / weight.sum()
         reweighted.append(replace(domain, sample_weight=weight))
     return reweighted

@@ -66,7 +66,7 @@ class HeadRoad(NetworkRoad):
         # The last column is constant. With no more rows than features scores see little, and the
         # target's rows judge features on which the sources are better than they would be elsewhere.
         if rule.cross_validates and len(compared.target.y) < compared.target.X.shape[1] + 1:
-            quiet = self.bounds(rule) | {"report": lambda update, weights: None}
+            quiet = self.bounds(rule) | {"report": lambda weights: None}
             static = weigh_by_softmax(compared, PlugIn(n_updates=0), self.options, quiet)
             weighing = weighing.at_most(static.weights.source_weights)
         return weighing

@@ -8,6 +8,7 @@ from skuowq._uowq.fitted import Plain
 from skuowq._utils._base_estimator import seeded
 from skuowq._utils._logistic import is_logistic, ridge_of
 
+from .centred_columns import fit_centred
 from .class_shares import at_the_targets_class_shares, fit_stacked
 from .own_effects_fit import fit_with_own_effects, takes_own_intercepts
 from .road import Road
@@ -69,7 +70,7 @@ def fit_weighted_logistic(base, classes, model, source_weights, target, domains)
 
     def fit(estimator, X, y, weight):
         if not own_intercepts:
-            return estimator.fit(X, y, sample_weight=weight)
+            return fit_centred(estimator, X, y, weight)
         start = _start(model.theta, np.append(True, used))
         return fit_with_own_effects(estimator, X, y, weight, sizes, model, start)
 

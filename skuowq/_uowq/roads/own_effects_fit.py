@@ -5,9 +5,10 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import validate_data
 
-from skuowq._data.design_columns import dense_if_small
 from skuowq._utils._logistic import is_unpenalised
 from skuowq.fisher import contrast_basis
+
+from .centred_columns import centred
 
 
 def takes_own_intercepts(logistic):
@@ -52,12 +53,7 @@ def fit_with_own_effects(logistic, X, y, sample_weight, sizes, model, start):
     n_classes, n_features, n_domains = len(np.unique(y)), X.shape[1], len(sizes)
     height = _height(model.intercept_variance, logistic.C, n_classes)
     slope_height = _height(model.slope_variance, logistic.C, n_classes)
-    values = dense_if_small(X) if sparse.issparse(X) else np.asarray(X).astype(float)
-    middle = np.zeros(n_features)
-    if not sparse.issparse(values) and logistic.solver != "liblinear":
-        # Columns far from 0 cost the optimiser many steps. A free intercept takes it back.
-        middle = np.average(values, axis=0, weights=sample_weight)
-        values -= middle
+    values, middle = centred(logistic, X, sample_weight)
     indicators = _indicators(sizes, height)
     slopes, centre, scale = _own_slopes(values, middle, sizes[0], slope_height, model)
     if sparse.issparse(values) or n_domains > n_features:

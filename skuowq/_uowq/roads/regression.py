@@ -39,12 +39,12 @@ class RidgeRoad(Road):
         """One weighted fit."""
         weighing = weigh_by_linear(task, rule, self.options, self.bounds(rule), self.base)
         base = seeded(self.base, self.options.random_state)
-        fitted = _fit_weighted(
+        fitted = fit_weighted_regression(
             base,
             "sample_weight",
             task.domains,
             weighing.model.levels,
-            _all_rows,
+            all_rows,
             task.target,
             weighing.weights.source_weights,
         )
@@ -73,11 +73,13 @@ class RegressionRowsRoad(Road):
             weighing = without_negligible_sources(weighing, task)
         base = seeded(self.base, self.options.random_state)
         levels, weights = weighing.model.levels, weighing.weights.source_weights
-        fit = partial(_fit_weighted, base, self.weight_name, task.domains, levels, thin_rows)
+        fit = partial(
+            fit_weighted_regression, base, self.weight_name, task.domains, levels, thin_rows
+        )
 
         def linear(target, domains):
-            return _fit_weighted(
-                Ridge(), "sample_weight", domains, levels, _all_rows, target, weights
+            return fit_weighted_regression(
+                Ridge(), "sample_weight", domains, levels, all_rows, target, weights
             )
 
         return weighing, fit_or_stack(fit, task, rule, weighing, self.options, linear=linear)
@@ -109,11 +111,14 @@ def weigh_by_linear(task, rule, options, bounds, ridge=None):
     return weigh(LinearModel(problem, rule.measure), rule, **bounds)
 
 
-def _all_rows(domain, weight, number):
+def all_rows(domain, weight, number=0):
+    """Rows, labels and weights of a source of which all rows are used."""
     return domain.X, domain.y, weight * domain.sample_weight
 
 
-def _fit_weighted(base, weight_name, domains, levels, rows_of, target, source_weights, shown=None):
+def fit_weighted_regression(
+    base, weight_name, domains, levels, rows_of, target, source_weights, shown=None
+):
     """One fit; sources of weight zero stay out of it, others are moved to the target's level."""
     parts = [(target.X, target.y, target.sample_weight)]
     for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True)):

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from skuowq._data.task import Task, read_task
 from skuowq._uowq.weighing import Weighing
 from skuowq._utils._base_estimator import array_checks
+from skuowq._utils._progress import Progress
 from skuowq.rules import Rule
 from skuowq.weights.checked import check_solver
 
@@ -72,8 +73,9 @@ class Road:
         Parameters
         ----------
         base : estimator
-        given : {"nothing", "rows", "models"}
-            Of the sources: none at all, the rows of all, or a model or record of some.
+        given : {"nothing", "rows", "elsewhere", "models"}
+            Of the sources: none at all, the rows of all, rows of some that are elsewhere, or a
+            model or record of some.
         rule : Rule
         """
         raise NotImplementedError
@@ -126,16 +128,14 @@ class Road:
         return array_checks(self.base)
 
     def report(self, rule):
-        """What prints a line an update where the user asks for it."""
+        """What prints a line for each weighing where the user asks for it."""
+        n_weighings = rule.n_updates + 1
+        progress = Progress("UOWQ", self.options.verbose, n_weighings, at_most=True)
 
-        def report(update, weights):
-            if self.options.verbose:
-                listed = np.array2string(weights.source_weights, precision=3, threshold=8)
-                print(
-                    f"[UOWQ] update {update} of {rule.n_updates}: sources worth "
-                    f"{weights.effective_source_size:.4g} target rows, weights {listed}",
-                    flush=True,
-                )
+        def report(weights):
+            listed = np.array2string(weights.source_weights, precision=3, threshold=8)
+            worth = f"{weights.effective_source_size:.4g}"
+            progress(f"weights {listed}, sources worth {worth} target rows")
 
         return report
 

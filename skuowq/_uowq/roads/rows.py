@@ -19,9 +19,9 @@ from .softmax_weighing import weigh_by_softmax
 from .thinning import thin_rows, without_negligible
 
 # Of the stand-in's own fit.
-_MAX_ITER = 1000
+STAND_IN_MAX_ITER = 1000
 # Five are no better for probabilities, and twice as slow.
-_N_FOLDS = 2
+N_FOLDS = 2
 # Without sources of 5 % of all weight the variance grows by less.
 _DEARER = 1.1
 
@@ -52,13 +52,13 @@ class RowsRoad(Road):
         weights = weighing.weights.source_weights
         linear = partial(
             fit_weighted_logistic,
-            LogisticRegression(max_iter=_MAX_ITER),
+            LogisticRegression(max_iter=STAND_IN_MAX_ITER),
             task.classes,
             replace(weighing.model, centre=None, scale=None),  # Its columns are standardised.
             weights,
         )
         options = self.options
-        fitted = fit_or_stack(fit, task, rule, weighing, options, linear=linear, n_folds=_N_FOLDS)
+        fitted = fit_or_stack(fit, task, rule, weighing, options, linear=linear, n_folds=N_FOLDS)
         return weighing, fitted
 
 
@@ -112,7 +112,15 @@ def fit_or_stack(fit, task, rule, weighing, options, *, linear=None, n_folds=5):
 
 
 def fit_weighted_rows(
-    base, weight_name, classes, model, domains, target, source_weights, shown=None
+    base,
+    weight_name,
+    classes,
+    model,
+    domains,
+    target,
+    source_weights,
+    shown=None,
+    rows_of=thin_rows,
 ):
     """A classifier on weighted rows; sources of weight zero stay out of it.
 
@@ -130,6 +138,8 @@ def fit_weighted_rows(
     source_weights : ndarray of shape (n_sources,)
     shown : ndarray of int, default=None
         Domains with an indicator column. None adds no columns.
+    rows_of : callable, default=thin_rows
+        From a source, its weight and its number to rows, labels and weights.
 
     Returns
     -------
@@ -138,7 +148,7 @@ def fit_weighted_rows(
     domains = at_the_targets_class_shares(domains, model.own_intercepts)
     parts = [(target.X, target.y, target.sample_weight)]
     parts += [
-        thin_rows(domain, w, i)
+        rows_of(domain, w, i)
         for i, (domain, w) in enumerate(zip(domains, source_weights, strict=True))
         if w > 0
     ]

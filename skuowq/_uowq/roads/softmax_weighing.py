@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from skuowq._data.design_columns import in_given_units, make_design
-from skuowq._uowq.models.softmax import SoftmaxProblem, Unmeasured, softmax_model
+from skuowq._uowq.models.softmax import Unmeasured, softmax_model
+from skuowq._uowq.models.softmax_rows import SoftmaxProblem
 from skuowq._uowq.weigh import weigh
 from skuowq._uowq.weighing import SoftmaxFit, nothing_to_weigh
 from skuowq.rules import Sizes

@@ -5,7 +5,7 @@ import numpy as np
 from skuowq._utils._sklearn import _safe_indexing
 
 # A row kept weighs at least this much of a target row.
-_LEAST_WEIGHT = 0.3
+LEAST_WEIGHT = 0.3
 # Sources that together make up less than this of all weight are left out.
 _NEGLIGIBLE = 0.05
 
@@ -46,7 +46,7 @@ def thin_rows(domain, weight, number=0):
     X, y, row_weight
     """
     n_rows = len(domain.y)
-    n_kept = min(n_rows, int(np.ceil(n_rows * weight / _LEAST_WEIGHT)))
+    n_kept = min(n_rows, int(np.ceil(n_rows * weight / LEAST_WEIGHT)))
     if n_kept == n_rows:
         return domain.X, domain.y, weight * domain.sample_weight
     order = np.argsort(domain.y, kind="stable")

@@ -445,6 +445,7 @@ def test_a_backbone_keeps_its_own_rate_or_stays_as_it_is(options, rule):
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
 
+@pytest.mark.slow
 def test_sources_networks_come_from_disk(tmp_path):
     states = []
     for name, images in SOURCES.items():

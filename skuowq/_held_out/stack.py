@@ -10,10 +10,11 @@ predicts numbers that are not finite, is out.
 
 import itertools
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 from scipy.linalg import norm
 from scipy.optimize import nnls
 from sklearn.utils.parallel import delayed
@@ -120,38 +121,34 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
     rest = [np.setdiff1d(np.arange(len(labels)), held) for held in folds]
     held_out = [take_rows(target, held) for held in folds]
 
-    def predict(fitted, X):
-        if isinstance(fitted, Exception):
-            raise fitted
-        if classes is None:
-            return np.ravel(fitted.predict(X))
-        return _probabilities(fitted, X, classes)
-
     def judge(k):
         """Predictions of one of the fits for the rows held out."""
-        pairs = zip(fitted[k :: len(fits)], held_out, strict=True)
-        own = predict(finals[k], target.X)
-        found = np.concatenate([own[:0], *(predict(model, part.X) for model, part in pairs)])
+        own = _predictions(finals[k], target.X, classes)
+        found = np.concatenate([own[:0], *map(_result, without[k :: len(fits)])])
         if not (np.isfinite(found).all() and np.isfinite(own).all()):
             raise FailedFit(
                 f"{type(estimator).__name__} predicts numbers that are not finite: scale the "
                 "columns and the responses, or pass another estimator"
             )
         if k == 1:
-            for domain in domains:
-                predict(finals[k], domain.X)  # Of kinds that the target lacks it may know nothing.
+            for domain in domains:  # Of kinds that the target lacks it may know nothing.
+                _predictions(finals[k], domain.X, classes)
         return found
 
     progress.n_items = len(fits) * (1 + len(folds))
     if alone:
         progress(_text(0))
-    shared = _Shared(fits, target, domains)
+    shared = _Shared(fits, target, domains, classes, alone)
     numbers = range(len(fits))
     done = in_parallel(
         itertools.chain(
             () if alone else [delayed(_fit_and_listen)(shared)],
             (delayed(_attempt)(_fit_one, shared, k) for k in numbers[1:]),
-            (delayed(_attempt)(_fit_one, shared, k, rows) for rows in rest for k in numbers),
+            (
+                delayed(_attempt)(_fit_without, shared, k, rows, held)
+                for rows, held in zip(rest, folds, strict=True)
+                for k in numbers
+            ),
         ),
         [_text(k, fold) for fold in range(1 + len(folds)) for k in numbers][int(alone) :],
         n_jobs,
@@ -163,7 +160,7 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
             warnings.warn(message, stacklevel=2)
         if _lacks_probabilities(estimator, classes):
             return estimator, None
-    finals, fitted = [estimator, *done[: len(fits) - 1]], done[len(fits) - 1 :]
+    finals, without = [estimator, *done[: len(fits) - 1]], done[len(fits) - 1 :]
     found = [_attempt(judge, k) for k in range(len(fits))]
     usable = np.array([not isinstance(part, Exception) for part in found])
     failed = [isinstance(part, FailedFit) for part in found]
@@ -200,18 +197,42 @@ def _lacks_probabilities(estimator, classes):
 class _Shared:
     """What all fits need. A cluster is sent it once, as it tells joblib that it is large."""
 
-    def __init__(self, fits, target, domains):
-        self.fits, self.target = fits, target
+    def __init__(self, fits, target, domains, classes, alone):
+        self.fits, self.target, self.classes, self.alone = fits, target, classes, alone
         self.n_numbers = sum(int(np.prod(part.X.shape)) for part in [target, *domains])
 
     def __sizeof__(self):
         return 8 * self.n_numbers
 
+    def fit(self, k, target):
+        """One of the fits, all of it on one worker: a forest would send trees to the others."""
+        with nullcontext() if self.alone else parallel_config("sequential"):
+            return self.fits[k](target)
 
-def _fit_one(shared, k, rows=None):
-    """One of the fits, to all rows of the target or to some."""
-    target = shared.target if rows is None else take_rows(shared.target, rows)
-    return shared.fits[k](target)
+
+def _fit_one(shared, k):
+    """One of the fits."""
+    return shared.fit(k, shared.target)
+
+
+def _fit_without(shared, k, rows, held):
+    """Predictions of one of the fits for rows that it has not seen; the fit itself stays there."""
+    fitted = shared.fit(k, take_rows(shared.target, rows))
+    return _predictions(fitted, take_rows(shared.target, held).X, shared.classes)
+
+
+def _predictions(fitted, X, classes):
+    """Numbers, or probabilities of all classes."""
+    if classes is None:
+        return np.ravel(_result(fitted).predict(X))
+    return _probabilities(_result(fitted), X, classes)
+
+
+def _result(found):
+    """What `_attempt` has found, or the error that it has caught."""
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _fit_and_listen(shared):

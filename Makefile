@@ -115,7 +115,7 @@ bench-rivals: .venv-rivals/installed
 bench-speed: .venv/installed
 	$(BIN)/python benchmarks/speed.py
 
-# Ten minutes, and 6 GB of memory for ten thousand sources.
+# A quarter of an hour, and 10 GB of memory for a hundred thousand sources.
 bench-scale: .venv/installed
 	$(BIN)/python benchmarks/scale.py
 

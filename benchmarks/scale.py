@@ -1,7 +1,7 @@
 """How time and memory grow: with rows, with sources, with features.
 
 One axis at a time, the others held: rows of all sources together from 1e3 to 1e6 (10 sources, 20
-features), sources from 1 to 10,000 (50 rows each, 20 features), features from 10 to 10,000 (sparse
+features), sources from 1 to 100,000 (50 rows each, 20 features), features from 10 to 10,000 (sparse
 from 1,000 on, twenty entries a row; 5 sources of 2,000 rows). The target has 100 rows; two classes,
 or a number. Each fit runs in a process of its own; memory is the peak above what the data take. The
 exponent is that of the last two steps of an axis.
@@ -22,7 +22,7 @@ from skuowq import Sources, UOWQClassifier, UOWQRegressor
 
 AXES = {
     "rows": [(n, 10, 20) for n in (10**3, 10**4, 10**5, 10**6)],
-    "sources": [(50 * k, k, 20) for k in (1, 10, 100, 1000, 10_000)],
+    "sources": [(50 * k, k, 20) for k in (1, 10, 100, 1000, 10_000, 100_000)],
     "features": [(10_000, 5, p) for p in (10, 100, 1000, 10_000)],
 }
 POSITION = {"rows": 0, "sources": 1, "features": 2}

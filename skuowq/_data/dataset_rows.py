@@ -69,6 +69,10 @@ class DatasetRows:
     def __len__(self):
         return len(self.index)
 
+    def __repr__(self):
+        kinds = dict.fromkeys(type(dataset).__name__ for dataset in self.datasets)
+        return f"DatasetRows({len(self):,} rows of {', '.join(kinds)})"
+
     @property
     def shape(self):
         """By which scikit-learn counts rows, and takes some of them."""
@@ -80,12 +84,12 @@ class DatasetRows:
     def __array__(self, dtype=None, copy=None):
         raise self.in_memory("an array")
 
-    def in_memory(self, what):
-        """The error of what cannot read rows batch by batch."""
+    def in_memory(self, what, *, a_net_reads=True):
+        """The error of what cannot read rows batch by batch, though it may around a network."""
+        net = "a skorch net as estimator, which reads them batch by batch, or " * a_net_reads
         return TypeError(
-            f"{self.labels[0]} is a data set, and {what} needs its rows in memory: pass a skorch "
-            "net as estimator, which reads them batch by batch, or an array of features, as "
-            "skuowq.networks.extract_features(dataset, module) makes it"
+            f"{self.labels[0]} is a data set, and {what} needs its rows in memory: pass {net}an "
+            "array of features, as skuowq.networks.extract_features(dataset, module) makes it"
         )
 
     def item(self, row):

@@ -79,7 +79,8 @@ class FitInputMixin(BindSourcesMixin):
         if checks is not NETWORK_CHECKS or not self._networks_read_datasets:
             base = getattr(self, "estimator", None)
             estimator = self if base is None or not self._networks_read_datasets else base
-            raise X.in_memory(type(estimator).__name__)
+            name = type(estimator).__name__
+            raise X.in_memory(name, a_net_reads=self._networks_read_datasets)
 
     def _check_rows(self, X):
         """Rows for a fitted estimator; those of a data set are read as it predicts."""

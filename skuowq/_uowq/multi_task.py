@@ -165,7 +165,8 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
     def _checked_rows(self, X, y):
         """X and y; what the checks learn stays on a copy: a fit that fails learns nothing."""
         if is_dataset(X):
-            raise DatasetRows.of(X, "X").in_memory("MultiTaskUOWQClassifier")
+            rows = DatasetRows.of(X, "X")
+            raise rows.in_memory("MultiTaskUOWQClassifier", a_net_reads=False)
         checked, base = copy(self), self._base_estimator()
         frames = self.estimator is not None and is_frame(X) and not is_network(base)
         if not frames:

@@ -26,6 +26,7 @@ from sklearn.model_selection import (
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import delayed
 
+from skuowq._data.dataset_rows import rows_and_labels
 from skuowq._data.labels import distinct_labels, plain_labels
 from skuowq._data.types import Matrix, Seed, SourcesLike
 from skuowq._utils._progress import Progress, in_parallel
@@ -115,8 +116,8 @@ def negative_transfer_gap(
         Its `fit(X, y, sources=...)` uses the sources, and its `fit(X, y)` uses the target alone. It
         is cloned and not fitted itself. Give it an integer `random_state` if it has one, so that
         both fits use the same random numbers; None adds noise to the gap.
-    X : array-like of shape (n_samples, n_features)
-        Target rows.
+    X : array-like of shape (n_samples, n_features) or Dataset
+        Target rows; for networks also a map-style torch data set.
     y : array-like of shape (n_samples,)
         Target labels or values.
     sources : list, dict or Sources
@@ -197,7 +198,7 @@ def negative_transfer_gap(
         95% interval [+0.433, +0.646], 15 folds)
     """
     _check_arguments(estimator, sources, scoring, confidence)
-    X, y = indexable(X, y)
+    X, y = indexable(*rows_and_labels(X, y))
     # A splitter is used once.
     automatic = isinstance(n_repeats, str) and n_repeats == "auto" and isinstance(cv, Integral)
     if isinstance(n_repeats, str) and n_repeats == "auto":

@@ -39,6 +39,7 @@ def test_the_gate_tells_wrong_rows_of_a_data_set():
     assert clf.transform(TEST).shape == (60, 4)
 
 
+@pytest.mark.slow
 def test_unlabelled_rows_may_be_a_data_set_and_the_online_gate_reads():
     clf = DiscriminatorGateClassifier(
         make_net(), alignment="pada", gate="online", trust=1.0, random_state=0

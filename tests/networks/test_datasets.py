@@ -29,6 +29,7 @@ from skuowq import (
 )
 from skuowq._data.dataset_rows import DatasetRows, labels_of, stack
 from skuowq._data.domains import Domain
+from skuowq.metrics import negative_transfer_gap
 from skuowq.networks import as_inputs, head_inputs, predict_proba, train_weighted
 from skuowq.rules import PlugIn
 
@@ -78,6 +79,7 @@ def test_labels_are_read_without_reading_a_row_where_the_data_set_knows_them():
     assert_array_equal(sources["c"][1], np.tile(images.targets, 2))
     assert images.n_read == 0
     assert "a 12, b 2, c 24" in repr(sources)
+    assert repr(sources["b"][0]) == "DatasetRows(2 rows of Images)"
 
 
 def test_labels_are_read_in_one_pass_where_it_does_not():
@@ -123,7 +125,11 @@ def test_a_data_set_is_never_made_an_array_unasked():
             "UOWQRegressor needs its rows in memory",
         ),
         (lambda: UOWQRegressor().fit(TARGET), TypeError, "UOWQRegressor needs its rows in memory"),
-        (lambda: MultiTaskUOWQClassifier().fit(TARGET, TARGET.targets), TypeError, "MultiTask"),
+        (
+            lambda: MultiTaskUOWQClassifier().fit(TARGET, TARGET.targets),
+            TypeError,
+            "pass an array of features",
+        ),
         (
             lambda: make_transfer_pipeline(StandardScaler(), UOWQClassifier()).fit(
                 TARGET.pictures.reshape(18, -1), TARGET.targets, sources=SOURCES
@@ -348,6 +354,14 @@ def test_a_grid_search_takes_rows_of_a_data_set():
     assert cross_val_predict(bound, SliceDataset(TARGET), TARGET.targets, cv=2).shape == (18,)
 
 
+def test_the_gap_holds_out_rows_of_a_data_set():
+    clf = UOWQClassifier(make_net(max_epochs=1), discrepancy=GIVEN, random_state=0)
+    found = negative_transfer_gap(
+        clf, TARGET, TARGET.targets, sources=SOURCES, cv=2, n_repeats=1, random_state=0
+    )
+    assert np.isfinite(found.gap)
+
+
 def test_a_checkpoint_knows_its_data_sets(tmp_path):
     clf = UOWQClassifier(
         make_net(max_epochs=1), discrepancy=GIVEN, checkpoint=tmp_path, random_state=0
@@ -431,6 +445,7 @@ def test_a_backbone_keeps_its_own_rate_or_stays_as_it_is(options, rule):
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
 
 
+@pytest.mark.slow
 def test_sources_networks_come_from_disk(tmp_path):
     states = []
     for name, images in SOURCES.items():

@@ -639,7 +639,8 @@ def accuracies(names, n_per_class, seeds):
     "names", [("shifted_labels",), ("rotated", "shifted_labels"), ("rotated", "noisy_labels")]
 )
 def test_a_harmful_source_does_no_harm(names):
-    pairs = accuracies(names, 5, range(5))
+    # Of fewer draws a single image more or less decides.
+    pairs = accuracies(names, 5, range(10))
     difference = pairs[:, 0] - pairs[:, 1]
     assert difference.mean() >= -difference.std(ddof=1) / np.sqrt(len(difference))
 

@@ -55,7 +55,7 @@ def shared_shifts(tau, S, n_target, n_samples, n_parameters):
     in_range = 0 < largest * max(n_target, n_samples.max()) < MOST_PRECISE
     if not (3 <= K <= MANY_SOURCES and in_range):
         return tau, groups, shifts
-    candidates = _clusters(S)
+    candidates = _clusters(np.asarray(S))
     least_gain = np.log(_ODDS_AGAINST_A_GROUP * candidates.shape[1])
     floor, fixed = 1 / n_samples, np.array([1 / n_target])
     variances, loadings = floor + tau, np.ones((K, 1))

@@ -104,6 +104,18 @@ def test_reml_and_its_errors_are_those_of_the_matrix(common, monkeypatch):
         )
 
 
+def test_groups_are_found_in_factors_too():
+    """Six sources that share a shift, beside four that do not."""
+    rng = np.random.default_rng(0)
+    factor = 0.1 * rng.normal(size=(20, 10))
+    factor[:, :6] += rng.normal(size=(20, 1))
+    n_samples = np.full(10, 500.0)
+    [form, *_], _ = candidate_discrepancies(ContrastGram(factor), 100.0, n_samples, 20.0, "reml")
+    [matrix, *_], _ = candidate_discrepancies(factor.T @ factor, 100.0, n_samples, 20.0, "reml")
+    assert matrix[0, 1] > 0.1 > matrix[0, 9]
+    assert_allclose(form, matrix, rtol=1e-4, atol=1e-8)
+
+
 @pytest.mark.parametrize("kind", [UOWQClassifier, UOWQRegressor])
 def test_a_fit_in_factors_is_the_fit_with_matrices(kind, monkeypatch):
     rng = np.random.default_rng(0)
@@ -113,11 +125,8 @@ def test_a_fit_in_factors_is_the_fit_with_matrices(kind, monkeypatch):
         y = X @ (1 + far * rng.normal(size=4)) + rng.normal(size=60)
         domains.append((X, y if kind is UOWQRegressor else (y > 0).astype(int)))
     expected = kind().fit(*domains[0], domains[1:])
-    for module in (
-        skuowq._uowq.models.contrast_gram,
-        skuowq.weights._discrepancy,
-        skuowq.weights._shared_shifts,
-    ):
+    monkeypatch.setattr(skuowq._uowq.models.contrast_gram, "_MANY", 4)
+    for module in (skuowq.weights._discrepancy, skuowq.weights._shared_shifts):
         monkeypatch.setattr(module, "MANY_SOURCES", 4)
     found = kind().fit(*domains[0], domains[1:])
     assert isinstance(found._discrepancy.among_kept, OwnAndShift)

@@ -159,9 +159,8 @@ def _gains(candidates, variances, shared, loadings, S, n_parameters):
     """By how much the log likelihood grows with each group, and the squared size of its shift."""
     u = 1 / variances
     B, _, damped = low_rank_parts(u, shared, loadings)
-    weighted = (
-        u[:, None] * candidates - B @ np.linalg.solve(damped, shared[:, None] * B.T) @ candidates
-    )
+    explained = np.linalg.solve(damped, shared[:, None] * (B.T @ candidates))
+    weighted = u[:, None] * candidates - B @ explained
     q = np.sum(candidates * weighted, axis=0)
     ratio = np.maximum(np.sum(weighted * (S @ weighted), axis=0) / q, 1.0)
     return n_parameters / 2 * (ratio - 1 - np.log(ratio)), (ratio - 1) / q

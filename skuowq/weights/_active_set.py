@@ -10,9 +10,10 @@ discrepancy and the variance ``1 / N`` are never added. All scaling is by powers
 """
 
 import math
+import warnings
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, LinAlgWarning, cho_factor, cho_solve
 from scipy.optimize import nnls
 
 _MAX_PIVOTS = 50
@@ -90,7 +91,10 @@ def active_set_mixture(discrepancy, variance):
     factor = factor_of(rounded)
     try:
         target = np.linalg.lstsq(factor, ones, rcond=None)[0]
-        active = nnls(factor.T, target, maxiter=30 * len(M))[0] > 0
+        with warnings.catch_warnings():
+            # Older versions of scipy say that the matrix is ill conditioned; the pivots see to it.
+            warnings.simplefilter("ignore", LinAlgWarning)
+            active = nnls(factor.T, target, maxiter=30 * len(M))[0] > 0
     except RuntimeError:  # Cycling: the pivots below start from all sources.
         active = np.ones(len(M), dtype=bool)
     best = None, np.nan, np.inf

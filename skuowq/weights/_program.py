@@ -423,6 +423,8 @@ def _solve_by_cvxpy(matrix, ratios, solver):
         with warnings.catch_warnings(), _silence(solver):
             # cvxpy warns that the answer may be inaccurate; the certificate decides.
             warnings.simplefilter("ignore", UserWarning)
+            # An older cvxpy does not tell OSQP what to do with errors.
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
             problem.solve(solver=solver)
     except cp.error.SolverError:
         return None

@@ -151,7 +151,10 @@ def check_parts(rows, sample_weight, sources, check_y):
     # The dtype is the weights'; integer X must not round them.
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not np.any(weight > 0):  # scikit-learn 1.7 lets it pass.
-        raise ValueError("Sample weights must contain at least one non-zero number.")
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number, and sample_weight has none: "
+            "pass positive weights, or leave it out."
+        )
     raw = [drop_zero_weight(X, y, weight)]
     labels = []
     given = [] if sources is None else zip(sources._triples, sources.names, strict=True)

@@ -95,7 +95,9 @@ def active_set_mixture(discrepancy, variance):
             # Older versions of scipy say that the matrix is ill conditioned; the pivots see to it.
             warnings.simplefilter("ignore", LinAlgWarning)
             active = nnls(factor.T, target, maxiter=30 * len(M))[0] > 0
-    except RuntimeError:  # Cycling: the pivots below start from all sources.
+    except (RuntimeError, ValueError):  # It cycles; scipy 1.12 also falls over an empty set.
+        active = np.zeros(len(M), dtype=bool)
+    if not active.any():  # The pivots start from all sources.
         active = np.ones(len(M), dtype=bool)
     best = None, np.nan, np.inf
     for _ in range(_MAX_PIVOTS):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t as student_t
 from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import (
     BaseCrossValidator,
@@ -333,7 +334,10 @@ def _score_both(estimator, X, y, train, test, sources, scorer):
         if is_classifier(estimator):
             _check_classes_of_fold(y, y_train, error)
         raise
-    return scorer(with_sources, X_test, y_test), scorer(without, X_test, y_test)
+    with warnings.catch_warnings():
+        # A score that is not finite is refused, with more words.
+        warnings.simplefilter("ignore", UndefinedMetricWarning)
+        return scorer(with_sources, X_test, y_test), scorer(without, X_test, y_test)
 
 
 def _check_classes_of_fold(y, y_train, error):

@@ -11,6 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold, ShuffleSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
+from skuowq import UOWQRegressor
 from skuowq.metrics import NegativeTransferGap, negative_transfer_gap
 from skuowq.metrics._negative_transfer import _neg_log_loss
 
@@ -410,3 +411,12 @@ def test_one_seed_more_or_less_makes_no_other_verdict(target, helpful):
         for seed in range(5)
     }
     assert len(verdicts) == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_rows", [3, 4])
+def test_folds_of_single_rows_have_no_r2_and_say_so(n_rows):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n_rows, 2)), rng.normal(size=n_rows)
+    with pytest.raises(ValueError, match="r2 is not finite on every fold"):
+        negative_transfer_gap(UOWQRegressor(), X, y, sources=[(X, y)], cv=n_rows, scoring="r2")

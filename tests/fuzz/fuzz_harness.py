@@ -5,6 +5,7 @@ with an error of ours that names an argument. `outcome` tells which, and fails f
 from inside, and warnings that are not for the user.
 """
 
+import contextlib
 import linecache
 import os
 import re
@@ -159,10 +160,8 @@ def _warns_too(refuses, line):
     """Whether what a user would do without us gives the same warning."""
     with warnings.catch_warnings(record=True) as theirs:
         warnings.simplefilter("always")
-        try:
+        with contextlib.suppress(Exception):
             refuses()
-        except Exception:
-            return False
     return any(line.startswith(f"{w.category.__name__}: {w.message}"[:60]) for w in theirs)
 
 

@@ -27,7 +27,8 @@ regs = with_bad(st.sampled_from([1e-3, 0.05, 1.0, 100.0]))
 @fuzz(
     "transport.class_distances",
     problem=data_sets,
-    method=with_bad(st.sampled_from(["gaussian"] * 3 + ["exact", "mmd", "mmd", "sinkhorn"])),
+    # Sinkhorn's steps with little regularisation take as long as all else.
+    method=with_bad(st.sampled_from(["gaussian", "exact", "mmd"] * 3 + ["sinkhorn"])),
     reg=regs,
 )
 def test_class_distances(problem, method, reg):

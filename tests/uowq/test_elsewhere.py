@@ -12,6 +12,7 @@ import dask
 import dask.array as da
 import pandas as pd
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -348,3 +349,22 @@ def test_what_sums_cannot_give_is_refused():
     wide = np.zeros((9, 2500))
     with pytest.raises(ValueError, match=r"2,501 parameters, and sources that are elsewhere"):
         UOWQClassifier().fit(wide, np.arange(9) % 2, [on_dask(wide, np.arange(9) % 2)])
+
+
+@pytest.mark.parametrize("regressor", [False, True])
+def test_a_light_source_that_cancels_a_bias_stays_as_it_does_for_rows(regressor):
+    rng = np.random.default_rng(0)
+    domains = []
+    for _ in range(3):
+        X = rng.normal(size=(20, 2))
+        y = X[:, 0] + rng.normal(size=20)
+        domains.append((X, y if regressor else (y > 0).astype(int)))
+    kind, base = UOWQClassifier, RandomForestClassifier(2, random_state=0)
+    if regressor:
+        kind, base = UOWQRegressor, RandomForestRegressor(2, random_state=0)
+    model = kind(base, discrepancy=np.outer([1, -25], [1, -25]), random_state=0)
+    there = Sources([dask.delayed(pair) for pair in domains[1:]], max_rows=100)
+    found = clone(model).fit(*domains[0], there)
+    expected = clone(model).fit(*domains[0], domains[1:])
+    assert found.source_weights_.min() > 0
+    assert_allclose(found.source_weights_, expected.source_weights_, rtol=1e-6)

@@ -13,20 +13,23 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils import check_random_state
 
 from skuowq._data.draw_rows import drawn_domains, shares_of_budget
-from skuowq._data.elsewhere import ask
-from skuowq._data.read_part import product_sums, products_of
 from skuowq._data.target_range import RowsInRange
 from skuowq._data.task_elsewhere import read_task_elsewhere
-from skuowq._uowq.weighing import LinearFit, nothing_to_weigh
 from skuowq._utils._base_estimator import is_network, sample_weight_name, seeded
 
 from .elsewhere import weigh_elsewhere
 from .logistic import fit_weighted_logistic
-from .regression import all_rows, fit_weighted_regression
-from .regression_elsewhere import weigh_by_sums
+from .regression import all_rows, fit_weighted_regression, nothing_linear
+from .regression_elsewhere import sums_of_domains, weigh_by_sums
 from .road import Road
-from .rows import N_FOLDS, STAND_IN_MAX_ITER, fit_or_stack, fit_weighted_rows
-from .thinning import LEAST_WEIGHT, without_negligible
+from .rows import (
+    N_FOLDS,
+    STAND_IN_MAX_ITER,
+    fit_or_stack,
+    fit_weighted_rows,
+    without_what_counts_little,
+)
+from .thinning import LEAST_WEIGHT
 
 
 class DrawnRowsRoad(Road):
@@ -72,9 +75,9 @@ class DrawnRowsRoad(Road):
     def fit(self, task, rule):
         """One fit with the weights; for a rule that cross-validates, several that are stacked."""
         weighing = self.weigh(task, rule)
-        weights = self.kept_weights(task, weighing)
         if task.domains:
-            weighing = weighing.with_weights(weights)
+            weighing = without_what_counts_little(weighing, task.classes, self.labels_of(task))
+        weights = weighing.weights.source_weights
         used = np.flatnonzero(weights > 0)
         drawn = self._drawn(task, weights, used)
         own = replace(weighing, weights=replace(weighing.weights, source_weights=weights[used]))
@@ -97,14 +100,10 @@ class DrawnRowsRoad(Road):
         """Weights by the stand-in's sums."""
         return weigh_elsewhere(task, rule, self.options, self.bounds(rule))[0]
 
-    def kept_weights(self, task, weighing):
-        """Weights without negligible sources, unless a class would go with them."""
-        weights, sizes = weighing.weights.source_weights, weighing.sizes
-        kept = without_negligible(weights, sizes.n_rows, sizes.n_target)
-        labels = [task.classes[np.unique(task.target.y)]]
-        labels += [D.columns.labels for D, w in zip(task.domains, kept, strict=True) if w > 0]
-        complete = len(np.unique(np.concatenate(labels))) >= len(task.classes)
-        return kept if complete else weights
+    def labels_of(self, task):
+        """Distinct labels of every domain, the target's first."""
+        of_target = task.classes[np.unique(task.target.y)]
+        return [of_target, *(source.columns.labels for source in task.domains)]
 
     def fit_drawn(self, base, drawn, rule, weighing, used):
         """The estimator on the target's rows and those drawn.
@@ -156,19 +155,13 @@ class DrawnRowsRegressionRoad(DrawnRowsRoad):
 
     def weigh(self, task, rule):
         """Weights by the stand-in's sums."""
-        target = task.target
         if not task.domains:
-            nothing = LinearFit(np.full(1, np.nan), np.zeros(1), 0.0)
-            n_parameters = float(target.X.shape[1])
-            return nothing_to_weigh(target.n_samples, n_parameters, nothing, np.zeros((0, 0)))
-        here = products_of(target.X, target.y, target.sample_weight)
-        sums = [here, *ask(task.domains, product_sums, task.reading)]
+            return nothing_linear(task.target)
+        sums = sums_of_domains(task)
         return weigh_by_sums(task, sums, rule, self.options, self.bounds(rule))
 
-    def kept_weights(self, task, weighing):
-        """Weights without negligible sources."""
-        sizes = weighing.sizes
-        return without_negligible(weighing.weights.source_weights, sizes.n_rows, sizes.n_target)
+    def labels_of(self, task):
+        """Numbers are no classes."""
 
     def fit_drawn(self, base, drawn, rule, weighing, used):
         """See `DrawnRowsRoad`."""

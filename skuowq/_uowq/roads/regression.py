@@ -89,9 +89,7 @@ def weigh_by_linear(task, rule, options, bounds, ridge=None):
     """Weigh sources by a Gaussian linear model: that of a Ridge, or a stand-in."""
     target, domains = task.target, task.domains
     if not domains:
-        nothing = LinearFit(np.full(1, np.nan), np.zeros(1), 0.0)
-        n_parameters = float(target.X.shape[1])
-        return nothing_to_weigh(target.n_samples, n_parameters, nothing, np.zeros((0, 0)))
+        return nothing_linear(target)
     parts = [target, *domains]
     matrix, penalty, _, _ = make_design(
         parts,
@@ -109,6 +107,13 @@ def weigh_by_linear(task, rule, options, bounds, ridge=None):
         groups=target.groups,
     )
     return weigh(LinearModel(problem, rule.measure), rule, **bounds)
+
+
+def nothing_linear(target):
+    """The weighing of no source at all."""
+    nothing = LinearFit(np.full(1, np.nan), np.zeros(1), 0.0)
+    n_parameters = float(target.X.shape[1])
+    return nothing_to_weigh(target.n_samples, n_parameters, nothing, np.zeros((0, 0)))
 
 
 def all_rows(domain, weight, number=0):

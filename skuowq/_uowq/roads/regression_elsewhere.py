@@ -13,11 +13,10 @@ from skuowq._uowq.models.linear import LinearModel
 from skuowq._uowq.models.linear_sums import LinearSums
 from skuowq._uowq.models.softmax_sums import in_units
 from skuowq._uowq.weigh import weigh
-from skuowq._uowq.weighing import LinearFit, nothing_to_weigh
 from skuowq._utils._base_estimator import seeded
 from skuowq._utils._factor import factorise
 
-from .regression import RidgeRoad
+from .regression import RidgeRoad, nothing_linear
 
 
 class RidgeElsewhereRoad(RidgeRoad):
@@ -50,15 +49,19 @@ class RidgeElsewhereRoad(RidgeRoad):
         base = clone(seeded(self.base, self.options.random_state))
         target = task.target
         if not task.domains:
-            n_parameters = float(target.X.shape[1])
-            nothing = LinearFit(np.full(1, np.nan), np.zeros(1), 0.0)
-            weighing = nothing_to_weigh(target.n_samples, n_parameters, nothing, np.zeros((0, 0)))
-            return weighing, Plain(base.fit(target.X, target.y, target.sample_weight))
-        here = products_of(target.X, target.y, target.sample_weight)
-        sums = [here, *ask(task.domains, product_sums, task.reading)]
+            fitted = base.fit(target.X, target.y, target.sample_weight)
+            return nothing_linear(target), Plain(fitted)
+        sums = sums_of_domains(task)
         weighing = weigh_by_sums(task, sums, rule, self.options, self.bounds(rule), self.base)
         weights, levels = weighing.weights.source_weights, weighing.model.levels
         return weighing, Plain(_fitted(base, task, sums, np.append(1.0, weights), levels))
+
+
+def sums_of_domains(task):
+    """`ProductSums` of the target and of every source: the one round."""
+    target = task.target
+    here = products_of(target.X, target.y, target.sample_weight)
+    return [here, *ask(task.domains, product_sums, task.reading)]
 
 
 def weigh_by_sums(task, sums, rule, options, bounds, ridge=None):

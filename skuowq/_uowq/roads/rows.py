@@ -165,17 +165,36 @@ def fit_weighted_rows(
 
 
 def without_negligible_sources(weighing, task):
+    """The weighing without negligible sources; see `without_what_counts_little`."""
+    labels = None
+    if task.classes is not None:
+        labels = [np.unique(domain.y) for domain in (task.target, *task.domains)]
+    return without_what_counts_little(weighing, task.classes, labels)
+
+
+def without_what_counts_little(weighing, classes, labels):
     """The weighing without negligible sources.
 
     Unless a class would go with them, or the theory's error would grow: a light source may cancel
     the bias of a heavy one.
+
+    Parameters
+    ----------
+    weighing : Weighing
+    classes : ndarray of shape (n_classes,) or None
+        None where labels are numbers.
+    labels : list of ndarray or None
+        Distinct ones of every domain, the target's first, or what stands for them.
+
+    Returns
+    -------
+    weighing : Weighing
     """
     weights, sizes = weighing.weights.source_weights, weighing.sizes
     kept = without_negligible(weights, sizes.n_rows, sizes.n_target)
-    if task.classes is not None:
-        used = [task.target.y]
-        used += [D.y for D, w in zip(task.domains, kept, strict=True) if w > 0]
-        if len(np.unique(np.concatenate(used))) < len(task.classes):
+    if classes is not None:
+        used = [own for own, w in zip(labels, np.append(1.0, kept), strict=True) if w > 0]
+        if len(np.unique(np.concatenate(used))) < len(classes):
             kept = weights
     alone, before, after = (weighing.error(w) for w in (np.zeros_like(weights), weights, kept))
     bound = min(_DEARER * before, alone) if before <= alone else _DEARER * before

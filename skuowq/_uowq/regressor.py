@@ -134,7 +134,6 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
     """
 
     _networks_read_datasets = False
-    _networks_read_datasets = False
     _roads, _model = REGRESSOR_ROADS, "linear"
     _of_some_roads = dict.fromkeys(
         ("target_estimator_", "pooled_estimator_", "linear_estimator_", "pool_weights_")

@@ -29,7 +29,7 @@ _TOLERANCE = 1e-9
 class FactorForm(NDArrayOperatorsMixin):
     """A symmetric, positive semidefinite matrix, shape (n_sources, n_sources).
 
-    Subclasses have `diagonal`, ``_product(columns)`` and ``_rows(index)``.
+    Subclasses have `diagonal`, ``_product(columns)`` and some rows by ``__getitem__``.
     """
 
     def __len__(self):
@@ -41,7 +41,7 @@ class FactorForm(NDArrayOperatorsMixin):
         return len(self), len(self)
 
     def __array__(self, dtype=None, copy=None):
-        return np.asarray(self._rows(np.arange(len(self))), dtype=dtype)
+        return np.asarray(self[np.arange(len(self))], dtype=dtype)
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         if ufunc is np.matmul and method == "__call__" and not options:
@@ -51,10 +51,6 @@ class FactorForm(NDArrayOperatorsMixin):
             return self._product(np.asarray(left).T).T
         matrices = [np.asarray(part) if isinstance(part, FactorForm) else part for part in inputs]
         return getattr(ufunc, method)(*matrices, **options)
-
-    def __getitem__(self, index):
-        """Some rows."""
-        return self._rows(index)
 
 
 class ContrastGram(FactorForm):
@@ -94,7 +90,7 @@ class ContrastGram(FactorForm):
     def _product(self, columns):
         return self.factor.T @ (self.factor @ columns)
 
-    def _rows(self, index):
+    def __getitem__(self, index):
         return self.factor[:, index].T @ self.factor
 
     def optimal_mixture(self, variance: NDArray) -> tuple[NDArray | None, NDArray, NDArray]:
@@ -114,12 +110,13 @@ class ContrastGram(FactorForm):
         """
         precision, pivots = 1 / variance, _Pivots(len(variance))
         for _ in range(_MAX_PIVOTS):
-            u = self._solve(np.ones(len(variance)), precision * pivots.active)
+            solve = self._solver(precision * pivots.active)
+            u = solve(np.ones(len(variance)))
             if not pivots.active.any():
                 break
             image, hidden = self._image(u, variance)
             # The first solution is off where biases cancel one another.
-            u += self._solve(1 - image, precision * pivots.active)
+            u += solve(1 - image)
             image, hidden = self._image(u, variance)
             wrong = np.where(pivots.active, u < 0, image + hidden < 1 - _TOLERANCE)
             if not wrong.any():
@@ -128,11 +125,11 @@ class ContrastGram(FactorForm):
             pivots.exchange(wrong)
         return None, precision, precision
 
-    def _solve(self, right, precision):
-        """``(diag(1 / precision) + F'F)^-1 right`` by Woodbury's identity, 0 for precision 0."""
+    def _solver(self, precision):
+        """``(diag(1 / precision) + F'F)^-1`` by Woodbury's identity, 0 for precision 0."""
         scaled = self.factor * precision
         inner = np.eye(len(self.factor)) + scaled @ self.factor.T
-        return precision * right - scaled.T @ np.linalg.solve(inner, scaled @ right)
+        return lambda right: precision * right - scaled.T @ np.linalg.solve(inner, scaled @ right)
 
     def _image(self, x, variance):
         """``(diag(variance) + F'F) x``, and what rounding may have changed in it.
@@ -191,7 +188,7 @@ class OwnAndShift(FactorForm):
         own = self.own.reshape(-1, *[1] * (columns.ndim - 1))
         return own * columns + self.shift * columns.sum(axis=0)
 
-    def _rows(self, index):
+    def __getitem__(self, index):
         rows = np.full((len(index), len(self.own)), self.shift)
         rows[np.arange(len(index)), index] += self.own[index]
         return rows

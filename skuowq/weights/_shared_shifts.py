@@ -51,8 +51,8 @@ def shared_shifts(tau, S, n_target, n_samples, n_parameters):
     """
     K, largest = len(n_samples), S.diagonal().max()
     groups, shifts = np.zeros((K, 0)), np.zeros(0)
-    # Comparing all groups of K sources costs O(K^3).
     in_range = 0 < largest * max(n_target, n_samples.max()) < MOST_PRECISE
+    # Comparing all groups of K sources costs O(K^3).
     if not (3 <= K <= MANY_SOURCES and in_range):
         return tau, groups, shifts
     candidates = _clusters(np.asarray(S))

@@ -22,11 +22,10 @@ from ._discrepancy import (
     weights_and_discrepancy,
 )
 from ._error import error_of_rows, parts_of_rows
-from ._factor_form import MANY_SOURCES, ContrastGram, FactorForm
+from ._factor_form import ContrastGram, FactorForm
 from ._program import check_solver, solve_checked, weights_record
 
 __all__ = [
-    "MANY_SOURCES",
     "ContrastGram",
     "FactorForm",
     "SourceGate",

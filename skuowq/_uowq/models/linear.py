@@ -201,7 +201,7 @@ class LinearModel:
             shrink = self._shrinkage()
             A, b = self._normal_equations(np.append(1.0, weights), shrink)
             self.theta = factorise(A + np.diag(self.problem.penalty))(b)
-            mean = self.problem.residual_means(self.theta)
+            mean = self.residual_means = self.problem.residual_means(self.theta)
             if not self.problem.own_levels:
                 self.levels = np.zeros(len(mean))
                 return
@@ -216,7 +216,7 @@ class LinearModel:
         """``S`` and ``d`` from the domains' mean scores of the effects."""
         problem, scale = self.problem, np.sqrt(self.noise[0])
         omega = np.append(1.0, weights)
-        mean = problem.residual_means(self.theta)
+        mean = self.residual_means
         full = np.ones(len(mean)) if problem.own_levels else np.zeros(len(mean))
         scores = problem.residual_products(self.theta) / scale
         scores -= (full * self.counts * mean / scale)[:, None] * self.means

@@ -104,7 +104,11 @@ class SoftmaxProblem:
 
     def weigh(self, source_weights):
         """Every row's weight: its own times its domain's, the target's being 1."""
-        return np.repeat(np.append(1.0, source_weights), self.sizes) * self.row_weight
+        return self.mixed_weight(np.append(1.0, source_weights))
+
+    def mixed_weight(self, domain_weights):
+        """Every row's weight: its own times its domain's."""
+        return np.repeat(domain_weights, self.sizes) * self.row_weight
 
     def look(self, theta, domain_weights=None):
         """See `Problem`."""
@@ -122,7 +126,7 @@ class SoftmaxProblem:
         **how : dict
             Start, curvature and tolerance; see `fit`.
         """
-        weight = np.repeat(domain_weights, self.sizes) * self.row_weight
+        weight = self.mixed_weight(domain_weights)
         if target_weight is not None:
             weight[: self.sizes[0]] = domain_weights[0] * target_weight
         # Without sources their rows need not be looked at.
@@ -208,7 +212,8 @@ class RowsLook:
 
     def information(self, domain_weights):
         """Of a row of the mixture with these weights of the domains."""
-        design, weight = self.problem.design[self._rows], self._weight(domain_weights)
+        design = self.problem.design[self._rows]
+        weight = self.problem.mixed_weight(domain_weights)
         return information(design, self.probabilities, weight[self._rows])
 
     def information_by_domain(self):
@@ -224,13 +229,10 @@ class RowsLook:
 
     def product(self, domain_weights, directions):
         """Common information of a row of the mixture, times directions."""
-        weight = self._weight(domain_weights)
+        weight = self.problem.mixed_weight(domain_weights)
         return information_product(self.problem.matrix, self.probabilities, weight, directions)
 
     def diagonal(self, domain_weights):
         """Of the common information of a row of the mixture."""
-        weight = self._weight(domain_weights)
+        weight = self.problem.mixed_weight(domain_weights)
         return information_diagonal(self.problem.matrix, self.probabilities, weight)
-
-    def _weight(self, domain_weights):
-        return np.repeat(domain_weights, self.problem.sizes) * self.problem.row_weight

@@ -5,8 +5,11 @@
 Counts calls: a file is entered when one of its functions is called with the sources by one that
 has them, whatever form they have (`Sources`, a list of domains, `Task`, the model's problem or the
 model), until the weights are there. Functions of one file that call each other count once. What
-gets a part of them alone (one column, one domain, numbers) is not followed. A return to the face is
-a call from another file into the estimator's own.
+gets a part of them alone (one column, one domain, numbers) is not followed.
+
+A file that hands the sources on to another, as an argument, is on the way, and so is the file that
+returns the weights: these are what a reader opens. The others do one step and hand back what they
+made of it. A return to the face is a call from another file into the estimator's own.
 """
 
 import sys
@@ -23,13 +26,15 @@ from skuowq.datasets import make_classification_tasks
 
 _ROOT = Path(skuowq.__file__).parent
 _FORMS = (Sources, Task, RowsInRange, SoftmaxProblem, SoftmaxScores)
+_MAKES_THE_WEIGHTS = "_uowq/weigh.py"
 _FACE = {"_uowq/base.py", "_uowq/classifier.py"}
 
 
-def has_sources(frame):
-    """Whether the function is called with all sources, in any form."""
+def has_sources(frame, handed=False):
+    """Whether the function is called with all sources, in any form; `handed`: not as its `self`."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = [name for name in names if not (handed and name == "self")]
     return any(_is_form(frame.f_locals.get(name)) for name in names)
 
 
@@ -53,7 +58,7 @@ def route(fit):
             return
         file, caller = file_of(frame), file_of(frame.f_back) if frame.f_back else None
         if file and file != caller and has_sources(frame):
-            entered.append((caller, file, frame.f_code.co_name))
+            entered.append((caller, file, frame.f_code.co_name, has_sources(frame, handed=True)))
 
     sys.setprofile(follow)
     try:
@@ -68,12 +73,14 @@ def main():
     sources = Sources(tasks.sources)
     clf = UOWQClassifier()
     entered = route(lambda: clf.fit(tasks.X_target, tasks.y_target, sources))
-    files = list(dict.fromkeys(file for _, file, _ in entered))
-    first = {file: name for _, file, name in reversed(entered)}
-    for file in files:
-        print(f"{file}: {first[file]}")
-    back = [(caller, name) for caller, file, name in entered if file in _FACE and caller]
-    print(f"{len(files)} files, {len(back)} returns to the face")
+    first = {file: name for _, file, name, _ in reversed(entered)}
+    hand_on = {caller for caller, _, _, handed in entered if handed and caller}
+    on_the_way = hand_on | {_MAKES_THE_WEIGHTS}
+    for file in dict.fromkeys(file for _, file, _, _ in entered):
+        print(f"{file}: {first[file]}" + ("" if file in on_the_way else " (a step)"))
+    back = [name for caller, file, name, _ in entered if file in _FACE and caller]
+    n_steps = len(set(first) - on_the_way)
+    print(f"{len(on_the_way)} files on the way, {n_steps} of a step each, {len(back)} returns")
 
 
 if __name__ == "__main__":

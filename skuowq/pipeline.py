@@ -130,6 +130,10 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         self._check_last_step("sources" if X_unlabeled is None else "X_unlabeled")
         head_params, last_params = self._split_params(params)
         X = self._fit_head(X, y, sources, head_params)
+        return self._fit_last(X, y, sources, X_unlabeled, last_params)
+
+    def _fit_last(self, X, y, sources, X_unlabeled, last_params):
+        """Fit the last step to the target's transformed rows; the others are transformed here."""
         transform = partial(_transform, self._head() if len(self.steps) > 1 else None)
         if sources is not None:
             sources = sources.map_features(transform)
@@ -195,13 +199,12 @@ class TransferPipeline(BindSourcesMixin, Pipeline):
         head = self._head()
         if self.fit_on == "target":
             X = head.fit_transform(X, y, **params)
+        elif params:
+            raise ValueError(
+                f"fit_on='pooled' fits the transformers on rows of all domains, but "
+                f"{sorted(params)} belong to the target's: leave them out or use fit_on='target'."
+            )
         else:
-            if params:
-                raise ValueError(
-                    f"fit_on='pooled' fits the transformers on rows of all domains, but "
-                    f"{sorted(params)} belong to the target's: leave them out or use "
-                    "fit_on='target'."
-                )
             X = head.fit(*pooled_rows(X, y, sources)).transform(X)
         # With a cache, the fitted transformers are copies.
         self.steps = [*head.steps, self.steps[-1]]

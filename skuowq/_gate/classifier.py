@@ -54,10 +54,6 @@ _OF_SOME = (
 )
 
 
-def _has_network(self):
-    return self.estimator is None or is_network(self.estimator)
-
-
 class DiscriminatorGateClassifier(
     FitInputMixin,
     CarefulFitMixin,
@@ -275,10 +271,8 @@ class DiscriminatorGateClassifier(
         _warn_of_unlabeled(learner, X_unlabeled, sources)
         free = check_unlabeled(X_unlabeled, rows, sources)
         # A gate compares single rows, so it can use a source of one class.
-        least = 2 if learner.weighs_sources else 1
-        task = read_task(
-            rows, sample_weight, sources, groups, classes=self.classes, least_classes=least
-        )
+        options = {"classes": self.classes, "least_classes": 2 if learner.weighs_sources else 1}
+        task = read_task(rows, sample_weight, sources, groups, **options)
         task = GateTask(**vars(task), X_unlabeled=free, sources=sources, features=learner.features)
         with threads_for(task.n_entries):
             gate = cross_fit(gate_options, task)
@@ -286,9 +280,12 @@ class DiscriminatorGateClassifier(
             found = _fit_learner(learner, gate, trust, task)
         return self._publish(task, found)
 
+    def _has_network(self):
+        return self.estimator is None or is_network(self.estimator)
+
     def _read_options(self):
         """The learner, and what gate and trust ask for; what cannot be honoured is refused."""
-        if _has_network(self):
+        if self._has_network():
             self._check_checkpoint()
         if hasattr(self.gate, "fit"):
             sample_weight_name(self.gate)  # Its rows are weighed, to make the domains alike.
@@ -330,7 +327,7 @@ class DiscriminatorGateClassifier(
 
     def _has_probabilities(self):
         base = getattr(self, "estimator_", self.estimator)
-        return _has_network(self) or hasattr(base, "predict_proba")
+        return self._has_network() or hasattr(base, "predict_proba")
 
     @available_if(_has_probabilities)
     def predict_proba(self, X):
@@ -380,7 +377,7 @@ class DiscriminatorGateClassifier(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = tags.input_tags.allow_nan = False
-        if not _has_network(self):
+        if not self._has_network():
             tags.transformer_tags = None
             if not isinstance(self.estimator, type):  # A class has none, and the fit refuses it.
                 base = get_tags(self.estimator).input_tags
@@ -395,7 +392,11 @@ class DiscriminatorGateClassifier(
 # Only where there is a network. After the class: the mixin replaces what it finds there.
 for _name in ("transform", "fit_transform"):
     _method = getattr(DiscriminatorGateClassifier, _name)
-    setattr(DiscriminatorGateClassifier, _name, available_if(_has_network)(_method))
+    setattr(
+        DiscriminatorGateClassifier,
+        _name,
+        available_if(DiscriminatorGateClassifier._has_network)(_method),
+    )
 
 
 def _draw_seed(random_state):

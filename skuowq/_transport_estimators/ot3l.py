@@ -31,10 +31,6 @@ from .choose_rows import ChoiceOptions, choose_rows, measure_distances
 from .pretrained import PretrainedLogistic, PretrainedNetwork, SourceLabels, TuningOptions
 
 
-def _has_network(self):
-    return is_network(self._base_estimator())
-
-
 class OT3LClassifier(
     FitInputMixin,
     AnyClassifierMixin,
@@ -215,10 +211,7 @@ class OT3LClassifier(
         progress = Progress("OT3L", self.verbose, 3)
         model, random = self._pretrain(base, task)
         progress("training on the sources")
-        distances = measure_distances(choice, model, task.target, task.domains, model.labels)
-        chosen = choose_rows(
-            choice, distances, task.target.y, random, any_source=bool(task.domains)
-        )
+        distances, chosen = _choose(choice, model, task, random)
         progress("choice of target rows")
         tuned = model.tune(take_rows(task.target, chosen))
         progress(f"tuning on {len(chosen)} target rows")
@@ -268,8 +261,11 @@ class OT3LClassifier(
         self.source_report_ = report
         return self
 
+    def _has_network(self):
+        return is_network(self._base_estimator())
+
     def _row_checks(self):
-        if _has_network(self):
+        if self._has_network():
             return NETWORK_CHECKS
         return {"accept_sparse": False, "ensure_all_finite": True, "dtype": np.float64}
 
@@ -330,7 +326,7 @@ class OT3LClassifier(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         tags.input_tags.allow_nan = False
-        if not _has_network(self):
+        if not self._has_network():
             tags.transformer_tags = None
         return tags
 
@@ -342,7 +338,7 @@ class OT3LClassifier(
 # Only where there is a network. After the class: the mixin replaces what it finds there.
 for _name in ("transform", "fit_transform"):
     _method = getattr(OT3LClassifier, _name)
-    setattr(OT3LClassifier, _name, available_if(_has_network)(_method))
+    setattr(OT3LClassifier, _name, available_if(OT3LClassifier._has_network)(_method))
 
 
 def _check_base(base, checkpoint):
@@ -365,6 +361,13 @@ def _check_base(base, checkpoint):
             f"checkpoint={str(checkpoint)!r} keeps the epochs of a network, and estimator is a "
             f"{name}: leave it out, or pass a skorch NeuralNetClassifier"
         )
+
+
+def _choose(choice, model, task, random):
+    """Distances between classes, and the numbers of the target rows to tune on."""
+    distances = measure_distances(choice, model, task.target, task.domains, model.labels)
+    labels, any_source = task.target.y, bool(task.domains)
+    return distances, choose_rows(choice, distances, labels, random, any_source=any_source)
 
 
 def _rows_given(rows, sample_weight, n_rows):

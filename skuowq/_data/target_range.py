@@ -275,9 +275,11 @@ def _sizes_and_spreads(record):
     p, c = record.theta.shape
     J = record.information
     border, own = J[:-c, -c:], J[-c:, -c:]
+    total = np.trace(own)
+    if total < np.finfo(float).tiny:  # Of rows that are sure of their labels it tells nothing.
+        return np.zeros((2, p - 1))
     squares = J.diagonal()[:-c]
     within = squares - np.sum(border * np.linalg.pinv(own).dot(border.T).T, axis=1)
-    total = max(np.trace(own), np.finfo(float).tiny)
     by_column = np.maximum([squares, within], 0.0).reshape(2, p - 1, c).sum(axis=2)
     return np.sqrt(by_column / total)
 

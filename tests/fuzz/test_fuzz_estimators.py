@@ -118,6 +118,8 @@ def predicts_in_range(base, problem):
         for X, y, w in domains:
             if len(np.unique(y)) < 2:
                 return False
+            if isinstance(X, np.ndarray):
+                X = X.astype(float)  # As ours sees it: float32 may make a constant column vary.
             kwargs = {} if hasattr(base, "steps") else {"sample_weight": w}
             P = clone(base).fit(X, y, **kwargs).predict_proba(problem.X_new)
             if not (np.isfinite(P).all() and np.allclose(P.sum(axis=1), 1)):

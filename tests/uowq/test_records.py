@@ -1,6 +1,7 @@
 """Sources without rows: records of statistics, and fitted models with a number of rows."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -407,3 +408,14 @@ def test_a_constant_column_says_nothing_of_a_source(kind, value):
     assert_allclose(alone.discrepancy_, 0, atol=1e-6)
     beside = weights(0, 1, 2)
     assert beside.source_weights_[0] > 10 * beside.source_weights_[2] > 0
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-320])
+def test_a_record_of_rows_that_are_sure_tells_nothing_of_columns(size):
+    """Its information underflows; the source is neither in other units nor a reason to warn."""
+    tasks = make_classification_tasks(n_target=40, n_classes=2, random_state=0)
+    record = source_record(*tasks.sources[0])
+    record = replace(record, information=np.eye(len(record.information)) * size)
+    clf = UOWQClassifier().fit(tasks.X_target, tasks.y_target, [record, *tasks.sources[1:]])
+    assert np.isfinite(clf.discrepancy_).all()
+    assert np.isfinite(clf.source_weights_).all()

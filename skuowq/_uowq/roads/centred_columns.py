@@ -7,6 +7,8 @@ from sklearn.utils.validation import validate_data
 
 from skuowq._data.design_columns import dense_if_small
 
+from .fit_to_the_end import fit_to_the_end
+
 # Of its standard deviation: a column whose mean is further from 0 is far away.
 _FAR = 2.0
 _FREE_INTERCEPT = ("lbfgs", "newton-cg", "newton-cholesky")
@@ -55,8 +57,8 @@ def fit_centred(logistic, X, y, sample_weight):
         return logistic.fit(X, y, sample_weight=sample_weight)
     values, means = centred(logistic, X, sample_weight)
     if not means.any() or np.all(np.abs(means) <= _FAR * values.std(axis=0)):
-        return logistic.fit(X, y, sample_weight=sample_weight)
-    logistic.fit(values, y, sample_weight)
+        return fit_to_the_end(logistic, X, y, sample_weight)
+    fit_to_the_end(logistic, values, y, sample_weight)
     logistic.intercept_ = logistic.intercept_ - logistic.coef_ @ means
     validate_data(logistic, X, skip_check_array=True)  # Sets the features' number and names.
     return logistic

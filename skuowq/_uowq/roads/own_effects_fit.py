@@ -9,6 +9,7 @@ from skuowq._utils._logistic import is_unpenalised
 from skuowq.fisher import contrast_basis
 
 from .centred_columns import centred
+from .fit_to_the_end import fit_to_the_end
 
 
 def takes_own_intercepts(logistic):
@@ -71,10 +72,10 @@ def fit_with_own_effects(logistic, X, y, sample_weight, sizes, model, start):
         logistic.coef_ = coefficients
         logistic.intercept_ = vectors[:, n_features] + vectors[:, :n_features] @ middle
         warm_start = logistic.warm_start
-        logistic.set_params(warm_start=True).fit(rows, y, sample_weight)
+        fit_to_the_end(logistic.set_params(warm_start=True), rows, y, sample_weight)
         logistic.set_params(warm_start=warm_start)
     else:
-        logistic.fit(rows, y, sample_weight)
+        fit_to_the_end(logistic, rows, y, sample_weight)
     common, own, away = np.split(logistic.coef_, [n_features, n_features + n_domains], axis=1)
     logistic.intercept_ = logistic.intercept_ + height * own[:, 0] - common @ middle
     logistic.coef_ = common.copy()

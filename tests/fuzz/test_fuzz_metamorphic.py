@@ -194,7 +194,7 @@ def test_classifier_of_trees(problem, change, seed):
     base = DecisionTreeClassifier(max_depth=2, random_state=0)
     if change is sparse_rows:
         # Of splits that are as good as each other a tree takes another one of sparse columns.
-        base = make_pipeline(StandardScaler(with_mean=False), LogisticRegression(tol=1e-8))
+        base = make_pipeline(StandardScaler(with_mean=False), exact_logistic())
     clf = UOWQClassifier(base, discrepancy=Reml(1))
     check_change(clf, parts_of(problem), change, np.random.RandomState(seed))
 
@@ -211,7 +211,9 @@ def test_regressor(problem, change, rule, levels, seed):
     """80 examples in ``make test``. Least squares has no units, ridge regression has."""
     parts = parts_of(problem)
     assume_weights_are_resolved(parts)
-    base = LinearRegression() if change is each_column_in_other_units else Ridge()
+    # Its `tol` is the ratio of units at which it takes a column for none.
+    least_squares = LinearRegression(tol=1e-13)
+    base = least_squares if change is each_column_in_other_units else Ridge()
     reg = UOWQRegressor(base, discrepancy=rule, own_levels=levels)
     spread = max(np.ptp(np.concatenate([y for _, y, _ in parts])), 1e-300)
     check_change(reg, parts, change, np.random.RandomState(seed), spread, SLACK)

@@ -24,7 +24,7 @@ from scipy.special import expit
 
 from skuowq._utils._checks import check_discrepancy, check_sizes
 
-from ._factor_form import MANY_SOURCES, Matrix, OwnAndShift, mean_of
+from ._factor_form import MANY_SOURCES, FactorForm, Matrix, OwnAndShift, mean_of
 from ._program import SourceWeights, check_bound, check_solver, solve_checked, weights_record
 from ._reml import low_rank_parts, reml_fit
 from ._shared_shifts import (
@@ -38,6 +38,8 @@ from ._shared_shifts import (
 METHODS = ("reml", "debiased", "plugin")
 # Below, a matrix of squares is near a singular one.
 _LEAST_DIAGONAL = 1e-6
+# Discrepancies beside 1 / n_samples: above, rounding in one may outweigh the other.
+_ROUNDING_MAY_DECIDE = 1e10
 # Before the contrasts are seen, a shift that all sources share is thrice as likely absent.
 _ODDS_AGAINST_A_SHIFT = 3.0
 
@@ -422,10 +424,23 @@ def averaged_weights(
     if max_weight is not None:
         check_bound(n_target, max_weight)
     # Positive semidefinite by construction, so not checked again.
-    results = [solve_checked(n_samples, G, n_target, max_weight, solver) for G in discrepancies]
+    results = [
+        solve_checked(n_samples, _above_rounding(G, n_samples), n_target, max_weight, solver)
+        for G in discrepancies
+    ]
     averaged = np.array(belief) @ np.array([result.source_weights for result in results])
     record = weights_record(averaged, n_samples, max(result.gap for result in results))
     return record, mean_of(discrepancies, belief)
+
+
+def _above_rounding(G, n_samples):
+    """An estimate whose rounding does not decide whether there is an optimum: sources are far."""
+    if isinstance(G, FactorForm) or not len(G):
+        return G
+    own = np.diag(G)
+    if np.max(own * n_samples) < _ROUNDING_MAY_DECIDE:
+        return G
+    return G + np.diag(64 * np.finfo(float).eps * len(G) * own)
 
 
 def candidate_discrepancies(

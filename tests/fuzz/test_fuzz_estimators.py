@@ -268,6 +268,7 @@ def check_regressor(data, problem, base, rule, levels, updates):
 
     def plain():
         clone(base).fit(problem.X, problem.y, sample_weight=problem.sample_weight)
+        clone(base).fit(*all_rows(problem))
 
     fitted = outcome(fit, ARGUMENTS, valid=problem.fault is None, hard=problem.hard, refuses=plain)
     if fitted is not None:

@@ -223,6 +223,7 @@ def test_regressor(problem, change, rule, levels, seed):
 def test_units_and_penalty_together(problem, rule, exponent):
     """Columns times a and C over a^2 are the same model. 40 examples in ``make test``."""
     parts, a = parts_of(problem), 2.0**exponent
+    assume_weights_are_resolved(parts)
     first = fitted(UOWQClassifier(exact_logistic(1.0), discrepancy=rule), parts)
     scaled = columns(parts, lambda X: a * X)
     second = fitted(UOWQClassifier(exact_logistic(1.0 / a**2), discrepancy=rule), scaled)

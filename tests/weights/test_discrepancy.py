@@ -14,6 +14,7 @@ from skuowq.weights import (
     optimal_source_weights,
     solve_source_weights,
 )
+from skuowq.weights._discrepancy import averaged_weights
 from skuowq.weights._reml import negative_log_likelihood, reml_fit
 from skuowq.weights._shared_shifts import discrepancy_of, groups_in, shared_shifts
 
@@ -322,3 +323,17 @@ def test_bad_arguments():
         estimate_discrepancy(np.eye(3), 10, [10, 10], 5)
     with pytest.raises(ValueError, match="n_parameters must be finite and above 0"):
         estimate_discrepancy([[1]], 10, [10], 0)
+
+
+@pytest.mark.parametrize("size", [1e12, 1e19, 1e30])
+@pytest.mark.parametrize("n_sources", [2, 6])
+def test_sources_infinitely_far_in_few_directions_weigh_nothing(n_sources, size):
+    """Rounding in their discrepancy outweighs 1 / n, and makes it indefinite."""
+    rng = np.random.RandomState(0)
+    contrasts = rng.uniform(1, 2, size=(n_sources, 1)) * rng.normal(size=3)
+    G = size * contrasts @ contrasts.T
+    n = np.full(n_sources, 4.0)
+    result, discrepancy = averaged_weights([G], [1.0], 4.0, n, max_weight=None, solver=None)
+    assert discrepancy is G or np.array_equal(discrepancy, G)
+    # The best mixture's discrepancy is at least that of the nearest source.
+    assert 0 < result.effective_source_size <= 1.01 / np.diag(G).min()

@@ -31,17 +31,34 @@ def held_together(X, named=None):
     Returns
     -------
     groups : ndarray of int of shape (n_rows,)
-        0 for the first row's group, 1 for the next one's, and so on.
+        Numbered by their first rows, sorted by value: folds do not depend on the order of rows, nor
+        on the units of columns.
     """
-    groups = np.unique(row_keys(X), return_inverse=True)[1]
+    keys = row_keys(X)
+    groups = np.unique(keys, return_inverse=True)[1]
     if named is not None:
         n_rows, n_copies = len(groups), groups.max() + 1
         links = (np.ones(n_rows), (groups, n_copies + named))
         n_nodes = n_copies + named.max() + 1
         graph = sparse.csr_matrix(links, shape=(n_nodes, n_nodes))
         groups = connected_components(graph, directed=False)[1][groups]
-    _, first, groups = np.unique(groups, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[groups]
+    place = np.argsort(_by_value(X, keys))
+    first = np.full(groups.max() + 1, len(groups))
+    np.minimum.at(first, groups, place)
+    _, groups = np.unique(first[groups], return_inverse=True)
+    return groups
+
+
+def _by_value(X, keys):
+    """Rows in the order of their first columns' values; of equal ones, and of data sets, by key."""
+    if isinstance(X, DatasetRows):
+        return np.argsort(keys)
+    n_columns = max(1, _BLOCK // len(keys))
+    if hasattr(X, "iloc"):
+        X = _frame_codes(X.iloc[:, :n_columns])
+    columns = X[:, :n_columns]
+    columns = columns.toarray() if sparse.issparse(columns) else columns.reshape(len(keys), -1)
+    return np.lexsort((keys, *columns.T[:n_columns][::-1]))
 
 
 def row_keys(X):

@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from .design_columns import mean_and_variance
 from .domains import check_columns, drop_zero_weight
 from .labels import label_kind, plain_labels
-from .target_range import FarRows, limits_of, which_are_far
+from .target_range import FarRows, count_outside, distinct_rows, limits_of, which_are_far
 from .task_labels import check_labels, check_numbers
 
 # Of a column's values: so many steps of their distribution tell its middle half.
@@ -90,7 +90,7 @@ def read_part(part, where, reading, bounds):
     if reading.classes is not None and len(y):
         X, y, weight = _coded(X, y, weight, where, reading)
     if bounds is not None:
-        kept = ~which_are_far(X, *bounds)[0]
+        kept = ~which_are_far(X, *bounds)
         X, y, weight = X[kept], y[kept], weight[kept]
     return X, y, weight
 
@@ -224,6 +224,7 @@ def spreads(part, where, reading, own):
     X, _, _ = read_part(part, where, reading, own[0])
     if not len(X):
         return Spreads([], [])
+    X = X[distinct_rows(X)]
     values = np.sort(X[:: -(-len(X) // _MOST_SAMPLED)], axis=0)
     if len(values) > _STEPS:
         values = values[((np.arange(_STEPS) + 0.5) / _STEPS * len(values)).astype(int)]
@@ -232,33 +233,37 @@ def spreads(part, where, reading, own):
 
 @dataclass(frozen=True, eq=False)
 class FarSums:
-    """Rows of some parts that are far outside; adds up."""
+    """Rows of some parts that are far outside; adds up. A part's copies count as one."""
 
     n_far: int
-    outside: np.ndarray
     n_rows: int
+    outside: np.ndarray
+    n_distinct: int
     labels: np.ndarray
 
     def __add__(self, other):
         return FarSums(
             self.n_far + other.n_far,
-            self.outside + other.outside,
             self.n_rows + other.n_rows,
+            self.outside + other.outside,
+            self.n_distinct + other.n_distinct,
             np.union1d(self.labels, other.labels),
         )
 
     def far_rows(self, numbers):
         """As `FarRows`."""
         n_labels = self.n_rows - self.n_far if numbers else len(self.labels)
-        return FarRows(self.n_far, self.outside / self.n_rows, n_labels)
+        return FarRows(self.n_far, self.outside / self.n_distinct, n_labels)
 
 
 def far_sums(part, where, shared, own):
     """`FarSums` of a part beyond ``own[1]``; see `ask`."""
     X, y, _ = read_part(part, where, shared, own[0])
-    far, shares = which_are_far(X, *own[1])
+    far = which_are_far(X, *own[1])
+    distinct = X[distinct_rows(X)]
     labels = y[:0] if shared.numbers else np.unique(y[~far])
-    return FarSums(int(far.sum()), shares * len(far), len(far), labels)
+    outside = count_outside(distinct, *own[1])
+    return FarSums(int(far.sum()), len(far), outside, len(distinct), labels)
 
 
 @dataclass(frozen=True, eq=False)

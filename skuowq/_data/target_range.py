@@ -6,7 +6,7 @@ could decide the fit at any weight. Such rows are recognised by their values alo
 is fitted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
@@ -18,6 +18,7 @@ from skuowq._utils._warn import warn
 
 from .dataset_rows import DatasetRows
 from .domains import is_frame, number_columns, take_rows
+from .held_together import row_keys
 from .sources import source_label
 
 # A value is far outside when it lies this many ranges beyond the target's smallest or largest.
@@ -56,11 +57,15 @@ class RowsInRange:
         Which of the sources are left.
     rows : list of ndarray of int
         Of every source, the numbers of the rows that are left.
+    unseen : ndarray of shape (n_sources,) or None
+        Of the columns that vary in a source, the share that does not vary in the target. None where
+        it was not looked at.
     """
 
     domains: list
     kept: np.ndarray
     rows: list
+    unseen: np.ndarray | None = None
 
     def among(self, given):
         """As a part of more sources, of which the others are left out.
@@ -73,7 +78,9 @@ class RowsInRange:
         kept, rows = given.copy(), iter(self.rows)
         kept[given] = self.kept
         nothing = np.arange(0)
-        return RowsInRange(self.domains, kept, [next(rows) if own else nothing for own in given])
+        all_rows = [next(rows) if own else nothing for own in given]
+        unseen = None if self.unseen is None else put_among_all(given, self.unseen, 0.0)
+        return RowsInRange(self.domains, kept, all_rows, unseen)
 
     def among_all(self, values, absent):
         """Values of the sources that are left, put where all sources have one."""
@@ -109,9 +116,10 @@ def leave_out_far_rows(target, domains, names, *, n_classes=2):
     With ``[a, b]`` the range of a column in the target's rows, a value is far outside when it lies
     more than ``10 max(c (b - a), r)`` beyond ``[a, b]``. ``r`` is the lower median of the column's
     range in the other sources, in each at most five times that of the middle half of its values,
-    and at most ``2 c (b - a)``. ``c`` makes up for the small range that few rows have by chance: in
+    and at most ``2 c (b - a)``. Copies count as one row, so that a row of weight 3 is three
+    rows. ``c`` makes up for the small range that few rows have by chance: in
     one of 10,000 samples of normal rows the standard deviation is underestimated as many times.
-    Copies and rows at the median do not count, for most may be 0. A column that is constant in the
+    Rows at the median do not count, for most may be 0. A column that is constant in the
     target has no range to compare with, and little hold on its predictions.
 
     A source is left out as a whole when a third of a column lies far outside, and when most of its
@@ -125,11 +133,14 @@ def leave_out_far_rows(target, domains, names, *, n_classes=2):
         return [limits_of(values) for values in numbers]
 
     def usual_spans(spans):
-        return [_usual_span(*pair) for pair in zip(numbers, spans, strict=True)]
+        distinct = [values[distinct_rows(values)] for values in numbers]
+        return [_usual_span(*pair) for pair in zip(distinct, spans, strict=True)]
 
     def far_rows(i, lowest, highest):
-        far, shares = which_are_far(numbers[i], lowest, highest)
+        far = which_are_far(numbers[i], lowest, highest)
         rows[i] = np.flatnonzero(~far)
+        distinct = numbers[i][distinct_rows(numbers[i])]
+        shares = count_outside(distinct, lowest, highest) / distinct.shape[0]
         return FarRows(far.sum(), shares, len(np.unique(domains[i].y[rows[i]])))
 
     n_rows = [len(domain.y) for domain in domains]
@@ -140,7 +151,8 @@ def leave_out_far_rows(target, domains, names, *, n_classes=2):
             rows[i] = rows[i][:0]
         else:
             left.append(domain if judged.bounds is None else take_rows(domain, rows[i]))
-    return RowsInRange(left, np.array([judged.kept for judged in found], dtype=bool), rows)
+    kept = np.array([judged.kept for judged in found], dtype=bool)
+    return RowsInRange(left, kept, rows, np.array([judged.unseen for judged in found]))
 
 
 @dataclass(frozen=True)
@@ -151,7 +163,7 @@ class FarRows:
     ----------
     n_rows : int
     shares : ndarray of shape (n_features,)
-        Of every column's values.
+        Of every column's values, in distinct rows.
     n_labels : int
         Distinct ones of the other rows.
     """
@@ -171,10 +183,13 @@ class Judged:
         Whether any of its rows is left.
     bounds : tuple of two ndarray or None
         Smallest and largest values of the rows that are left; None where all are.
+    unseen : float
+        As in `RowsInRange`.
     """
 
     kept: bool = True
     bounds: tuple | None = None
+    unseen: float = 0.0
 
 
 def judge_ranges(target, names, n_rows, limits, usual_spans, far_rows, n_classes=2):
@@ -231,7 +246,7 @@ def judge_ranges(target, names, n_rows, limits, usual_spans, far_rows, n_classes
         if n_lost > max(_WORTH_A_WARNING * n_rows[i], _OUTLYING_ROWS) or not found.kept:
             span = limits[i][0][column], limits[i][1][column]
             warn(reference.message(name, column, span, n_lost, n_rows[i]))
-        judged.append(found)
+        judged.append(replace(found, unseen=reference.unseen(spans[i])))
     return judged
 
 
@@ -290,6 +305,7 @@ class _Reference:
     def __init__(self, target):
         X = target.X
         values = _numbers(X)
+        values = values[distinct_rows(values)]
         self.low, self.high = limits_of(values)
         self.span = self.high - self.low
         self.columns = list(number_columns(X).columns) if is_frame(X) else None
@@ -313,6 +329,11 @@ class _Reference:
         """Smallest and largest values that are not far outside."""
         reach = _FAR * self.reach(other_spans)
         return self.low - reach, self.high + reach
+
+    def unseen(self, span):
+        """Of the columns that vary in a source, the share that does not vary here."""
+        varying = span > 0
+        return float(np.mean(self.span[varying] == 0)) if varying.any() else 0.0
 
     def is_flat(self, span):
         """Whether most columns that vary in both span much less than here."""
@@ -382,15 +403,31 @@ def _at(values, quarter):
     return np.take_along_axis(ordered, quarter * last[None] // 4, axis=0)[0]
 
 
+def distinct_rows(values):
+    """The numbers of the rows without their copies."""
+    return np.unique(row_keys(values), return_index=True)[1]
+
+
 def which_are_far(values, lowest, highest):
-    """Which rows have a value out of bounds, and which share of each column's values is."""
+    """Which rows have a value out of bounds."""
     far = np.zeros(values.shape[0], dtype=bool)
+    for rows, outside in _outside(values, lowest, highest):
+        far[rows] = outside.any(axis=1)
+    return far
+
+
+def count_outside(values, lowest, highest):
+    """How many of each column's values are out of bounds."""
     counts = np.zeros(values.shape[1])
-    step = max(1, _BLOCK_ENTRIES // max(values.shape[1], 1))
-    for start in range(0, len(far), step):
-        block = values[start : start + step]
-        block = block.toarray() if sparse.issparse(block) else block
-        outside = (block < lowest) | (block > highest)
-        far[start : start + step] = outside.any(axis=1)
+    for _, outside in _outside(values, lowest, highest):
         counts += outside.sum(axis=0)
-    return far, counts / len(far)
+    return counts
+
+
+def _outside(values, lowest, highest):
+    """Block by block: its rows, and which of their values are out of bounds."""
+    step = max(1, _BLOCK_ENTRIES // max(values.shape[1], 1))
+    for start in range(0, values.shape[0], step):
+        rows = slice(start, start + step)
+        block = values[rows].toarray() if sparse.issparse(values) else values[rows]
+        yield rows, (block < lowest) | (block > highest)

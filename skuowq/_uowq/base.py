@@ -94,7 +94,7 @@ class WeighsSources(NamedRuleMixin, FitInputMixin):
         self._learn(task.rows.learnt)
         self._fitted, self._fitted_on_frames = fitted, task.rows.frames
         found = self._of_some_roads | fitted.attributes()
-        found |= attributes_of(weighing, task.left.kept, task.names, self._model, rule)
+        found |= attributes_of(weighing, task.left, task.names, self._model, rule)
         for name, value in found.items():
             setattr(self, name, value)
         return self

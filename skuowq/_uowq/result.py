@@ -41,15 +41,15 @@ class DiscrepancyOfAll:
         return full
 
 
-def attributes_of(weighing, kept, names, model, rule):
+def attributes_of(weighing, left, names, model, rule):
     """Everything that is known of the sources.
 
     Parameters
     ----------
     weighing : Weighing
         Of the sources that took part.
-    kept : ndarray of bool of shape (n_sources,)
-        Which sources took part.
+    left : RowsInRange
+        Which sources took part, and with which rows.
     names : list of str
         Of all sources.
     model : str
@@ -62,6 +62,7 @@ def attributes_of(weighing, kept, names, model, rule):
         By name. Sources that took no part have no rows, no weight, an infinite discrepancy and no
         standard error.
     """
+    kept = left.kept
     among_all = partial(put_among_all, kept)
     sizes, weights = weighing.sizes, weighing.weights
     found = {
@@ -82,7 +83,7 @@ def attributes_of(weighing, kept, names, model, rule):
     likely = None
     if rule.cross_validates:
         likely = likely_rows(sizes.n_target, found["calibrated_source_size_"])
-    report = _report(found, model, likely, weighing.kept)
+    report = _report(found, model, likely, weighing.kept, left.unseen)
     return found | {"source_report_": report} | weighing.model.attributes(among_all)
 
 
@@ -100,7 +101,7 @@ def _errors(weighing):
     return {"target_only_error_": alone, "expected_error_": error}
 
 
-def _report(found, model, likely_worth, kept):
+def _report(found, model, likely_worth, kept, unseen):
     return SourceReport(
         names=found["source_names_"],
         n_samples=found["source_n_samples_"],
@@ -115,4 +116,5 @@ def _report(found, model, likely_worth, kept):
         model=model,
         likely_worth=likely_worth,
         kept=kept,
+        unseen=unseen,
     )

@@ -17,6 +17,8 @@ _MEANINGS = (
 _HARDLY = 0.05
 # A source with this share of the weight decides.
 _MOST = 0.8
+# Of a source's columns: with this share constant in the target, much of it cannot be checked.
+_MUCH_UNSEEN = 0.25
 # With fewer rows of the target the calibration of the worth was not tried.
 _FEW_ROWS = 10
 
@@ -62,6 +64,7 @@ class SourceReport(ShownAsTable):
     model: str = "softmax"
     likely_worth: tuple | None = None
     kept: float | None = None
+    unseen: np.ndarray | None = None
 
     @property
     def rows_worth(self):
@@ -115,8 +118,21 @@ class SourceReport(ShownAsTable):
         if np.any(main) and len(self.names) > 1:
             share = self.mixture_weights[main].max()
             yield f"{share:.0%} of the source weight is on {named(self.names, main)}."
+        unseen = self._unseen
+        if np.any(unseen):
+            share = np.max(self.unseen[unseen])
+            yield (
+                f"Up to {share:.0%} of the columns that vary in {named(self.names, unseen)} do not "
+                "vary in the target's rows, which cannot check what these say."
+            )
         if np.any(self._alike):
             yield f"No clear difference from the target: {named(self.names, self._alike)}."
+
+    @property
+    def _unseen(self):
+        """Which sources count, and have many columns that the target does not show."""
+        share = np.zeros(len(self.names)) if self.unseen is None else self.unseen
+        return (share >= _MUCH_UNSEEN) & (np.asarray(self.rows_worth) > _HARDLY * self.n_target)
 
     @property
     def _alike(self):

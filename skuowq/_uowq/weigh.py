@@ -21,6 +21,10 @@ from .weighing import ModelFit, Weighing
 
 # Updates end early once no weight moves by more than this.
 SETTLED = 3e-2
+# Of a cosine; steps that are at right angles have one by chance.
+_ROUNDING = 1e-6
+# Squared contrasts above, beside which nothing counts; their own squares are numbers still.
+_INFINITELY_FAR = 1e50
 
 
 class DomainModel(Protocol):
@@ -95,12 +99,13 @@ def weigh(
 
     for update in range(rule.n_updates + 1):
         contrast_gram, d = model.contrasts(current)
+        contrast_gram = _in_range(contrast_gram)
         first_gram = contrast_gram if first_gram is None else first_gram
         result, discrepancy = solved(*checked_candidates(rule, contrast_gram, sizes, d))
         found, gap = result.source_weights, result.gap
         settled = np.abs(found - current).max() <= SETTLED
         # Weights that swing look too low from above and too high from below. Separate fits do not.
-        swinging = update > 1 and (found - current) @ (current - previous) < 0
+        swinging = update > 1 and _turns_back(found - current, current - previous)
         swings = swings or (rule.measure == "scores" and swinging)
         if swings and not settled:
             found = (found + current) / 2
@@ -128,6 +133,22 @@ def weigh(
         model=model.finish(current),
         kept=kept,
     )
+
+
+def _turns_back(step, last):
+    """Whether a step undoes some of the last one, and not by rounding alone."""
+    return step @ last < -_ROUNDING * np.linalg.norm(step) * np.linalg.norm(last)
+
+
+def _in_range(contrast_gram):
+    """The contrasts, those that grow without bounds cut: of a target that tells next to nothing."""
+    if contrast_gram is None or isinstance(contrast_gram, FactorForm):
+        return contrast_gram
+    own = np.diag(contrast_gram)
+    if np.max(own, initial=0.0) <= _INFINITELY_FAR:
+        return contrast_gram
+    cut = np.sqrt(_INFINITELY_FAR / np.maximum(own, _INFINITELY_FAR))
+    return cut[:, None] * contrast_gram * cut
 
 
 def checked_candidates(rule, contrast_gram, sizes, n_parameters):

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from optional import optional
 from scipy import sparse
 
@@ -69,6 +70,24 @@ def test_copies_in_the_target_are_one_row():
     three, source = drawn(3), 30 + GOOD[0]
     assert len(left_of(three, source).rows[0]) == len(source)
     assert len(left_of(np.repeat(three, 20, axis=0), source).rows[0]) == len(source)
+
+
+@pytest.mark.parametrize("far", [15.0, 25.0, 40.0])
+@pytest.mark.filterwarnings("ignore:.*other units")
+def test_a_row_of_three_copies_is_left_out_as_one_is(far):
+    """Be it of the far source, of the one that tells the usual range, or of the target."""
+    parts = [drawn(8), drawn(6, seed=1), np.array([far, 0, 0, 0]) + 0.5 * drawn(20, seed=2)]
+    once = left_of(*parts)
+    for which in range(3):
+        copies = np.random.RandomState(which).randint(1, 4, size=len(parts[which]))
+        changed = [*parts]
+        changed[which] = np.repeat(parts[which], copies, axis=0)
+        left = left_of(*changed)
+        assert_array_equal(left.kept, once.kept)
+        for k in (1, 2):
+            rows = np.arange(len(parts[k]))
+            of_once = np.repeat(rows, copies) if which == k else rows
+            assert_array_equal(np.unique(of_once[left.rows[k - 1]]), once.rows[k - 1])
 
 
 def test_all_sources_in_other_units_than_the_targets():

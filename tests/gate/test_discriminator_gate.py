@@ -210,7 +210,7 @@ def test_trust_of_a_network_by_cross_validation(tasks, capsys):
 
 
 def test_trust_of_a_network_is_found_by_a_logistic_regression(tasks, monkeypatch):
-    """A source of random labels is shut off; six trainings without a gate, of any sources."""
+    """A source of swapped labels is shut off; six trainings without a gate, of any sources."""
     trainings = []
     real = NetworkLearner.train
 
@@ -220,7 +220,7 @@ def test_trust_of_a_network_is_found_by_a_logistic_regression(tasks, monkeypatch
 
     monkeypatch.setattr(NetworkLearner, "train", train)
     X, y = tasks.sources["far"]
-    sources = tasks.sources | {"random": (X, np.random.RandomState(0).permutation(y))}
+    sources = tasks.sources | {"swapped": (X, 1 - y)}
     clf = network(trust="auto", max_epochs=2, gate=False)
     clf.fit(tasks.X_target, tasks.y_target, sources=sources)
     assert clf.trust_[-1] == 0
@@ -230,7 +230,7 @@ def test_trust_of_a_network_is_found_by_a_logistic_regression(tasks, monkeypatch
     assert {factors for _, factors in trainings} == {tuple(clf.trust_), (0.0,) * len(sources)}
     assert clf.pool_exponents_.sum() <= 1 + 1e-9
     by_light = light(trust="cv", gate=False).fit(tasks.X_target, tasks.y_target, sources=sources)
-    assert by_light.trust_[-1] == 0
+    assert by_light.trust_[-1] < 0.25
 
 
 @pytest.mark.parametrize(

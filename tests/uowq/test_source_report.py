@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -42,6 +43,7 @@ REPORT = SourceReport(
         ({"total_worth": 0.5}, "The sources hardly count: this is nearly a fit to the"),
         ({"likely_worth": (0.0, 1406.8)}, "On real tables the sources were worth between 0 and"),
         ({"n_samples": np.array([100.0, 0.0])}, "Left out, as a warning of the fit says: b."),
+        ({"unseen": np.array([0.3, 0.9])}, "Up to 90% of the columns that vary in a, b"),
         ({}, "90% of the source weight is on a."),
         ({}, "No clear difference from the target: a."),
     ],
@@ -53,6 +55,17 @@ def test_every_note_has_its_reason(change, note):
         REPORT, mixture_weights=np.array([0.5, 0.5]), discrepancy=np.array([0.1, 1.0])
     ).notes
     assert others == []
+
+
+def test_columns_that_the_target_does_not_show_are_told():
+    """Where they are many, and of sources that count."""
+    X, y = TASKS.X_target.copy(), TASKS.y_target
+    for n_constant, told in ((0, False), (1, True), (2, True)):
+        X[:, :n_constant] = 1.0
+        report = UOWQClassifier().fit(X, y, SOURCES).source_report_
+        assert_allclose(report.unseen, n_constant / 3)
+        note = f"Up to {n_constant / 3:.0%} of the columns that vary in <near>"
+        assert any(found.startswith(note) for found in report.notes) == told
 
 
 def test_the_headline_fits_a_terminal():

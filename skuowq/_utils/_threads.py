@@ -1,4 +1,4 @@
-"""One thread for linear algebra on small matrices.
+"""One thread for linear algebra on small matrices, and on blocks of large ones.
 
 On these a second thread costs more than it gives: the threads wait for one another, above all where
 other programs use the processor too.
@@ -26,6 +26,9 @@ def threads_for(n_entries):
     n_entries : int
         Rows times columns.
     """
-    if n_entries > _SMALL:
-        return nullcontext()
+    return nullcontext() if n_entries > _SMALL else one_thread()
+
+
+def one_thread():
+    """A context in which BLAS has one thread: for sums over blocks of rows, however many."""
     return _controller().limit(limits=1, user_api="blas")

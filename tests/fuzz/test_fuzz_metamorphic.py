@@ -301,6 +301,9 @@ def test_zero_and_huge_discrepancies(problem, numbers, regression, far):
         # Rows count by their noise, so that sources with other noise are not just pooled.
         return
     model = fitted(kind(base, discrepancy=G, **options), parts)
+    # Rows out of the target's range are left out, whatever the discrepancy.
+    sizes = [np.sum(np.ones(len(y)) if w is None else w) for _, y, w in parts[1:]]
+    assume(np.allclose(model.source_n_samples_, sizes))
     used = parts[:1] if far else parts
     X, y = (np.concatenate([part[i] for part in used]) for i in (0, 1))
     w = np.concatenate([np.ones(len(y)) if w is None else w for _, y, w in used])

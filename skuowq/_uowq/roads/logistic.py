@@ -7,6 +7,7 @@ import numpy as np
 from skuowq._uowq.fitted import Plain
 from skuowq._utils._base_estimator import seeded
 from skuowq._utils._logistic import is_logistic, ridge_of
+from skuowq._utils._threads import one_thread
 
 from .centred_columns import fit_centred
 from .class_shares import at_the_targets_class_shares, fit_stacked
@@ -35,7 +36,8 @@ class LogisticRoad(Road):
         base = seeded(self.base, self.options.random_state)
         weights = weighing.weights.source_weights
         fit = partial(fit_weighted_logistic, base, task.classes, weighing.model, weights)
-        return weighing, Plain(fit(task.target, task.domains), task.classes)
+        with one_thread():  # Its products wait for memory: more threads are no faster.
+            return weighing, Plain(fit(task.target, task.domains), task.classes)
 
 
 def fit_weighted_logistic(base, classes, model, source_weights, target, domains):

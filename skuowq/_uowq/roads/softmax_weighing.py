@@ -9,6 +9,7 @@ from skuowq._uowq.models.softmax import Unmeasured, softmax_model
 from skuowq._uowq.models.softmax_rows import SoftmaxProblem
 from skuowq._uowq.weigh import weigh
 from skuowq._uowq.weighing import SoftmaxFit, nothing_to_weigh
+from skuowq._utils._threads import one_thread
 from skuowq.rules import Sizes
 
 
@@ -42,7 +43,8 @@ def weigh_by_softmax(task, rule, options, bounds, ridge=None):
     model = softmax_model(
         problem, rule.measure, n_jobs=options.n_jobs, random_state=options.random_state
     )
-    weighing = weigh(model, rule, **bounds)
+    with one_thread():
+        weighing = weigh(model, rule, **bounds)
     theta = in_given_units(weighing.model.theta, centre, scale)
     fitted = replace(weighing.model, theta=theta, centre=centre, scale=scale)
     return replace(weighing, model=fitted)

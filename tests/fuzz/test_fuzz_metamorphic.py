@@ -186,12 +186,13 @@ def test_classifier(problem, change, rule, C, seed):
 
 @fuzz(
     examples=25,
+    deep=2_000,
     problem=plain(labels=("int",)),
     change=st.sampled_from([in_float32, weights_of_one, rows_of_weight_zero, sparse_rows]),
     seed=SEEDS,
 )
 def test_classifier_of_trees(problem, change, seed):
-    """25 examples in ``make test``: each is 36 fits."""
+    """25 examples in ``make test``, 2,000 in ``make test-fuzz``: each is 36 fits."""
     parts = parts_of(problem)
     assume_weights_are_resolved(parts)
     base = DecisionTreeClassifier(max_depth=2, random_state=0)

@@ -149,8 +149,8 @@ class SourceReport(ShownAsTable):
         worth = f"{self.total_worth:.3g}"
         return [
             f"{self.n_target:g} target rows; the sources are worth about {worth} more.",
-            f"In theory the KL error of the {self.model} model is {promise} times that of the target "
-            "alone.",
+            f"In theory the KL error of the {self.model} model is {promise} times that of the "
+            "target alone.",
         ]
 
     def _cells(self):

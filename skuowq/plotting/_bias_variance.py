@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -106,7 +106,7 @@ class BiasVarianceDisplay:
             x_label=curve.x_label,
             log_x=curve.along == "quantity",
         )
-        return display.plot(ax=ax)
+        return display.plot(ax=cast("Axes | None", ax))
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the data on axes of matplotlib.

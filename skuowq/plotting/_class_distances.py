@@ -100,10 +100,12 @@ class ClassDistancesDisplay:
 
         Parameters
         ----------
-        X_target, y_target, method
+        X_target, y_target
             As in :func:`skuowq.transport.class_distances`.
         sources : list or dict of (X, y), or Sources
             The heat map of each source has its name, and all have the same colours.
+        method : str, default="gaussian"
+            As in :func:`skuowq.transport.class_distances`.
         ax : list of matplotlib Axes or None, default=None
             The axes to draw on, one for each source. None makes a new figure.
 

@@ -9,9 +9,10 @@ labels are noise; every label is off by one). Nothing tells which is which.
 The example measures them, shows what each is worth, and compares the weighted fit with the
 alternatives a careful user would try, on 500 or so images that nobody trained on.
 
-**Claim.** REML weights find the useful sources from 50 target rows. The paper's plug-in weights do
-not: from so few rows even a perfect source looks far away, and under the dynamic rule a bad source
-can pull the target's parameters to itself.
+**Claim.** The default rule (REML, restricted maximum likelihood) finds the useful sources from 50
+target rows. The paper's rule (plug-in) does not. It takes fitted parameters for the true ones, so
+from few rows even a perfect source looks far away. Its dynamic form measures again after each
+weighted fit, and there a bad source can pull the target's parameters to itself.
 
 **Limitation.** One draw of images is one draw: the spread over draws is in
 ``benchmarks/digits.py``. Where every source is harmful the weights are small but not zero.

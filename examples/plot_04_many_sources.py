@@ -12,8 +12,8 @@ target. The mixture is better than simple rules such as equal weights or the bes
 
 **Limitation.** To cancel biases one has to know the whole of ``G``, with its directions. From few
 target rows only its diagonal can be estimated, and a shift that all sources share. So a fit in
-practice has the dashed line on the left, not the solid one. And with a common shift ``c`` no number
-of sources is worth more than ``1 / c`` target rows.
+practice has the error "diagonal of G" on the left, not the lower one. With a common shift ``c`` no
+number of sources is worth more than ``1 / c`` target rows.
 """
 
 import matplotlib.pyplot as plt

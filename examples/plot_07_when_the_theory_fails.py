@@ -99,7 +99,7 @@ for name, (family, theta, contrast) in settings.items():
 axes[1].set(xlabel=r"distance of the source, in about $1/\sqrt{N_0}$")
 axes[1].set_title("(b) far sources at a weight too large for them", loc="left")
 for ax in axes:
-    ax.axhline(1, color="0.6", linewidth=1)
+    ax.axhline(1, color="0.6", linewidth=1, label="as the formula says")
     ax.set_ylabel("simulated error over the formula's")
     ax.spines[["top", "right"]].set_visible(False)
 axes[0].legend(frameon=False, fontsize="small", title="bars: 2 standard errors")

@@ -95,8 +95,8 @@ class SourceReport(ShownAsTable):
         elif self.likely_worth is not None:
             least, most = (f"{float(f'{rows:.2g}'):,.0f}" for rows in self.likely_worth)
             yield (
-                f"On real tables the sources were worth between {least} and {most} rows in four "
-                "such cases of five."
+                f"The worth of all sources is rough: on real tables it was between {least} and "
+                f"{most} rows in four of five such cases."
             )
         if self.kept is None:
             return
@@ -149,7 +149,8 @@ class SourceReport(ShownAsTable):
         worth = f"{self.total_worth:.3g}"
         return [
             f"{self.n_target:g} target rows; the sources are worth about {worth} more.",
-            f"In theory the KL error of the {self.model} model is {promise} times target-only's.",
+            f"In theory the KL error of the {self.model} model is {promise} times that of the "
+            "target alone.",
         ]
 
     def _cells(self):

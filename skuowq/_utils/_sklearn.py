@@ -27,7 +27,8 @@ __all__ = [
     "helper_that_transforms",
 ]
 
-# Functions that fit a classifier to labels coded as 0, 1, ..., and who calls them.
+# Functions that fit a classifier to labels coded as 0, 1, ..., and who calls them, as far as that
+# can be told in a process of their own.
 _CODING = {
     "_fit_and_predict": "cross_val_predict",
     "_fit_single_estimator": "VotingClassifier or StackingClassifier",
@@ -43,9 +44,16 @@ def helper_that_codes():
         theirs = frame.f_globals.get("__name__", "").startswith("sklearn.")
         # cross_val_predict codes for the methods that have a column for each class.
         if theirs and name in _CODING and frame.f_locals.get("method") != "predict":
-            return _CODING[name]
+            return _estimator_that_calls(frame) or _CODING[name]
         frame = frame.f_back
     return None
+
+
+def _estimator_that_calls(frame):
+    """The class of scikit-learn whose fit is the nearest among the callers, or None."""
+    while frame is not None and not _is_fit_of(frame, "sklearn."):
+        frame = frame.f_back
+    return None if frame is None else type(frame.f_locals["self"]).__name__
 
 
 class HasMethods(_HasMethods):

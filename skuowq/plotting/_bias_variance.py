@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._matplotlib import COLORS, LEVEL, import_pyplot, mark_minimum
+from ._matplotlib import COLORS, LEVEL, import_pyplot, mark_minimum, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,25 +65,39 @@ class BiasVarianceDisplay:
         self.log_x = log_x
 
     @classmethod
-    def from_curve(cls, curve: ErrorCurve, *, ax: Axes | None = None) -> Self:
+    def from_curve(
+        cls,
+        curve: ErrorCurve | Mapping[str, ErrorCurve],
+        *,
+        ax: Axes | Sequence[Axes] | None = None,
+    ) -> Self:
         """Draw the result of `theory.error_curve`.
 
         Parameters
         ----------
-        curve : ErrorCurve
-        ax : matplotlib Axes or None, default=None
-            The axes to draw on. None makes a new figure.
+        curve : ErrorCurve or dict of str to ErrorCurve
+            One curve, or several by name, which are drawn side by side on one scale.
+        ax : matplotlib Axes, list of these or None, default=None
+            The axes to draw on, one for each of several curves. None makes a new figure.
 
         Returns
         -------
         display : BiasVarianceDisplay
-            The display, already drawn.
+            The display, already drawn. Of several curves that of the last one.
 
         Raises
         ------
         ImportError
             If matplotlib is missing.
         """
+        if isinstance(curve, Mapping):
+            axes = side_by_side("curve", curve, ax, (5.5, 4.2))
+            for one, its_ax in zip(curve.values(), axes, strict=True):
+                display = cls.from_curve(one, ax=its_ax)
+            top = max(its_ax.get_ylim()[1] for its_ax in axes)
+            for its_ax in axes:
+                its_ax.set_ylim(0, top)
+            return display
         display = cls(
             x=curve.x,
             variance=curve.variance,
@@ -91,7 +106,7 @@ class BiasVarianceDisplay:
             x_label=curve.x_label,
             log_x=curve.along == "quantity",
         )
-        return display.plot(ax=ax)
+        return display.plot(ax=cast("Axes | None", ax))
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the data on axes of matplotlib.

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skuowq._data.labels import distinct_labels, label_names
+from skuowq._data.sources import Sources
 
-from ._matplotlib import as_text, import_pyplot
+from ._matplotlib import as_text, import_pyplot, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from skuowq._data.types import SourcesLike
 
 
 _MAX_WRITTEN = 15  # classes on the longer side up to which the numbers are written
@@ -81,22 +84,69 @@ class ClassDistancesDisplay:
         display : ClassDistancesDisplay
             The display, already drawn.
         """
+        return cls._of_pair(X_target, y_target, X_source, y_source, method).plot(ax=ax)
+
+    @classmethod
+    def from_sources(
+        cls,
+        X_target: ArrayLike,
+        y_target: ArrayLike,
+        sources: SourcesLike,
+        *,
+        method: str = "gaussian",
+        ax: Sequence[Axes] | None = None,
+    ) -> Self:
+        """Compute the distances of several sources, and draw them side by side.
+
+        Parameters
+        ----------
+        X_target, y_target
+            As in :func:`skuowq.transport.class_distances`.
+        sources : list or dict of (X, y), or Sources
+            The heat map of each source has its name, and all have the same colours.
+        method : str, default="gaussian"
+            As in :func:`skuowq.transport.class_distances`.
+        ax : list of matplotlib Axes or None, default=None
+            The axes to draw on, one for each source. None makes a new figure.
+
+        Returns
+        -------
+        display : ClassDistancesDisplay
+            The display of the last source, already drawn.
+        """
+        sources = Sources(sources)
+        rows = zip(sources.names, sources._triples, strict=True)
+        displays = {
+            name: cls._of_pair(X_target, y_target, X_i, y_i, method) for name, (X_i, y_i, _) in rows
+        }
+        every = [display.distances for display in displays.values()]
+        scale = (min(map(np.min, every)), max(map(np.max, every)))
+        n_rows, n_columns = np.max([distances.shape for distances in every], axis=0)
+        axes = side_by_side("sources", displays, ax, _size(n_rows, n_columns))
+        for display, its_ax in zip(displays.values(), axes, strict=True):
+            display.plot(ax=its_ax, scale=scale)
+        return display
+
+    @classmethod
+    def _of_pair(cls, X_target, y_target, X_source, y_source, method):
         from skuowq.transport import class_distances
 
-        display = cls(
+        return cls(
             distances=class_distances(X_target, y_target, X_source, y_source, method),
             source_classes=label_names(distinct_labels(y_source, "y_source")[0]),
             target_classes=label_names(distinct_labels(y_target, "y_target")[0]),
         )
-        return display.plot(ax=ax)
 
-    def plot(self, ax: Axes | None = None) -> Self:
+    def plot(self, ax: Axes | None = None, *, scale: tuple[float, float] | None = None) -> Self:
         """Draw the data on axes of matplotlib.
 
         Parameters
         ----------
         ax : matplotlib Axes or None, default=None
             The axes to draw on. None makes a new figure.
+        scale : tuple of float or None, default=None
+            The distances of the darkest and of the lightest colour. None takes the least and the
+            largest distance. Pass the same to several displays that shall be compared.
 
         Returns
         -------
@@ -125,11 +175,11 @@ class ClassDistancesDisplay:
                 )
             names.append([as_text(name) for name in given])
         if ax is None:
-            n_rows, n_columns = distances.shape
-            size = (2.5 + 0.5 * min(n_columns, 30), 1.5 + 0.4 * min(n_rows, 30))
+            size = _size(*distances.shape)
             _, ax = import_pyplot().subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        image = ax.imshow(distances, cmap="viridis", aspect="auto")
+        low, high = scale or (distances.min(), distances.max())
+        image = ax.imshow(distances, cmap="viridis", aspect="auto", vmin=low, vmax=high)
         self.figure_.colorbar(image, ax=ax, label="distance")
         ax.set_xticks(range(len(names[1])), names[1])
         ax.set_yticks(range(len(names[0])), names[0])
@@ -141,12 +191,16 @@ class ClassDistancesDisplay:
             )
             ax.add_patch(frame)
         if max(distances.shape) <= _MAX_WRITTEN:
-            self._write(distances)
+            self._write(distances, (low + high) / 2)
         return self
 
-    def _write(self, distances):
-        middle = (distances.min() + distances.max()) / 2
+    def _write(self, distances, middle):
         for (row, column), value in np.ndenumerate(distances):
             colour = "black" if value > middle else "white"
             style = {"ha": "center", "va": "center", "fontsize": "small", "color": colour}
             self.ax_.text(column, row, f"{value:.2g}", **style)
+
+
+def _size(n_rows, n_columns):
+    """Width and height of a heat map, in inches."""
+    return 2.5 + 0.5 * min(n_columns, 30), 1.5 + 0.4 * min(n_rows, 30)

@@ -6,6 +6,8 @@ as well. Every mark has its name in the legend.
 
 from typing import Any
 
+import numpy as np
+
 from skuowq._utils._optional import import_optional
 
 # Dark blue first: what stands alone. Their lightness differs, so they differ as greys.
@@ -37,6 +39,36 @@ def line_style(k):
         "linestyle": DASHES[(k + shift) % len(DASHES)],
         "marker": MARKERS[k % len(MARKERS)],
     }
+
+
+def mark_weight_1(ax):
+    """The line of a target row, with which the weights of source rows compare."""
+    ax.axhline(1, label="a target row", **LEVEL)
+
+
+def side_by_side(argument, results, ax, size):
+    """Axes for several results, with their names as titles.
+
+    Parameters
+    ----------
+    argument : str
+        What the caller calls the results.
+    results : dict of str to object
+    ax : list of Axes or None
+        None makes a new figure.
+    size : tuple of float
+        Width and height of one of the new axes, in inches.
+    """
+    n = len(not_empty(argument, results))
+    if ax is None:
+        size = (n * size[0], size[1])
+        _, ax = import_pyplot().subplots(1, n, figsize=size, layout="constrained", squeeze=False)
+    axes = np.ravel(ax)
+    if len(axes) != n:
+        raise ValueError(f"ax has {len(axes)} axes, and {argument} has {n}: pass one for each")
+    for one, name in zip(axes, results, strict=True):
+        one.set_title(as_text(name), loc="left")
+    return list(axes)
 
 
 def name_lines(ax, *, own_figure):

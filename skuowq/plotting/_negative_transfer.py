@@ -136,7 +136,7 @@ class NegativeTransferDisplay:
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(
             "negative transfer gap: risk with sources - risk without\n"
-            "(filled: the interval excludes 0)"
+            "(line: the interval; filled dot: it excludes 0)"
         )
         ax.spines[["top", "right"]].set_visible(False)
         _name_regions(ax, min(0, low.min()), max(0, high.max()))

@@ -163,7 +163,9 @@ class SourceWeightsDisplay:
             va="bottom",
             fontsize="small",
         )
-        ax.set_xlabel("weight $w_i$ of one source row (a target row = 1)", loc="left")
+        pale = self.fits is None and np.any(weights < _NEAR_ZERO)
+        pale = f"; pale: below {_NEAR_ZERO}" if pale else ""
+        ax.set_xlabel(f"weight $w_i$ of one source row (a target row = 1{pale})", loc="left")
         if self.fits is None:
             counted = _short(weights @ n_samples)
             title = f"{_short(self.n_target)} target rows; source rows count as {counted}"

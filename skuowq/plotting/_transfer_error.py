@@ -190,7 +190,7 @@ class TransferErrorDisplay:
         drawn = [line for line in ax.lines if line.get_gid() == "level"]
         for level, label, dashes in [
             (self.target_only, "target only", (0, (1, 2))),
-            (self.oracle, "least over all weights", (0, (6, 3))),
+            (self.oracle, "least over all weights", (0, (12, 4))),
         ]:
             if any(np.isclose(line.get_ydata()[0], level) for line in drawn):
                 continue

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._matplotlib import as_text, check_names, import_pyplot, line_style, name_lines, not_empty
+from ._matplotlib import (
+    as_text,
+    check_names,
+    import_pyplot,
+    line_style,
+    mark_weight_1,
+    name_lines,
+    not_empty,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +53,7 @@ class WeightCurveDisplay:
     >>> from skuowq.theory import weight_curve
     >>> display = WeightCurveDisplay.from_curve(weight_curve([100, 400], [0.01, 0.02]))
     >>> [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    ['source 1 (100 rows)', 'source 2 (400 rows)']
+    ['source 1 (100 rows)', 'source 2 (400 rows)', 'a target row']
     """
 
     def __init__(
@@ -129,7 +137,7 @@ class WeightCurveDisplay:
             width = 2.5 if i == self.source else 1.5
             ax.plot(self.x, w, linewidth=width, gid="weights", label=as_text(name), **style)
         if not before:
-            ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
+            mark_weight_1(ax)
         ax.set_xscale("log")
         first, last = np.asarray(self.x)[[0, -1]]
         left, right = ax.get_xlim() if before else (first, last)

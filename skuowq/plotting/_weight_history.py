@@ -10,7 +10,15 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_by_name, fitted_with
-from ._matplotlib import as_text, check_names, import_pyplot, line_style, name_lines, names_in_fits
+from ._matplotlib import (
+    as_text,
+    check_names,
+    import_pyplot,
+    line_style,
+    mark_weight_1,
+    name_lines,
+    names_in_fits,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +46,7 @@ class WeightHistoryDisplay:
     >>> from skuowq.plotting import WeightHistoryDisplay
     >>> display = WeightHistoryDisplay(history=[[0.2, 0.2], [0.9, 0.1]], names=["near", "far"])
     >>> [text.get_text() for text in display.plot().ax_.get_legend().get_texts()]
-    ['near', 'far']
+    ['near', 'far', 'a target row']
     """
 
     def __init__(self, *, history: ArrayLike, names: Sequence[str]) -> None:
@@ -112,7 +120,7 @@ class WeightHistoryDisplay:
                 label=as_text(name),
                 **line_style(i),
             )
-        ax.axhline(1, color="0.6", linewidth=0.8, zorder=1)
+        mark_weight_1(ax)
         ax.set_xticks(np.arange(len(history)))
         top = 1.05 * np.nanmax(history, initial=1.0)
         ax.set_ylim(-0.02 * top, top)  # A weight of 0 is not hidden by the axis.

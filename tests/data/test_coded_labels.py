@@ -35,7 +35,7 @@ HELPERS = {
     "VotingClassifier": lambda clf: VotingClassifier([("a", clf)], voting="soft"),
     "StackingClassifier": lambda clf: StackingClassifier([("a", clf)], cv=3),
     "BaggingClassifier": lambda clf: BaggingClassifier(clf, n_estimators=2, random_state=0),
-    "cross_val_predict": lambda clf: CalibratedClassifierCV(clf, ensemble=False, cv=3),
+    "CalibratedClassifierCV": lambda clf: CalibratedClassifierCV(clf, ensemble=False, cv=3),
 }
 
 
@@ -79,8 +79,14 @@ def test_a_class_that_only_sources_have_follows_the_codes():
 @pytest.mark.parametrize("helper", HELPERS)
 def test_what_may_be_codes_is_refused_with_the_helpers_name(helper):
     """Whether 1 is the sources' 1, nobody knows: their labels may be 1, 2 of 1, 2, 3."""
-    with pytest.raises(ValueError, match=rf"{helper}.* hands y on as 0, 1, .*target_classes=y"):
+    with pytest.raises(ValueError, match=rf"^{helper} hands y on as 0, 1, .*target_classes=y"):
         HELPERS[helper](bound(sources([1, 2, 3], known=False))).fit(X, y + 1)
+
+
+def test_cross_val_predict_is_named_where_the_user_calls_it():
+    clf, params = UOWQClassifier(), {"sources": sources([1, 2, 3], known=False)}
+    with pytest.raises(ValueError, match=r"^cross_val_predict hands y on as 0, 1, "):
+        cross_val_predict(clf, X, y + 1, method="predict_proba", params=params, cv=3)
 
 
 def test_folds_that_predict_labels_and_sources_of_all_classes_are_left_alone():

@@ -34,6 +34,18 @@ def test_draws_the_distances_with_names_and_frames_the_nearest():
     assert_allclose(frames, [(0, 1), (1, 2)])
 
 
+def test_several_sources_share_the_colours():
+    X, y = load_iris(return_X_y=True)
+    sources = {"two": (X[:100], y[:100]), "all, larger": (3 * X, y)}
+    display = ClassDistancesDisplay.from_sources(X, y, sources)
+    maps = [ax for ax in display.figure_.axes if ax.images]
+    assert [ax.get_title(loc="left") for ax in maps] == list(sources)
+    for ax, (X_i, y_i) in zip(maps, sources.values(), strict=True):
+        assert_allclose(ax.images[0].get_array(), class_distances(X, y, X_i, y_i))
+    assert maps[0].images[0].get_clim() == maps[1].images[0].get_clim()
+    assert maps[1] is display.ax_
+
+
 def test_many_classes_have_no_numbers_and_axes_may_be_given():
     _, ax = plt.subplots()
     display = ClassDistancesDisplay(distances=np.ones((20, 3))).plot(ax=ax)

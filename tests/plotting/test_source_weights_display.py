@@ -66,6 +66,7 @@ def test_pale_sources(plt):
     assert hatches == [None, "////"]
     colors = [label.get_color() for label in display.ax_.get_yticklabels()]
     assert colors == ["black", "0.4"]
+    assert display.ax_.get_xlabel().endswith("(a target row = 1; pale: below 0.01)")
 
 
 @pytest.mark.parametrize(

@@ -87,9 +87,10 @@ def test_several_curves_by_name(plt):
     assert legend(display.ax_) == [
         "few: source 1 (20 rows)",
         "few: source 2 (40 rows)",
+        "a target row",
         "many: source 1 (200 rows)",
     ]
-    for kind in (TransferErrorDisplay, WeightCurveDisplay):
+    for kind in (TransferErrorDisplay, WeightCurveDisplay, BiasVarianceDisplay):
         with pytest.raises(ValueError, match="curve is empty"):
             kind.from_curve({})
 
@@ -120,6 +121,17 @@ def test_parts_are_stacked(plt):
     assert_allclose(variance.get_paths()[0].vertices[:, 1].max(), CURVE.variance.max())
     assert_allclose(bias.get_paths()[0].vertices[:, 1].max(), CURVE.error.max())
     assert_allclose(display.ax_.get_lines()[0].get_ydata(), CURVE.error)
+
+
+def test_parts_of_several_curves_stand_side_by_side(plt):
+    curves = {"near": CURVE, "far": error_curve(20, 200, 0.4, 2)}
+    display = BiasVarianceDisplay.from_curve(curves)
+    left, right = display.figure_.axes
+    assert [ax.get_title(loc="left") for ax in (left, right)] == list(curves)
+    assert_allclose(right.get_lines()[0].get_ydata(), curves["far"].error)
+    assert left.get_ylim() == right.get_ylim()
+    with pytest.raises(ValueError, match="ax has 1 axes, and curve has 2"):
+        BiasVarianceDisplay.from_curve(curves, ax=left)
 
 
 def test_weights_are_drawn_and_the_moving_source_stands_out(plt):

@@ -41,7 +41,7 @@ REPORT = SourceReport(
         ({"kept": 3.0}, "Held-out target rows gave the sources 3 times the weight that the theory"),
         ({"n_target": 9.0}, "With fewer than 10 target rows, what the sources are worth"),
         ({"total_worth": 0.5}, "The sources hardly count: this is nearly a fit to the"),
-        ({"likely_worth": (0.0, 1406.8)}, "On real tables the sources were worth between 0 and"),
+        ({"likely_worth": (0.0, 1406.8)}, "The worth of all sources is rough: on real tables"),
         ({"n_samples": np.array([100.0, 0.0])}, "Left out, as a warning of the fit says: b."),
         ({"unseen": np.array([0.3, 0.9])}, "Up to 90% of the columns that vary in a, b"),
         ({}, "90% of the source weight is on a."),

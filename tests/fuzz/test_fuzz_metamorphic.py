@@ -169,7 +169,7 @@ rules = st.sampled_from(["reml", "reml", "debiased", "plugin"])
 
 
 @fuzz(
-    examples=80,
+    examples=50,
     problem=plain(),
     change=st.sampled_from(EXACTLY + NEARLY),
     rule=rules,
@@ -177,7 +177,7 @@ rules = st.sampled_from(["reml", "reml", "debiased", "plugin"])
     seed=SEEDS,
 )
 def test_classifier(problem, change, rule, C, seed):
-    """80 examples in ``make test``: each is two fits."""
+    """50 examples in ``make test``: each is two fits."""
     parts = parts_of(problem)
     assume_weights_are_resolved(parts)
     clf = UOWQClassifier(exact_logistic(C), discrepancy=rule)
@@ -185,14 +185,14 @@ def test_classifier(problem, change, rule, C, seed):
 
 
 @fuzz(
-    examples=25,
+    examples=10,
     deep=2_000,
     problem=plain(labels=("int",)),
     change=st.sampled_from([in_float32, weights_of_one, rows_of_weight_zero, sparse_rows]),
     seed=SEEDS,
 )
 def test_classifier_of_trees(problem, change, seed):
-    """25 examples in ``make test``, 2,000 in ``make test-fuzz``: each is 36 fits."""
+    """10 examples in ``make test``, 2,000 in ``make test-fuzz``: each is 36 fits."""
     parts = parts_of(problem)
     assume_weights_are_resolved(parts)
     base = DecisionTreeClassifier(max_depth=2, random_state=0)
@@ -204,7 +204,7 @@ def test_classifier_of_trees(problem, change, seed):
 
 
 @fuzz(
-    examples=80,
+    examples=60,
     problem=plain(kind="numbers"),
     change=st.sampled_from([*EXACTLY[:-1], *NEARLY, each_column_in_other_units]),
     rule=rules,
@@ -212,7 +212,7 @@ def test_classifier_of_trees(problem, change, seed):
     seed=SEEDS,
 )
 def test_regressor(problem, change, rule, levels, seed):
-    """80 examples in ``make test``. Least squares has no units, ridge regression has."""
+    """60 examples in ``make test``. Least squares has no units, ridge regression has."""
     parts = parts_of(problem)
     assume_weights_are_resolved(parts)
     # Its `tol` is the ratio of units at which it takes a column for none.
@@ -235,7 +235,7 @@ def test_units_and_penalty_together(problem, rule, exponent):
 
 
 @fuzz(
-    examples=100,
+    examples=60,
     problem=plain(weights=False, most_rows=15),
     numbers=plain(kind="numbers", weights=False, most_rows=15),
     regression=st.booleans(),
@@ -244,7 +244,7 @@ def test_units_and_penalty_together(problem, rule, exponent):
     seed=SEEDS,
 )
 def test_repeated_rows_and_weights(problem, numbers, regression, which, rule, seed):
-    """A row of weight 3 is three rows. 100 examples in ``make test``."""
+    """A row of weight 3 is three rows. 60 examples in ``make test``."""
     rng = np.random.RandomState(seed)
     parts = parts_of(numbers if regression else problem)
     weighted, repeated = [], []
@@ -264,9 +264,9 @@ def test_repeated_rows_and_weights(problem, numbers, regression, which, rule, se
     assert_same(first, second, parts[0][0], parts[0][0], 1e-3, 3e-3, scale)
 
 
-@fuzz(examples=40, problem=plain(), rule=rules, seed=SEEDS)
+@fuzz(examples=25, problem=plain(), rule=rules, seed=SEEDS)
 def test_order_of_sources(problem, rule, seed):
-    """40 examples in ``make test``."""
+    """25 examples in ``make test``."""
     parts = parts_of(problem)
     order = np.random.RandomState(seed).permutation(problem.n_sources)
     clf = UOWQClassifier(exact_logistic(), discrepancy=rule)

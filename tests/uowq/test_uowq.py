@@ -636,7 +636,12 @@ def accuracies(names, n_per_class, seeds):
 
 
 @pytest.mark.parametrize(
-    "names", [("shifted_labels",), ("rotated", "shifted_labels"), ("rotated", "noisy_labels")]
+    "names",
+    [
+        ("rotated", "shifted_labels"),
+        pytest.param(("shifted_labels",), marks=pytest.mark.slow),
+        pytest.param(("rotated", "noisy_labels"), marks=pytest.mark.slow),
+    ],
 )
 def test_a_harmful_source_does_no_harm(names):
     # Of fewer draws a single image more or less decides.

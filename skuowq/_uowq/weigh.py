@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +57,9 @@ class DomainModel(Protocol):
     def held_out_loss(self, weights: NDArray) -> float:
         """Loss of the target's rows, each under a fit that has not seen it, in nats in all."""
 
+    def second_opinion(self) -> DomainModel | None:
+        """A model that compares the same domains in another way, or None."""
+
     def finish(self, weights: NDArray) -> ModelFit:
         """What the model knows at the final weights, beyond them: its attributes."""
 
@@ -84,55 +88,85 @@ def weigh(
     weighing : Weighing
     """
     sizes, unit = model.sizes, model.sizes.row_information
+    solving = {"max_weight": max_weight, "solver": solver}
+
+    def tell(weights, gap):
+        report(weights_record(weights * unit, sizes.n_rows, gap))
+
+    found = _settle(model, rule, solving, tell)
+    current, history, kept = found.weights, [w * unit for w in found.history], None
+    if rule.cross_validates:
+        # The plug-in takes the target's own noise for distance, so no source weighs much by it.
+        cautious, _ = _solved([found.first_gram], [1.0], sizes, solving)
+        other = model.second_opinion()
+        second = None if other is None else _settle(other, rule, solving).weights
+        current = supported(model, current, cautious.source_weights, max_weight, second)
+        theory = found.weights @ sizes.n_samples
+        if theory > 0 and model.can_hold_out():
+            kept = float(current @ sizes.n_samples / theory)
+        history.append(current * unit)
+    return Weighing(
+        weights=weights_record(current * unit, sizes.n_rows, found.gap),
+        discrepancy=found.discrepancy,
+        std_error=rule.std_error(found.discrepancy, sizes, found.n_parameters),
+        n_parameters=float(found.n_parameters),
+        history=np.array(history),
+        sizes=sizes,
+        model=model.finish(current),
+        kept=kept,
+    )
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """Weights at which the fit with them gives them again, and how they came about."""
+
+    weights: NDArray
+    gap: float
+    discrepancy: NDArray
+    n_parameters: float
+    first_gram: NDArray | None
+    history: list
+
+
+def _settle(model, rule, solving, tell=lambda weights, gap: None):
+    """Weights and weighted fit in turn, until no weight moves."""
+    sizes = model.sizes
     current = previous = model.start
     first_gram, history, swings = None, [], False
-
-    def solved(discrepancies, belief):
-        return averaged_weights(
-            discrepancies,
-            belief,
-            sizes.n_target,
-            sizes.n_samples,
-            max_weight=max_weight,
-            solver=solver,
-        )
-
     for update in range(rule.n_updates + 1):
         contrast_gram, d = model.contrasts(current)
         contrast_gram = _in_range(contrast_gram)
         first_gram = contrast_gram if first_gram is None else first_gram
-        result, discrepancy = solved(*checked_candidates(rule, contrast_gram, sizes, d))
-        found, gap = result.source_weights, result.gap
-        settled = np.abs(found - current).max() <= SETTLED
+        candidates = checked_candidates(rule, contrast_gram, sizes, d)
+        result, discrepancy = _solved(*candidates, sizes, solving)
+        found = result.source_weights
+        settled = _is_settled(found, current, sizes)
         # Weights that swing look too low from above and too high from below. Separate fits do not.
         swinging = update > 1 and _turns_back(found - current, current - previous)
         swings = swings or (rule.measure == "scores" and swinging)
         if swings and not settled:
             found = (found + current) / 2
         previous, current = current, found
-        history.append(current * unit)
-        report(weights_record(current * unit, sizes.n_rows, gap))
+        history.append(current)
+        tell(current, result.gap)
         if settled:
             break
-    kept = None
-    if rule.cross_validates:
-        # The plug-in takes the target's own noise for distance, so no source weighs much by it.
-        cautious, _ = solved([first_gram], [1.0])
-        theory = current @ sizes.n_samples
-        current = supported(model, current, cautious.source_weights, max_weight)
-        if theory > 0 and model.can_hold_out():
-            kept = float(current @ sizes.n_samples / theory)
-        history.append(current * unit)
-    return Weighing(
-        weights=weights_record(current * unit, sizes.n_rows, gap),
-        discrepancy=discrepancy,
-        std_error=rule.std_error(discrepancy, sizes, d),
-        n_parameters=float(d),
-        history=np.array(history),
-        sizes=sizes,
-        model=model.finish(current),
-        kept=kept,
-    )
+    return _Settled(current, result.gap, discrepancy, d, first_gram, history)
+
+
+def _solved(discrepancies, belief, sizes, solving):
+    return averaged_weights(discrepancies, belief, sizes.n_target, sizes.n_samples, **solving)
+
+
+def _is_settled(found, current, sizes):
+    """Whether no weight has moved, neither that of a row nor that of a source among all rows.
+
+    Of very many rows each weighs next to nothing, and all together may decide.
+    """
+    moved = np.abs(found - current)
+    total = sizes.n_independent + current @ sizes.n_samples
+    return max(moved.max(), np.max(moved * sizes.n_samples) / total) <= SETTLED
 
 
 def _turns_back(step, last):
@@ -178,7 +212,7 @@ def checked_candidates(rule, contrast_gram, sizes, n_parameters):
     return discrepancies, belief
 
 
-def supported(model, weights, cautious_weights, max_weight=None):
+def supported(model, weights, cautious_weights, max_weight=None, second=None):
     """Weights as far as the target's rows, held out, support them.
 
     The scores of a source that contradicts the target are bounded, so its discrepancy is
@@ -190,14 +224,16 @@ def supported(model, weights, cautious_weights, max_weight=None):
     if not model.can_hold_out():
         return weights
     sizes = model.sizes
-    candidates = candidate_weights(weights, cautious_weights, sizes.n_target, sizes.n_samples)
+    candidates = candidate_weights(
+        weights, cautious_weights, sizes.n_target, sizes.n_samples, second
+    )
     if max_weight is not None:
-        candidates = [np.minimum(candidate, max_weight) for candidate in candidates]
-    losses = []
-    for number, candidate in enumerate(candidates):
-        if number == 3 and stands(losses[0], min(losses[1:])):
+        candidates = {name: np.minimum(w, max_weight) for name, w in candidates.items()}
+    losses = {}
+    for name, candidate in candidates.items():
+        if name == "equal mass" and stands(losses):
             return weights
         # Weights that are alike already are no other candidate.
-        same = [k for k in range(number) if np.allclose(candidate, candidates[k], rtol=1e-3)]
-        losses.append(losses[same[0]] if same else model.held_out_loss(candidate))
+        same = [known for known in losses if np.allclose(candidate, candidates[known], rtol=1e-3)]
+        losses[name] = losses[same[0]] if same else model.held_out_loss(candidate)
     return posterior_mean(candidates, losses)

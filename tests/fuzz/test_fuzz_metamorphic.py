@@ -388,9 +388,11 @@ def test_distances(problem, method, shift, factor, seed):
         factor * (X[rows] + shift), y[rows], factor * (Z + shift), z, method
     )
     power = 1.0 if method == "mmd" else factor
-    np.testing.assert_allclose(there, power * D, rtol=1e-4, atol=1e-6 * power * (1 + D.max()))
+    # Sinkhorn's iterations stop where rows are transported up to a tolerance.
+    rtol = 1e-3 if method == "sinkhorn" else 1e-4
+    np.testing.assert_allclose(there, power * D, rtol=rtol, atol=1e-6 * power * (1 + D.max()))
     back = transport.class_distances(Z, z, X, y, method)
-    np.testing.assert_allclose(back.T, D, rtol=1e-4, atol=1e-6 * (1 + D.max()))
+    np.testing.assert_allclose(back.T, D, rtol=rtol, atol=1e-6 * (1 + D.max()))
 
 
 @fuzz(

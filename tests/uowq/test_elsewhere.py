@@ -368,3 +368,23 @@ def test_a_light_source_that_cancels_a_bias_stays_as_it_does_for_rows(regressor)
     expected = clone(model).fit(*domains[0], domains[1:])
     assert found.source_weights_.min() > 0
     assert_allclose(found.source_weights_, expected.source_weights_, rtol=1e-6)
+
+
+def test_many_sources_are_compared_by_fits_of_their_own_there_as_here():
+    tasks = make_classification_tasks(
+        n_target=40,
+        n_samples=(300,) * 7,
+        discrepancies=np.linspace(0, 1, 7),
+        n_features=4,
+        n_classes=2,
+        random_state=0,
+    )
+    local = {f"s{k}": source for k, source in enumerate(tasks.sources)}
+    there = {name: on_dask(*source) for name, source in local.items()}
+    fits = [clone(EXACT) for _ in range(2)]
+    here, away = (
+        UOWQClassifier(base).fit(tasks.X_target, tasks.y_target, sources)
+        for base, sources in zip(fits, (local, there), strict=True)
+    )
+    assert_allclose(away.source_weights_, here.source_weights_, rtol=1e-4, atol=1e-6)
+    assert_allclose(away.predict_proba(tasks.X_test), here.predict_proba(tasks.X_test), atol=1e-4)

@@ -183,6 +183,9 @@ class LinearModel:
         d = float(len(self.problem.penalty) - self.problem.own_levels)
         return None if self.measure is None else self.fitted_contrasts(d), d
 
+    def second_opinion(self):
+        """None: the likelihood is quadratic, and scores are steps."""
+
     def finish(self, weights):
         """Noise and levels at the final fit."""
         self.solve(weights)

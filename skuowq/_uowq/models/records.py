@@ -108,6 +108,9 @@ class RecordModel:
         """Of the target's rows, each group left out in turn, in nats of independent rows."""
         return self.sizes.independent_share * self.fit.held_out_loss(weights)
 
+    def second_opinion(self):
+        """None: the likelihood is quadratic, and scores are steps."""
+
     def finish(self, weights):
         """Common parameters of the final fit and, last, the target's own intercepts."""
         fit = self.fit

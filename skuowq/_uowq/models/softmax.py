@@ -50,6 +50,7 @@ from .known_fit import KnownFit, known_fit
 from .own_intercepts import PRIOR_VARIANCE, intercepts_and_variance
 from .own_slopes import effects_apart, slope_variance
 from .softmax_held_out import can_hold_out, held_out_loss
+from .softmax_own_fits import OwnFits, worth_own_fits
 
 # Up to here the Fisher information is formed; above, products with it are enough.
 MAX_EXPLICIT_PARAMETERS = 2000
@@ -84,6 +85,12 @@ class Problem(Protocol):
 
     def fit_mixture(self, domain_weights, *, target_weight=None, **how):
         """The fit with these weights of the domains; start, curvature and tolerance say how."""
+
+    def alone(self, k, start, tol):
+        """The fit to source k's rows alone, from 0, their mean score and information there.
+
+        Without own intercepts.
+        """
 
     def look(self, theta, domain_weights=None):
         """What the domains show at a fit, as a `RowsLook` or a `SumsLook`.
@@ -210,7 +217,20 @@ class SoftmaxScores:
         efficient = projection @ H[:, :n_effects]
         if self.apart is None and problem.n_parameters <= _MAX_SLOPES:
             self.apart = effects_apart(scores, curvature, sizes.n_samples)
-        return contrast_gram(efficient, ridge[:n_effects], projection @ contrasts)
+        contrasts = self._efficient_contrasts(scores, theta, projection, efficient)
+        return contrast_gram(efficient, ridge[:n_effects], contrasts)
+
+    def _efficient_contrasts(self, scores, theta, projection, efficient):
+        """Of the effects, (n_effects, n_sources)."""
+        return projection @ (scores[:, 1:] - scores[:, :1])
+
+    def second_opinion(self):
+        """The same with fits of each source alone, where these are good."""
+        problem, sizes = self.problem, self.sizes
+        which = worth_own_fits(problem, sizes)
+        if not len(which) or problem.n_parameters > MAX_EXPLICIT_PARAMETERS:
+            return None
+        return SoftmaxSteps(problem, sizes, which)
 
     def _estimate_intercepts(self, look):
         """Every domain's own intercepts, and their variance for the next fit."""
@@ -241,6 +261,24 @@ class SoftmaxScores:
         return penalised_gram_by_products(
             efficient_product, diagonal, ridge[:n_effects], projection @ contrasts, self.rng
         )
+
+
+class SoftmaxSteps(SoftmaxScores):
+    """Scores, and for large sources the steps to fits of their own."""
+
+    def __init__(self, problem, sizes, which):
+        super().__init__(problem, sizes, None)
+        self.which, self.own_fits = which, None
+
+    def _efficient_contrasts(self, scores, theta, projection, efficient):
+        common = theta[: len(self.problem.penalty)]
+        if self.own_fits is None:
+            self.own_fits = OwnFits(self.problem, self.which, common)
+        projected = projection @ scores
+        for k in self.which.tolist():
+            step, ridge = self.own_fits.steps(k, common, self.sizes.n_samples[k])
+            projected[:, 1 + k] = efficient @ step + ridge * step
+        return projected[:, 1:] - projected[:, :1]
 
 
 @dataclass(frozen=True)

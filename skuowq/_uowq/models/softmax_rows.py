@@ -145,6 +145,15 @@ class SoftmaxProblem:
             tol=tol,
         )
 
+    def alone(self, k, start, tol):
+        """See `Problem`."""
+        rows = self.domains[1 + k]
+        weight = self.row_weight[rows]
+        theta = self.fit(weight, start=start, rows=rows, tol=tol)
+        p, _ = class_probabilities(self.matrix[rows], theta)
+        score = mean_score(self.matrix[rows], self.labels[rows], p, weight)
+        return theta, score.ravel(), information(self.matrix[rows], p, weight)
+
 
 @dataclass(frozen=True)
 class RowsLook:

@@ -191,6 +191,13 @@ class SumsProblem:
         likelihood = SumsLikelihood(self, domain_weights, weight)
         return fit_likelihood(likelihood, self.full_penalty, tol=tol, **how)
 
+    def alone(self, k, start, tol):
+        """See `Problem`."""
+        only = np.arange(self.n_domains) == 1 + k
+        theta = self.fit_mixture(only.astype(float), start=start, tol=tol)
+        sums = self.sums(theta, only[1:], with_information=True)[1 + k]
+        return theta, -sums.gradient.ravel() / sums.total, sums.information / sums.total
+
     def look(self, theta, domain_weights=None):
         """See `Problem`."""
         if domain_weights is None:

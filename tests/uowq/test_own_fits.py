@@ -35,17 +35,17 @@ def test_the_one_right_source_of_twelve_is_found(seed):
     assert losses[0] < 0.9 * losses[1]
 
 
-def problem_of(tasks):
+def problem_of(tasks, penalty=0.5):
     X, y = zip((tasks.X_target, tasks.y_target), *tasks.sources, strict=True)
     matrix = np.vstack([np.column_stack([part, np.ones(len(part))]) for part in X])
     sizes = [len(labels) for labels in y]
     weight = np.ones(len(matrix))
-    return SoftmaxProblem(matrix, np.concatenate(y), weight, sizes, 3, np.full(11, 0.5))
+    return SoftmaxProblem(matrix, np.concatenate(y), weight, sizes, 3, np.full(11, penalty))
 
 
 def test_a_step_leads_to_the_fit_of_a_source_alone():
     tasks = tasks_of(6, 2000, 0)
-    problem = problem_of(tasks)
+    problem = problem_of(tasks, penalty=1e-3)
     rows = problem.domains[3]
     own = fit_softmax(
         problem.matrix[rows], problem.labels[rows], 3, problem.row_weight[rows], problem.penalty
@@ -53,10 +53,9 @@ def test_a_step_leads_to_the_fit_of_a_source_alone():
     theta = own + 0.3
     found = OwnFits(problem, np.array([2]), theta)
     step, ridge = found.steps(2, theta, 2000.0)
-    # Common steps of the intercepts are no distance; the effects lead back, less what the ridge
-    # takes, which is little of 2,000 rows.
+    # Common steps of the intercepts are no distance; the effects lead back.
     assert_allclose(step, np.full(20, -0.3), atol=0.02)
-    assert_allclose(ridge, 0.5 / 2000)
+    assert_allclose(ridge, 1e-3 / 2000)
 
 
 @pytest.mark.parametrize(("n_sources", "n_rows", "n"), [(5, 2000, 0), (6, 100, 0), (6, 230, 6)])

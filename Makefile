@@ -133,6 +133,7 @@ bench-weights: .venv/installed
 	$(BIN)/python benchmarks/weights/one_bad_source.py
 	$(BIN)/python benchmarks/weights/garbage.py
 	$(BIN)/python benchmarks/weights/agreeing.py
+	$(BIN)/python benchmarks/weights/many_sources.py
 	$(BIN)/python benchmarks/weights/floors.py
 	$(BIN)/python benchmarks/weights/simulated.py
 	$(BIN)/python benchmarks/weights/simulated_softmax.py

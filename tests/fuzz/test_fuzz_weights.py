@@ -45,7 +45,8 @@ def programs(draw):
 def test_program(program, n_target, cap, solver):
     n, G, valid = program
     names = inspect.signature(weights.solve_source_weights).parameters
-    free = cap is None and solver in (None, "CLARABEL")
+    # A solver that is asked for by name may stop short; the error then says to leave it out.
+    free = cap is None and solver is None
     found = outcome(
         lambda: weights.solve_source_weights(
             n, G, n_target=n_target, max_weight=cap, solver=solver

@@ -364,7 +364,7 @@ def test_program(k, data, seed, factor, cap):
 
 
 @fuzz(
-    examples=60,
+    examples=30,
     problem=plain(weights=False, most_rows=12),
     method=st.sampled_from(["gaussian", "exact", "sinkhorn", "mmd"]),
     shift=st.sampled_from([0.0, 1.0, 1e4, 1e8]),
@@ -374,7 +374,7 @@ def test_program(k, data, seed, factor, cap):
 def test_distances(problem, method, shift, factor, seed):
     """Distances do not change when all rows move, and scale with the units.
 
-    60 examples in ``make test``.
+    30 examples in ``make test``.
     """
     pytest.importorskip("ot")
     (X, y, _), (Z, z, _) = parts_of(problem)[:2]

@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 import numpy as np
+import scipy
 import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
@@ -15,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.utils.fixes import parse_version
 
 from skuowq import (
     DiscriminatorGateClassifier,
@@ -42,7 +44,13 @@ TENSORS = (
 )
 
 
-@pytest.mark.parametrize("dispatch", [True, False])
+old_scipy = pytest.mark.skipif(
+    parse_version(scipy.__version__) < parse_version("1.14"),
+    reason="scikit-learn dispatches from SciPy 1.14 on",
+)
+
+
+@pytest.mark.parametrize("dispatch", [pytest.param(True, marks=old_scipy), False])
 @pytest.mark.parametrize(
     "estimator",
     [

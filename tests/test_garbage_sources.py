@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -196,7 +197,12 @@ def test_sparse_is_dense(estimator, shape):
         clf = UOWQClassifier(estimator).fit(form(X), labels[0], sources=pairs)
         found.append((clf.source_weights_, clf.predict_proba(form(X_test))))
     assert_allclose(found[0][0], found[1][0], atol=1e-6)
-    if estimator is PATIENT or shape != "with zeros":
+    # A forest may split sparse columns elsewhere by itself, as it did in older versions.
+    alone = [
+        clone(estimator).fit(form(X), labels[0]).predict_proba(form(X_test))
+        for form in (np.asarray, sparse.csr_matrix)
+    ]
+    if np.allclose(*alone) and (estimator is PATIENT or shape != "with zeros"):
         assert_allclose(found[0][1], found[1][1], atol=1e-3)
 
 

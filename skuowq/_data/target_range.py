@@ -7,6 +7,7 @@ is fitted.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import compress
 
 import numpy as np
@@ -128,19 +129,21 @@ def leave_out_far_rows(target, domains, names, *, n_classes=2):
     rows = [np.arange(len(domain.y)) for domain in domains]
     numbers = []
 
+    @cache
+    def distinct(i):
+        return numbers[i][distinct_rows(numbers[i])]
+
     def limits():
         numbers.extend(_numbers(domain.X) for domain in domains)
         return [limits_of(values) for values in numbers]
 
     def usual_spans(spans):
-        distinct = [values[distinct_rows(values)] for values in numbers]
-        return [_usual_span(*pair) for pair in zip(distinct, spans, strict=True)]
+        return [_usual_span(distinct(i), span) for i, span in enumerate(spans)]
 
     def far_rows(i, lowest, highest):
         far = which_are_far(numbers[i], lowest, highest)
         rows[i] = np.flatnonzero(~far)
-        distinct = numbers[i][distinct_rows(numbers[i])]
-        shares = count_outside(distinct, lowest, highest) / distinct.shape[0]
+        shares = count_outside(distinct(i), lowest, highest) / distinct(i).shape[0]
         return FarRows(far.sum(), shares, len(np.unique(domains[i].y[rows[i]])))
 
     n_rows = [len(domain.y) for domain in domains]

@@ -96,14 +96,14 @@ def weigh(
     found = _settle(model, rule, solving, tell)
     current, history, kept = found.weights, [w * unit for w in found.history], None
     if rule.cross_validates:
-        # The plug-in takes the target's own noise for distance, so no source weighs much by it.
-        cautious, _ = _solved([found.first_gram], [1.0], sizes, solving)
-        other = model.second_opinion()
-        second = None if other is None else _settle(other, rule, solving).weights
-        current = supported(model, current, cautious.source_weights, max_weight, second)
-        theory = found.weights @ sizes.n_samples
-        if theory > 0 and model.can_hold_out():
-            kept = float(current @ sizes.n_samples / theory)
+        if model.can_hold_out():
+            # The plug-in takes the target's own noise for distance: no source weighs much by it.
+            cautious, _ = _solved([found.first_gram], [1.0], sizes, solving)
+            other = model.second_opinion()
+            second = None if other is None else _settle(other, rule, solving).weights
+            current = supported(model, current, cautious.source_weights, max_weight, second)
+            theory = found.weights @ sizes.n_samples
+            kept = float(current @ sizes.n_samples / theory) if theory > 0 else None
         history.append(current * unit)
     return Weighing(
         weights=weights_record(current * unit, sizes.n_rows, found.gap),
@@ -219,10 +219,8 @@ def supported(model, weights, cautious_weights, max_weight=None, second=None):
     underestimated where it is large. The theory says nothing of distances beyond ``1 / sqrt(N0)``.
     And it takes every direction for an independent witness, so differences between sources look
     more certain than they are. So other weights are tried beside these, none and equal ones among
-    them; the answer is their mean by their evidence.
+    them; the answer is their mean by their evidence. Some rows can be held out.
     """
-    if not model.can_hold_out():
-        return weights
     sizes = model.sizes
     candidates = candidate_weights(
         weights, cautious_weights, sizes.n_target, sizes.n_samples, second

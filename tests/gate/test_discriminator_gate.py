@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import torch
-from nets import FitShapes, Stop
+from nets import DEVICE, FitShapes, Stop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -61,6 +61,7 @@ def own_net(module, **options):
         "lr": 0.01,
         "batch_size": 64,
         "train_split": None,
+        "device": DEVICE,
     } | options
     return NeuralNetClassifier(module, **options)
 

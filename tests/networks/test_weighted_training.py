@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import torch
-from nets import MLP, make_net
+from nets import DEVICE, MLP, make_net
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
@@ -133,6 +133,7 @@ def test_full_batches_of_a_convex_model_reach_the_weighted_optimum():
         optimizer__tolerance_change=1e-14,
         optimizer__line_search_fn="strong_wolfe",
         lr=1.0,
+        device=DEVICE,
         max_epochs=2,
         batch_size=-1,
         train_split=None,
@@ -247,7 +248,9 @@ def test_two_classes_by_one_logit():
         def forward(self, X):
             return self.head(X)[:, 0]
 
-    net = NeuralNetBinaryClassifier(OneLogit, max_epochs=30, lr=0.3, train_split=None)
+    net = NeuralNetBinaryClassifier(
+        OneLogit, max_epochs=30, lr=0.3, train_split=None, device=DEVICE
+    )
     fitted = train_weighted(net, TARGET, [NEAR], [1.0], seed=0)
     p = predict_proba(fitted, NEAR.X)
     assert p.shape == (300, 2)
@@ -261,7 +264,7 @@ def test_head_inputs_are_what_the_last_layer_sees():
     X = as_inputs(fitted, NEAR.X)
     (features,) = head_inputs(fitted, [X])
     with torch.no_grad():
-        expected = fitted.module_.body(X).double().numpy()
+        expected = fitted.module_.body(X.to(DEVICE)).double().cpu().numpy()
     assert_array_equal(features, expected)
 
 
@@ -440,7 +443,13 @@ def make_numbers(n, seed, slope=(1.0, -2.0), weight=1.0):
 
 def regressor(module=nn.Linear, **options):
     options = {"module__in_features": 2, "module__out_features": 1} | options
-    options = {"max_epochs": 60, "lr": 0.05, "train_split": None, "batch_size": -1} | options
+    options = {
+        "max_epochs": 60,
+        "lr": 0.05,
+        "train_split": None,
+        "batch_size": -1,
+        "device": DEVICE,
+    } | options
     return NeuralNetRegressor(module, **options)
 
 

@@ -4,6 +4,7 @@ import io
 import re
 import sys
 from contextlib import contextmanager, redirect_stdout
+from functools import partial
 
 import joblib
 import numpy as np
@@ -177,11 +178,11 @@ class Terminal(io.StringIO):
 @contextmanager
 def on_terminal():
     """The standard output is a terminal's. In the end it is so again, and no bar is open."""
-    tqdm = pytest.importorskip("tqdm").tqdm
+    bars = pytest.importorskip("tqdm.std").tqdm._instances
     with redirect_stdout(Terminal()) as terminal:
         yield terminal
         assert sys.stdout is terminal
-    assert not list(tqdm._instances)
+    assert not list(bars)
     assert terminal.getvalue().endswith("\n")
 
 
@@ -201,6 +202,14 @@ def test_a_terminal_without_tqdm_shows_lines(monkeypatch):
     texts, total = lines_of(terminal.getvalue(), "negative_transfer_gap")
     assert (len(texts), total) == (6, 20)
     assert len(terminal.getvalue().splitlines()) == 6
+
+
+def test_where_bars_are_disabled_there_are_lines(monkeypatch):
+    tqdm = pytest.importorskip("tqdm").tqdm
+    monkeypatch.setattr("tqdm.tqdm", partial(tqdm, disable=True))
+    with on_terminal() as terminal, Progress("test", 1, 1) as progress:
+        progress("text")
+    assert lines_of(terminal.getvalue(), "test") == (["text"], 1)
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
@@ -240,6 +249,15 @@ def test_what_others_print_stands_above_the_bar():
     *above, bar, end = terminal.screen()
     assert (above, end) == (["a line", "half a line"], "")
     assert re.fullmatch(r"\[test\]: 100%\|.*\| 1/1 \[.*, text\]", bar)
+
+
+def test_the_time_of_a_bar_counts_from_the_start_of_the_work():
+    progress = Progress("test", 1, 2)
+    progress.started -= 60
+    with on_terminal() as terminal, progress:
+        progress("text")
+        progress("text")
+    assert re.search(r"2/2 \[01:0\d<", terminal.getvalue())
 
 
 def test_a_bar_in_a_notebook():

@@ -6,7 +6,7 @@ notebook does not show the bar on red, as it shows the standard error.
 
 import sys
 from contextlib import ExitStack, redirect_stdout
-from time import perf_counter
+from time import time
 
 from sklearn.utils.parallel import Parallel
 
@@ -35,7 +35,7 @@ class Progress:
     def __init__(self, what, verbose, n_items=None, *, unit="", at_most=False):
         self.what, self.verbose, self.n_items = what, verbose, n_items
         self.unit, self.at_most = unit, at_most
-        self.n_done, self.started = 0, perf_counter()
+        self.n_done, self.started = 0, time()
         self._bar, self._opened = None, ExitStack()
 
     def __enter__(self):
@@ -43,7 +43,10 @@ class Progress:
         if tqdm is not None:
             unit = f" {self.unit}" if self.unit else "it"
             bar = tqdm(desc=f"[{self.what}]", total=self.n_items, unit=unit, file=sys.stdout,
-                       miniters=1, dynamic_ncols=True)  # fmt: skip
+                       miniters=1, smoothing=0, dynamic_ncols=True)  # fmt: skip
+            if bar.disable:  # By the environment variable TQDM_DISABLE.
+                return self
+            bar.start_t = self.started  # The first item may be done before the bar is there.
             self._bar = self._opened.enter_context(bar)
             above = self._opened.enter_context(_AboveBar(sys.stdout, tqdm.write))
             self._opened.enter_context(redirect_stdout(above))
@@ -71,7 +74,7 @@ class Progress:
             count = f"{self.n_done:,} of at most {items}"
         else:
             count = f"{self.n_done:,} of {items}, {self.n_items - self.n_done:,} left"
-        return f"{count}, {perf_counter() - self.started:.1f} s"
+        return f"{count}, {time() - self.started:.1f} s"
 
 
 def _tqdm_for(stdout):

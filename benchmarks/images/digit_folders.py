@@ -36,18 +36,18 @@ def mnist():
     return X.reshape(-1, SIDE, SIDE)[order] / 255, y[order]
 
 
-def blended(pictures):
-    """The digits as the difference of a digit and a piece of a photograph."""
+def in_photographs(n_rows=2000):
+    """Other digits than those of `mnist`: the difference of a digit and a piece of a photograph."""
     from sklearn.datasets import load_sample_images
 
-    rng, photographs = np.random.RandomState(1), load_sample_images().images
-    found = []
-    for picture in pictures:
+    (pictures, y), rng = mnist(), np.random.RandomState(1)
+    photographs, found = load_sample_images().images, []
+    for picture in pictures[:n_rows]:
         photograph = photographs[rng.randint(len(photographs))] / 255
         top, left = (rng.randint(size - SIDE) for size in photograph.shape[:2])
         piece = photograph[top : top + SIDE, left : left + SIDE]
         found.append(np.abs(piece - picture[:, :, None]))
-    return np.array(found)
+    return np.array(found), y[:n_rows]
 
 
 def optical():
@@ -145,10 +145,9 @@ def write(root):
     """Write all domains, unless they are there."""
     write_fashion(root)
     root = Path(root)
-    X, y = mnist()
     domains = {
-        "mnist": lambda: (X[2000:], y[2000:]),
-        "mnist_m": lambda: (blended(X[:2000]), y[:2000]),
+        "mnist": lambda: tuple(part[2000:] for part in mnist()),
+        "mnist_m": in_photographs,
         "optical": optical,
         "pen": pen,
         "fonts": fonts,

@@ -142,9 +142,13 @@ def methods(network):
     return [name for name in METHODS if network != "frozen" or "all parameters" not in name]
 
 
-def measured(method, net, target, sources, test, seed):
+def measured(method, arguments, target, sources, test, seed):
     """Accuracy, log loss, seconds, images used and weights of one fit."""
     torch.set_num_threads(1)
+    net = None
+    if arguments.network != "frozen":
+        n_classes = len(np.unique(labels_of(target)))
+        net = make_net(arguments.network, n_classes, arguments.epochs)
     start = time.perf_counter()
     clf, used = METHODS[method](net, target, sources, seed)
     seconds = time.perf_counter() - start
@@ -176,17 +180,13 @@ def run(domains, arguments, known, file):
     for seed in range(arguments.draws):
         for name in arguments.targets or domains:
             parts = task(domains, name, seed, arguments)
-            n_classes = len(np.unique(domains[name].targets))
             if features:
                 parts = as_features(*parts, features)
             for method in methods(arguments.network):
                 key = key_of(name, seed, method, arguments)
                 if key in known:
                     continue
-                net = None
-                if not features:
-                    net = make_net(arguments.network, n_classes, arguments.epochs)
-                jobs.append(delayed(measured)(method, net, *parts, seed))
+                jobs.append(delayed(measured)(method, arguments, *parts, seed))
                 keys.append(key)
     found = Parallel(arguments.jobs, return_as="generator")(jobs)
     for key, result in zip(keys, found, strict=True):

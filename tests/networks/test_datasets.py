@@ -194,7 +194,6 @@ def test_the_default_learns_from_data_sets(fitted):
     proba = fitted.predict_proba(TEST)
     assert proba.shape == (60, 3)
     assert proba.dtype == np.float64
-    assert proba.dtype == np.float64
     assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
 
 

@@ -7,15 +7,16 @@ eps_y of the labels is drawn anew. Half of the target tests; a share L of the ot
 labelled, all of it is there without labels. `--most` bounds the images of a domain.
 
 1  DANN against eps = eps_x = eps_y and L.
-2  all six methods at eps .7 and L 10 %, at most 3 labelled images a class.
+2  all six methods at eps .7 and L 10 %, at most 3 labelled images a class; and at L 0.
 3  covariate shift alone: eps_y = 0, for the paper's three methods.
 4  what gate and labels do each, on the first pair of domains.
 
 "paper", "ours", "default" and the ablations are those of `benchmarks/gate/digits.py`. "Target
 only" is the same network, trained as long, without the source. The gap is its accuracy less a
-variant's, paired, so above 0 is negative transfer, as the paper prints it. Means over seeds, with
-standard errors. Two pictures stand beside the results: accuracy against eps and against L, and
-images before and after they are perturbed.
+variant's, paired, so above 0 is negative transfer, as the paper prints it. At L 0 no image of the
+target is labelled: "gated" and "full" then weigh the source by features alone, and the gap is to
+guessing. Means over seeds, with standard errors. Two pictures stand beside the results: accuracy
+against eps and against L, and images before and after they are perturbed.
 
 Results go to benchmarks/results/images_gate.json as they come, whole seeds first, and a second call
 goes on where the first stopped. A GPU is used where there is one.
@@ -46,11 +47,12 @@ from digits import CV, METHODS, ablations, difference, gated_network, row, with_
 
 FILE = RESULTS / "images_gate.json"
 PAIRS = ("mnist_m:mnist", "pen:optical")
-EPS, LABELLED = (0.0, 0.3, 0.7, 0.9), (0.1, 0.3, 0.5)
+EPS, LABELLED = (0.0, 0.3, 0.7, 0.9), (0.0, 0.1, 0.3, 0.5)
 PAPER_EPS, PAPER_LABELLED = 0.7, 0.1
 
 ALONE = {"trust": 0.0, "gate": False}
 DEFAULT = {"default, full": {}}
+GATED = ("full", "gated")
 TREND = {
     name: ablations()[name]
     for name in ("paper, ungated", "paper, full", "ours, ungated", "ours, full")
@@ -81,6 +83,16 @@ class Cell(NamedTuple):
         return " | ".join(map(str, (*parts, arguments.most, arguments.epochs)))
 
 
+def without_labels(variants):
+    """The same at L 0: gates see features alone, and what needs labels is not there."""
+    found = {}
+    for name, options in variants.items():
+        if not name.startswith("default") and not name.endswith(("target only", "default")):
+            gated = name.endswith(GATED)
+            found[name] = options | ({"gate_labels": False} if gated else {})
+    return found
+
+
 def of_method(method, *, default):
     """Variants of an alignment."""
     found = {
@@ -104,11 +116,13 @@ def all_cells(pairs):
             for labelled in LABELLED:
                 both = eps == PAPER_EPS or labelled == PAPER_LABELLED
                 variants = {"target only": ALONE} | TREND | (DEFAULT if both else {})
+                variants = variants if labelled else without_labels(variants)
                 yield Cell("1", pair, eps, eps, labelled, None, variants)
         variants = {}
         for method in METHODS:
             variants |= of_method(method, default=True)
         yield Cell("2", pair, PAPER_EPS, PAPER_EPS, PAPER_LABELLED, 3, variants)
+        yield Cell("2", pair, PAPER_EPS, PAPER_EPS, 0.0, None, without_labels(variants))
         variants = {}
         for method in ("dan", "dann", "gta"):
             variants |= of_method(method, default=False)
@@ -175,8 +189,12 @@ def measure(cell, name, seed, arguments):
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
     clf = gated_network(seed, estimator=net, **cell.variants[name])
-    target = as_images(split.X_target), split.y_target
-    clf.fit(*target, sources=[(as_images(X), y)], X_unlabeled=as_images(split.X_unlabeled))
+    sources, unlabeled = [(as_images(X), y)], as_images(split.X_unlabeled)
+    if cell.labelled:
+        target = as_images(split.X_target), split.y_target
+        clf.fit(*target, sources=sources, X_unlabeled=unlabeled)
+    else:
+        clf.fit(unlabeled, sources=sources)
     p = clf.predict_proba(as_images(split.X_test)).clip(1e-7)
     p /= p.sum(axis=1, keepdims=True)
     accuracy = np.mean(clf.classes_[p.argmax(axis=1)] == split.y_test)
@@ -209,7 +227,11 @@ def _with_key(key, cell, name, seed, arguments):
 
 
 def results(cell, name, arguments, done):
-    """A variant's values by seed, as far as they are there."""
+    """A variant's values by seed, as far as they are there; without any label a guess."""
+    if cell.labelled == 0 and name.endswith("target only"):
+        target = folders(arguments.root)[cell.pair.split(":")[1]]
+        n_classes = len(np.unique(target.targets))
+        return {seed: [1 / n_classes, np.log(n_classes)] for seed in range(arguments.seeds)}
     keys = {seed: cell.key(name, seed, arguments) for seed in range(arguments.seeds)}
     return {seed: done[key] for seed, key in keys.items() if key in done}
 
@@ -225,7 +247,7 @@ def report(arguments, done):
         for name in cell.variants:
             print(row(name, of(cell, name), of(cell, _alone(cell, name))))
     for table in ("2", "3"):
-        some = [cell for cell in cells(arguments) if cell.table == table]
+        some = [cell for cell in cells(arguments) if cell.table == table and cell.labelled]
         for other in _compared(some):
             print(f"\nTable {table}, its cells together, {other} less ungated")
             for name in (name for name in some[0].variants if name.endswith(f", {other}")):
@@ -295,9 +317,9 @@ def draw_accuracy(arguments, done):
                         *np.array(points).T, color=color, linestyle=style, label=label, capsize=2
                     )
         source, target = pair.split(":")
-        by_eps.set(xlabel="eps", title=f"{source} to {target}, L {PAPER_LABELLED:.0%}")
+        by_eps.set(xticks=EPS, xlabel="eps", title=f"{source} to {target}, L {PAPER_LABELLED:.0%}")
         by_eps.set_ylabel("accuracy")
-        by_share.set(xlabel="L", title=f"{source} to {target}, eps {PAPER_EPS}")
+        by_share.set(xticks=LABELLED, xlabel="L", title=f"{source} to {target}, eps {PAPER_EPS}")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     figure.savefig(RESULTS / "images_gate_accuracy.png", dpi=150)

@@ -308,6 +308,11 @@ class NetworkLearner:
         from skuowq.networks import GatedObjective, train_aligned
 
         used = any(factor > 0 for factor in factors)
+        if not used and not task.labelled:
+            raise ValueError(
+                "y is None, so no row of the target is labelled, and no source takes part: pass "
+                "labels, or a trust above 0 for a source that is not left out"
+            )
         objective = GatedObjective(
             alignment=self.alignment,
             n_classes=len(task.classes),
@@ -324,6 +329,7 @@ class NetworkLearner:
             weights,
             factors,
             task.X_unlabeled,
+            labelled=task.labelled,
             objective=objective,
             seed=self.gate.seed,
             verbose=0 if quiet else self.verbose,

@@ -142,8 +142,9 @@ def perturbed_splits(
     X_source, y_source : array-like of shapes (n_source, n_features) and (n_source,)
     eps_x, eps_y : float in [0, 1], default=0.7
         As in :func:`perturb_source`.
-    labelled : float in (0, 1], default=0.1
-        Share of the training half that is labelled. At least one row of each class is labelled.
+    labelled : float in [0, 1], default=0.1
+        Share of the training half that is labelled. Above 0 at least one row of each class is; at 0
+        none is, and ``X_target`` and ``y_target`` have no rows.
     max_per_class : int, default=None
         At most so many labelled rows of each class. None sets no bound. Table 2 of the paper has 3.
     image_shape : (int, int) or (int, int, int), default=None
@@ -173,8 +174,6 @@ def perturbed_splits(
     (37, 4) (38, 4)
     """
     _check_share("labelled", labelled)
-    if labelled == 0:
-        raise ValueError("labelled is 0: pass a share above 0, as the gate needs labelled rows")
     if max_per_class is not None and not (
         isinstance(max_per_class, Integral) and max_per_class >= 1
     ):
@@ -216,6 +215,8 @@ def perturbed_splits(
 
 def _labelled_rows(y, share, max_per_class):
     """Positions of the labelled rows: the first of each class, then the first of the others."""
+    if share == 0:
+        return np.zeros(0, dtype=int)
     n_labelled = max(1, round(share * len(y)))
     place = np.empty(len(y), dtype=int)  # A row's number within its class.
     for label in np.unique(y):

@@ -39,6 +39,7 @@ def train_aligned(
     *,
     objective,
     seed,
+    labelled=True,
     verbose=0,
     checkpoint=None,
     final=True,
@@ -62,6 +63,9 @@ def train_aligned(
         Target rows without labels.
     objective : GatedObjective or JointObjective
         What is minimised.
+    labelled : bool, default=True
+        Whether the target's labels are known. Else they are not read: its rows are the unlabelled
+        ones, and only a `GatedObjective` can be trained.
     seed, verbose, checkpoint, final
         As in `train_weighted`.
 
@@ -80,7 +84,10 @@ def train_aligned(
     _check_net(net)
 
     def make_rows(initialised):
-        return _aligned_rows(initialised, target, sources, row_weights, trust, X_unlabeled, seed)
+        ours = merge_duplicates(target, seed) if labelled else target
+        rows = _aligned_rows(initialised, ours, sources, row_weights, trust, X_unlabeled)
+        rows.labelled = labelled
+        return rows
 
     return train(
         net,
@@ -182,6 +189,8 @@ class BatchParts:
         Target rows over source rows.
     strength : float
         Of the alignment, from 0 to 1 in the course of the training.
+    labelled : bool, default=True
+        Whether the target's labels are known.
     """
 
     n_target: int
@@ -192,6 +201,7 @@ class BatchParts:
     shares: torch.Tensor
     size_ratio: float
     strength: float
+    labelled: bool = True
 
 
 class AlignedRows(WeightedRows):
@@ -203,6 +213,8 @@ class AlignedRows(WeightedRows):
         The rows' own weights, as `weight` holds gate, trust and sizes as well.
     copied : bool
         Whether the source rows are the target's once more.
+    labelled : bool
+        Whether the target's labels are known.
     unlabeled : Tensor, ReadInputs or None
     progress, epoch_share : float
         Share of the training that is done, and that an epoch is.
@@ -210,6 +222,7 @@ class AlignedRows(WeightedRows):
 
     counts = unlabeled = None
     copied = False
+    labelled = True
     progress = epoch_share = 0.0
 
     def of(self, chosen):
@@ -218,7 +231,7 @@ class AlignedRows(WeightedRows):
             chosen = torch.cat([kept, kept + self.n_target])
         some = super().of(chosen)
         some.counts, some.copied = self.counts[chosen], self.copied
-        some.unlabeled = self.unlabeled
+        some.unlabeled, some.labelled = self.unlabeled, self.labelled
         return some
 
 
@@ -280,12 +293,12 @@ class AlignedBatches:
                 shares=shares,
                 size_ratio=total / (n_rows or 1),
                 strength=float(2 / (1 + np.exp(-10 * done)) - 1),
+                labelled=rows.labelled,
             )
             yield X, y
 
 
-def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, seed):
-    target = merge_duplicates(target, seed)
+def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled):
     # Factors and means are over all sources: one that is shut off makes no other heavier.
     total = sum(source.n_samples for source in sources)
     used = [k for k, factor in enumerate(trust) if factor > 0]
@@ -371,10 +384,11 @@ class _AlignedMixin(OwnRowsMixin):
                 self.interrupted = True
                 raise
         if method_name == "on_batch_end" and kwargs.get("training"):
-            # Scores of the training are those of the target's labelled rows.
+            # Scores of the training are those of the target's labelled rows, or of the sources'.
             X, y = kwargs["batch"]
             n = y.parts.n_target
-            kwargs |= {"batch": (X[:n], y[:n]), "y_pred": kwargs["y_pred"][:n]}
+            scored = slice(n) if y.parts.labelled else slice(n, None)
+            kwargs |= {"batch": (X[scored], y[scored]), "y_pred": kwargs["y_pred"][scored]}
         super().notify(method_name, **kwargs)
 
     def train_step_single(self, batch, **fit_params):

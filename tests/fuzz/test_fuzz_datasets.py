@@ -163,7 +163,7 @@ def test_perturbed(problem, eps, image, labelled, most, n_splits, one_row, seed)
         inspect.signature(datasets.perturbed_splits).parameters,
     )
     for split in splits or []:
-        assert len(split.y_target) >= 1
+        assert (len(split.y_target) >= 1) == (labelled > 0)
         assert len(split.X_unlabeled) + len(split.X_test) == len(y)
 
 

@@ -179,6 +179,32 @@ def test_gated_networks(
         assert all(np.isfinite(part).all() for part in fitted.gate_weights_)
 
 
+@fuzz(
+    examples=12,
+    deep=2_000,
+    problem=problems(most_rows=12, min_sources=1, containers=("array", "list", "float32")),
+    alignment=with_bad(st.sampled_from(["auto", *networks.ALIGNMENTS])),
+    gate=st.sampled_from([True, False, "plausibility", "interactions", "online"]),
+    gate_labels=st.booleans(),
+    trust=st.sampled_from(["auto", "cv", 0.0, 1.0]),
+    classes=st.sampled_from(["union", "union", "target"]),
+    options=st.fixed_dictionaries(training),
+)
+def test_gated_networks_without_labels(problem, options, **parameters):
+    """12 examples in ``make test``, 2,000 in ``make test-fuzz``: a tenth of a second each."""
+    clf = DiscriminatorGateClassifier(perceptron(**options), random_state=0, **parameters)
+
+    def fit():
+        fitted = clf.fit(problem.X, None, as_given(problem.sources))
+        check_classifier(fitted, problem)
+        return fitted
+
+    fitted = outcome(fit, ARGUMENTS, hard=problem.hard, refuses=lambda: plain_fit(problem))
+    if fitted is not None:
+        assert all(np.isfinite(part).all() for part in fitted.gate_weights_)
+        assert np.isin(fitted.classes_, np.concatenate([y for _, y, _ in problem.parts])).all()
+
+
 @fuzz(examples=4, deep=500, problem=problems(most_rows=10, min_sources=1, containers=("array",)))
 def test_gated_networks_by_cross_validation(problem):
     """4 examples in ``make test``, 500 in ``make test-fuzz``: eleven trainings each, and more."""

@@ -308,11 +308,6 @@ class NetworkLearner:
         from skuowq.networks import GatedObjective, train_aligned
 
         used = any(factor > 0 for factor in factors)
-        if not used and not task.labelled:
-            raise ValueError(
-                "y is None, so no row of the target is labelled, and no source takes part: pass "
-                "labels, or a trust above 0 for a source that is not left out"
-            )
         objective = GatedObjective(
             alignment=self.alignment,
             n_classes=len(task.classes),

@@ -17,6 +17,7 @@ from sklearn.utils import (
     column_or_1d,
 )
 
+from skuowq._data.labels import distinct_labels
 from skuowq._data.types import Seed
 
 from ._arguments import check_count
@@ -77,7 +78,8 @@ def perturb_source(
     Raises
     ------
     ValueError
-        If a rate is not in [0, 1], or the rows do not have the size of `image_shape`.
+        If a rate is not in [0, 1], labels are missing, or the rows do not have the size of
+        `image_shape`.
 
     References
     ----------
@@ -98,6 +100,7 @@ def perturb_source(
     X = check_array(X, dtype=[np.float64, np.float32], copy=True, input_name="X")
     y = column_or_1d(y).copy()
     check_consistent_length(X, y)
+    classes, _ = _all_known("y", y)
     _check_share("eps_x", eps_x)
     _check_share("eps_y", eps_y)
     if image_shape is not None:
@@ -112,7 +115,7 @@ def perturb_source(
         for row in np.flatnonzero(perturbed_x):
             image = X[row].reshape(*image_shape[:2], -1)
             X[row] = _perturbed_image(image, low, high, rng).ravel()
-    y[perturbed_y] = rng.choice(np.unique(y), size=perturbed_y.sum())
+    y[perturbed_y] = rng.choice(classes, size=perturbed_y.sum())
     return (X, y, perturbed_x, perturbed_y) if return_masks else (X, y)
 
 
@@ -183,6 +186,8 @@ def perturbed_splits(
     X_source = check_array(X_source, input_name="X_source")
     y_target = column_or_1d(y_target)
     check_consistent_length(X_target, y_target)
+    _, codes = _all_known("y_target", y_target)
+    _all_known("y_source", y_source)
     if len(y_target) < 2:
         raise ValueError(
             "X_target has 1 row, and one half of the target trains, the other tests: pass 2 or more"
@@ -191,7 +196,7 @@ def perturbed_splits(
     for _ in range(n_splits):
         order = rng.permutation(len(y_target))
         train, test = np.split(order, [len(order) // 2])
-        chosen = train[_labelled_rows(y_target[train], labelled, max_per_class)]
+        chosen = train[_labelled_rows(codes[train], labelled, max_per_class)]
         X, y, perturbed_x, perturbed_y = perturb_source(
             X_source,
             y_source,
@@ -245,6 +250,14 @@ def _perturbed_rows(X, chosen, rng):
     noisy = X[chosen] + _NOISE * X.std(axis=0) * rng.normal(size=shape)
     others = X[rng.randint(len(X), size=shape), np.arange(X.shape[1])]
     return np.where(rng.uniform(size=shape) < _REPLACED, others, noisy)
+
+
+def _all_known(name, y):
+    """Classes, and the number of each row's; labels that are missing are refused."""
+    classes, codes = distinct_labels(y, name)
+    if np.any(codes < 0):
+        raise ValueError(f"{name} has missing values: leave those rows out")
+    return classes, codes
 
 
 def _check_share(name, value):

@@ -19,6 +19,7 @@ from skuowq._data.dataset_rows import DatasetRows
 from ._divergence import domains_in_words
 from ._domain_batches import WeightedRows, cycle
 from ._inputs import as_inputs
+from ._joint_loss import JointObjective
 from ._reading import reader_of, sample_of, stack_inputs
 from ._shapes import CALL_ERRORS, check_lone_row, check_outputs
 from ._split import split_classifier
@@ -63,10 +64,12 @@ def train_aligned(
         Target rows without labels.
     objective : GatedObjective or JointObjective
         What is minimised.
+    seed
+        As in `train_weighted`.
     labelled : bool, default=True
         Whether the target's labels are known. Else they are not read: its rows are the unlabelled
-        ones, and only a `GatedObjective` can be trained.
-    seed, verbose, checkpoint, final
+        ones, and the classes those of the sources.
+    verbose, checkpoint, final
         As in `train_weighted`.
 
     Returns
@@ -79,9 +82,12 @@ def train_aligned(
     FailedFit
         If the training diverged.
     ValueError
-        For nets that the training cannot honour.
+        For nets that the training cannot honour, and without labels where there is nothing to learn
+        from.
     """
     _check_net(net)
+    if not labelled:
+        _check_learns_from_sources(objective, trust)
 
     def make_rows(initialised):
         ours = merge_duplicates(target, seed) if labelled else target
@@ -137,6 +143,19 @@ def _check_net(net):
         raise ValueError(
             "estimator has compile=True, and the features before its last layer are read during "
             "the training, which a compiled module does not show: leave it out"
+        )
+
+
+def _check_learns_from_sources(objective, trust):
+    if isinstance(objective, JointObjective):
+        raise ValueError(
+            "labelled is False, and a JointObjective has a head for the target's own labels: pass "
+            "a GatedObjective"
+        )
+    if not any(factor > 0 for factor in trust):
+        raise ValueError(
+            "no row of the target is labelled, and no source takes part: pass labels, or a trust "
+            "above 0 for a source that is not left out"
         )
 
 

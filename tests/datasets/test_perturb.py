@@ -74,6 +74,8 @@ def test_a_colour_image_is_moved_as_a_whole_and_loses_whole_pixels():
         ({"eps_y": -0.1}, "eps_y is -0.1: pass a share"),
         ({"X": np.full_like(X, np.inf, dtype=float)}, "Input X contains infinity"),
         ({"image_shape": (2, 2)}, "4 values, and X has 6 columns"),
+        ({"y": np.append(Y[1:].astype(float), np.nan)}, "y has missing values: leave those rows"),
+        ({"y": np.append(np.full(1999, "a", dtype=object), np.nan)}, "y has missing values"),
         ({"image_shape": (2, 3, 3)}, "18 values, and X has 6 columns"),
         ({"image_shape": (6,)}, r"image_shape is \(6,\): pass \(height, width\) or"),
         ({"image_shape": 6}, r"image_shape is 6: pass \(height, width\) or"),
@@ -120,6 +122,12 @@ def test_labelled_share_without_a_bound():
     X_d, y_d = DIGITS
     split = next(perturbed_splits(X_d, y_d, X_d, y_d, labelled=0.3, random_state=0))
     assert len(split.y_target) == round(0.3 * 898)
+    split = next(perturbed_splits(X_d, y_d, X_d, y_d, labelled=0, random_state=0))
+    assert split.X_target.shape == (0, 64)
+    assert split.y_target.shape == (0,)
+    assert split.X_unlabeled.shape == (898, 64)
+    with pytest.raises(ValueError, match="y_source has missing values"):
+        next(perturbed_splits(X_d, y_d, X_d, np.where(y_d == 1, np.nan, y_d)))
     with pytest.raises(ValueError, match="max_per_class is 0"):
         next(perturbed_splits(X_d, y_d, X_d, y_d, max_per_class=0))
 

@@ -384,9 +384,10 @@ def test_training(drawn, name, weights, batch_size, epoch_rows, seed):
     joint=st.booleans(),
     online=st.sampled_from([0.0, 0.5, 1.0]),
     unlabeled=st.booleans(),
+    labelled=st.sampled_from([True, True, False]),
     to=st.sampled_from(["predictions", "labels"]),
 )
-def test_aligned_training(drawn, alignment, trust, joint, online, unlabeled, to):
+def test_aligned_training(drawn, alignment, trust, joint, online, unlabeled, labelled, to):
     """30 examples in ``make test``, 5,000 in ``make test-fuzz``: ten batches each."""
     target, sources, c = drawn
     k = len(sources)
@@ -402,10 +403,22 @@ def test_aligned_training(drawn, alignment, trust, joint, online, unlabeled, to)
 
     def train():
         return networks.train_aligned(
-            base, target, sources, gated, trust[:k], rows, objective=objective, seed=0
+            base,
+            target,
+            sources,
+            gated,
+            trust[:k],
+            rows,
+            objective=objective,
+            seed=0,
+            labelled=labelled,
         )
 
-    trained = outcome(train, [], valid=True)
+    valid = labelled or (not joint and any(trust[:k]))
+    trained = outcome(train, ["labelled", "trust", "objective"], valid=valid)
+    assert (trained is not None) == valid
+    if not valid:
+        return
     assert_probabilities(networks.predict_proba(trained, target.X), len(target.y), c)
     assert networks.predict_features(trained, target.X).shape == (len(target.y), 3)
     if joint:

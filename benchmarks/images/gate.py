@@ -34,17 +34,17 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from backbone import make_net
+from folders import folders
 from joblib import Parallel, delayed
 from sklearn.metrics import log_loss
-from skorch import NeuralNetClassifier
-from torch import nn
-from uowq import RESULTS, Convolutional, folders
 
 from skuowq.datasets import perturb_source, perturbed_splits
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "gate"))
 from digits import CV, METHODS, ablations, difference, gated_network, row, with_error
 
+RESULTS = Path(__file__).parents[1] / "results"
 FILE = RESULTS / "images_gate.json"
 PAIRS = ("mnist_m:mnist", "pen:optical")
 EPS, LABELLED = (0.0, 0.3, 0.7, 0.9), (0.0, 0.1, 0.3, 0.5)
@@ -176,18 +176,8 @@ def measure(cell, name, seed, arguments):
     if name == "oracle":
         clean = ~(split.perturbed_x | split.perturbed_y)
         X, y = X[clean], y[clean]
-    n_classes = len(np.unique(split.y_test))
-    net = NeuralNetClassifier(
-        Convolutional,
-        module__n_classes=n_classes,
-        criterion=nn.CrossEntropyLoss,
-        optimizer=torch.optim.Adam,
-        lr=1e-3,
-        max_epochs=arguments.epochs,
-        batch_size=64,
-        train_split=None,
-        device="cuda" if torch.cuda.is_available() else "cpu",
-    )
+    n_classes = len(np.unique(np.append(y, split.y_target)))
+    net = make_net("small", n_classes, arguments.epochs)
     clf = gated_network(seed, estimator=net, **cell.variants[name])
     sources, unlabeled = [(as_images(X), y)], as_images(split.X_unlabeled)
     if cell.labelled:

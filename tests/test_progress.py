@@ -1,6 +1,10 @@
 """What takes long says with verbose=1 what is fitted, how many are left, and the time."""
 
+import io
 import re
+import sys
+from contextlib import contextmanager, redirect_stdout
+from functools import partial
 
 import joblib
 import numpy as np
@@ -152,3 +156,126 @@ def test_results_keep_their_order(backend, capsys):
         found = in_parallel((delayed(abs)(-k) for k in range(3)), "abc", None, progress)
     assert found == [0, 1, 2]
     assert lines_of(capsys.readouterr().out, "test") == (["a", "b", "c"], 3)
+
+
+class Terminal(io.StringIO):
+    """A standard output that somebody watches."""
+
+    def isatty(self):
+        return True
+
+    def screen(self):
+        """The lines that are left on it: a carriage return goes back to the line's begin."""
+        lines = []
+        for line in self.getvalue().split("\n"):
+            shown = ""
+            for text in line.split("\r"):
+                shown = text + shown[len(text) :]
+            lines.append(shown.rstrip())
+        return lines
+
+
+@contextmanager
+def on_terminal():
+    """The standard output is a terminal's. In the end it is so again, and no bar is open."""
+    bars = pytest.importorskip("tqdm.std").tqdm._instances
+    with redirect_stdout(Terminal()) as terminal:
+        yield terminal
+        assert sys.stdout is terminal
+    assert not list(bars)
+    assert terminal.getvalue().endswith("\n")
+
+
+@pytest.mark.parametrize("name", ["stack", "gate", "negative_transfer_gap", "validate"])
+def test_a_bar_in_a_terminal(name):
+    with on_terminal() as terminal:
+        FITS[name](verbose=1)
+    (bar,) = [line for line in terminal.screen() if line.startswith(f"[{name}]: ")]
+    assert bar.startswith(f"[{name}]: 100%|")  # Also where there were fewer than at most.
+    assert not any(LINE.fullmatch(line) and name in line for line in terminal.screen())
+
+
+def test_a_terminal_without_tqdm_shows_lines(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with redirect_stdout(Terminal()) as terminal:
+        measure_gap(verbose=1)
+    texts, total = lines_of(terminal.getvalue(), "negative_transfer_gap")
+    assert (len(texts), total) == (6, 20)
+    assert len(terminal.getvalue().splitlines()) == 6
+
+
+def test_where_bars_are_disabled_there_are_lines(monkeypatch):
+    tqdm = pytest.importorskip("tqdm").tqdm
+    monkeypatch.setattr("tqdm.tqdm", partial(tqdm, disable=True))
+    with on_terminal() as terminal, Progress("test", 1, 1) as progress:
+        progress("text")
+    assert lines_of(terminal.getvalue(), "test") == (["text"], 1)
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
+def test_the_bar_is_closed_when_the_work_ends_early(failure):
+    class FailsInTheSecondFold(LogisticRegressionOfAll):
+        n_fits = 0
+
+        def fit(self, X, y, sources=None):
+            FailsInTheSecondFold.n_fits += 1
+            if self.n_fits == 3:
+                raise failure
+            return super().fit(X, y)
+
+    with on_terminal() as terminal, pytest.raises(failure):
+        negative_transfer_gap(FailsInTheSecondFold(), *DATA, sources=TASKS.sources, verbose=1)
+    (bar,) = [line for line in terminal.screen() if line]
+    assert re.match(r"\[negative_transfer_gap\]: +2%\|.*\| 1/50 ", bar)
+
+
+def test_a_fit_inside_another_prints_lines_above_the_bar():
+    clf = UOWQClassifier(GaussianNB(), verbose=1)
+    with on_terminal() as terminal:
+        negative_transfer_gap(
+            clf, *DATA, sources=TASKS.sources, cv=2, n_repeats=1, random_state=0, verbose=1
+        )
+    *above, bar, end = terminal.screen()
+    assert (bar[:30], end) == ("[negative_transfer_gap]: 100%|", "")
+    assert all(LINE.fullmatch(line) for line in above)
+    assert sum(line.startswith("[stack]") for line in above) == 2 * 12
+
+
+def test_what_others_print_stands_above_the_bar():
+    with on_terminal() as terminal, Progress("test", 1, 1) as progress:
+        print("a", "line")
+        print("half a line", end="")
+        progress("text")
+    *above, bar, end = terminal.screen()
+    assert (above, end) == (["a line", "half a line"], "")
+    assert re.fullmatch(r"\[test\]: 100%\|.*\| 1/1 \[.*, text\]", bar)
+
+
+def test_the_time_of_a_bar_counts_from_the_start_of_the_work():
+    progress = Progress("test", 1, 2)
+    progress.started -= 60
+    with on_terminal() as terminal, progress:
+        progress("text")
+        progress("text")
+    assert re.search(r"2/2 \[01:0\d<", terminal.getvalue())
+
+
+def test_a_bar_in_a_notebook():
+    """Its output says that it is no terminal."""
+    pytest.importorskip("tqdm")
+    OutStream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})
+    with redirect_stdout(OutStream()) as notebook, Progress("test", 1, 1) as progress:
+        progress("text")
+    assert "[test]: 100%|" in notebook.getvalue()
+
+
+@pytest.mark.parametrize("stdout", [io.StringIO(), object(), None], ids=["file", "object", "None"])
+def test_elsewhere_there_is_no_bar(stdout):
+    with redirect_stdout(stdout), Progress("test", 1, 1):
+        assert sys.stdout is stdout
+
+
+def test_a_bar_is_as_silent_as_lines_without_verbose():
+    with redirect_stdout(Terminal()) as terminal, Progress("test", 0, 1) as progress:
+        progress("text")
+    assert terminal.getvalue() == ""

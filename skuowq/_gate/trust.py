@@ -108,12 +108,14 @@ def find_trust(options, learner, gate, task):
         found = Trust(np.ones(n_sources), float(gate.used), {})
     else:
         grid = learner.factors(task)
-        found, best, alone = choose_trust(
-            held_out, n_sources, grid, gate=gate.used, pool=learner.pools
-        )
+        with held_out.progress:
+            found, best, alone = choose_trust(
+                held_out, n_sources, grid, gate=gate.used, pool=learner.pools
+            )
         if light is not None:
             held_out = _held_out_by(learner, gate, task, options, share, learner.n_pool_folds)
-            found, best, alone = choose_gate_share(found, held_out, gate.used)
+            with held_out.progress:
+                found, best, alone = choose_gate_share(found, held_out, gate.used)
         if learner.pools:
             found = _in_pool(found, held_out, best, alone)
     if options.verbose:

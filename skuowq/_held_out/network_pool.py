@@ -47,25 +47,25 @@ class NetworkPool:
         self.classes, labels = np.unique(target.y, return_inverse=True)
         judged = halves(target)
         # With each, and one of the target alone in the end.
-        progress = Progress("network pool", verbose, 2 * len(judged) + 1)
-        found = [
-            self._held_out(target, train, judged, name, progress)
-            for train, name in ((tuned, "network tuned from the sources"), (alone, _ALONE))
-        ]
-        failures = [part for part in found if isinstance(part, FailedFit)]
-        if len(failures) == 2:
-            raise failures[0]
-        rows = np.concatenate(judged)
-        weight = independent_share * target.sample_weight[rows]
-        nothing = np.ones((len(rows), len(self.classes)))
-        usable = [not isinstance(part, FailedFit) for part in found]
-        opinions = [part if used else nothing for part, used in zip(found, usable, strict=True)]
-        self.belief = belief_in_exponents(as_opinions(opinions), labels[rows], weight, usable)
-        self.exponents = self.belief @ EXPONENTS
-        self.net = None
-        if usable[1]:
-            self.net = alone(np.arange(len(target.y)))
-            progress(_ALONE)
+        with Progress("network pool", verbose, 2 * len(judged) + 1) as progress:
+            found = [
+                self._held_out(target, train, judged, name, progress)
+                for train, name in ((tuned, "network tuned from the sources"), (alone, _ALONE))
+            ]
+            failures = [part for part in found if isinstance(part, FailedFit)]
+            if len(failures) == 2:
+                raise failures[0]
+            rows = np.concatenate(judged)
+            weight = independent_share * target.sample_weight[rows]
+            nothing = np.ones((len(rows), len(self.classes)))
+            usable = [not isinstance(part, FailedFit) for part in found]
+            opinions = [part if used else nothing for part, used in zip(found, usable, strict=True)]
+            self.belief = belief_in_exponents(as_opinions(opinions), labels[rows], weight, usable)
+            self.exponents = self.belief @ EXPONENTS
+            self.net = None
+            if usable[1]:
+                self.net = alone(np.arange(len(target.y)))
+                progress(_ALONE)
 
     def _held_out(self, target, train, judged, name, progress):
         """Probabilities of the judged rows by networks that have not seen them, or the failure."""

@@ -136,24 +136,22 @@ def stack_fits(fits, target, domains, classes, n_jobs, independent_share=1.0, n_
         return found
 
     progress.n_items = len(fits) * (1 + len(folds))
-    if alone:
-        progress(_text(0))
     shared = _Shared(fits, target, domains, classes, alone)
     numbers = range(len(fits))
-    done = in_parallel(
-        itertools.chain(
-            () if alone else [delayed(_fit_and_listen)(shared)],
-            (delayed(_attempt)(_fit_one, shared, k) for k in numbers[1:]),
-            (
-                delayed(_attempt)(_fit_without, shared, k, rows, held)
-                for rows, held in zip(rest, folds, strict=True)
-                for k in numbers
-            ),
+    calls = itertools.chain(
+        () if alone else [delayed(_fit_and_listen)(shared)],
+        (delayed(_attempt)(_fit_one, shared, k) for k in numbers[1:]),
+        (
+            delayed(_attempt)(_fit_without, shared, k, rows, held)
+            for rows, held in zip(rest, folds, strict=True)
+            for k in numbers
         ),
-        [_text(k, fold) for fold in range(1 + len(folds)) for k in numbers][int(alone) :],
-        n_jobs,
-        progress,
     )
+    texts = [_text(k, fold) for fold in range(1 + len(folds)) for k in numbers]
+    with progress:
+        if alone:
+            progress(texts.pop(0))
+        done = in_parallel(calls, texts, n_jobs, progress)
     if not alone:
         (estimator, said), *done = done
         for message in said:

@@ -42,7 +42,8 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
     random_state : int, RandomState instance or None, default=None
         As in :class:`UOWQClassifier`; all tasks get the same seed.
     verbose : int, default=0
-        1 prints a line for each task, and what :class:`UOWQClassifier` prints.
+        1 prints a line for each task, or a bar in a terminal, and what :class:`UOWQClassifier`
+        prints.
 
     Attributes
     ----------
@@ -158,8 +159,8 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
             for t in range(len(parts))
         )
         texts = (f"task {name!r}" for name in parts.names)
-        progress = Progress("tasks", self.verbose, len(parts))
-        fitted = in_parallel(calls, texts, self.n_jobs, progress)
+        with Progress("tasks", self.verbose, len(parts)) as progress:
+            fitted = in_parallel(calls, texts, self.n_jobs, progress)
         return self._publish(learnt, frames, parts, fitted)
 
     def _checked_rows(self, X, y):

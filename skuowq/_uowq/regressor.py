@@ -44,7 +44,7 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
         Passed to the estimator.
     verbose : int, default=0
         1 prints a line for each update of the weights, for each fit around other estimators than
-        linear ones, and for each epoch of a network.
+        linear ones (in a terminal, a bar for all of them), and for each epoch of a network.
 
     Attributes
     ----------

@@ -142,7 +142,7 @@ def negative_transfer_gap(
     confidence : float, default=0.95
         Level of the interval.
     verbose : int, default=0
-        1 prints a line for each fold.
+        1 prints a line for each fold, or shows a bar in a terminal.
 
     Returns
     -------
@@ -208,19 +208,20 @@ def negative_transfer_gap(
     scorer = _neg_log_loss if scoring == "neg_log_loss" else check_scoring(estimator, scoring)
     per_round = cast(int, cv) if automatic else len(splits)
     scores, results = [], []
-    progress = Progress("negative_transfer_gap", verbose, len(splits), at_most=automatic)
-    for start in range(0, len(splits), per_round):
-        calls = [
-            delayed(_score_both)(estimator, X, y, train, test, sources, scorer)
-            for train, test in splits[start : start + per_round]
-        ]
-        name, repeat = type(estimator).__name__, 1 + start // per_round
-        texts = [f"{name}, repeat {repeat}, fold {k + 1}" for k in range(len(calls))]
-        scores += in_parallel(calls, texts, n_jobs, progress)
-        results.append(_gap_of(scores, splits[: len(scores)], confidence, scoring))
-        verdicts = [result.verdict for result in results[-_ALIKE:]]
-        if len(verdicts) == _ALIKE and len(set(verdicts)) == 1:
-            return results[-1]
+    what = "negative_transfer_gap"
+    with Progress(what, verbose, len(splits), at_most=automatic) as progress:
+        for start in range(0, len(splits), per_round):
+            calls = [
+                delayed(_score_both)(estimator, X, y, train, test, sources, scorer)
+                for train, test in splits[start : start + per_round]
+            ]
+            name, repeat = type(estimator).__name__, 1 + start // per_round
+            texts = [f"{name}, repeat {repeat}, fold {k + 1}" for k in range(len(calls))]
+            scores += in_parallel(calls, texts, n_jobs, progress)
+            results.append(_gap_of(scores, splits[: len(scores)], confidence, scoring))
+            verdicts = [result.verdict for result in results[-_ALIKE:]]
+            if len(verdicts) == _ALIKE and len(set(verdicts)) == 1:
+                return results[-1]
     return replace(results[-1], settled=not automatic)
 
 

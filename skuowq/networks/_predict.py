@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from sklearn.base import is_classifier
 
 from skuowq._data.dataset_rows import DatasetRows
 from skuowq._utils._failed_fit import FailedFit
@@ -15,11 +16,12 @@ from ._split import split_classifier
 
 
 def predict_proba(net, X, n_classes=None):
-    """Class probabilities of a fitted net.
+    """Class probabilities of a fitted net, in double precision.
 
-    Of arrays in double precision on the CPU: in single precision they depend, in the seventh digit,
-    on which rows are predicted together. Rows of data sets are read in batches, as the net's
-    ``iterator_valid`` says, and predicted in its own precision.
+    Of arrays on the CPU the network itself computes in double precision: in single precision they
+    depend, in the seventh digit, on which rows are predicted together. On other devices, and for
+    rows of data sets, which are read in batches as the net's ``iterator_valid`` says, it computes
+    in its own precision.
 
     Parameters
     ----------
@@ -47,15 +49,16 @@ def predict_proba(net, X, n_classes=None):
             f"the row's numbers go up to {largest:.2g}. Scale the columns, for "
             "instance with make_transfer_pipeline(StandardScaler(), ...)"
         )
-    if n_classes is None or found.shape[1] == n_classes:
+    if not is_classifier(net):
         return found
-    found = found[:, :n_classes]
+    # Those of single precision sum to 1 in seven digits, and scikit-learn's losses expect more.
+    found = found[:, :n_classes].astype(np.float64)
     return found / found.sum(axis=1, keepdims=True)
 
 
 def _probabilities(net, X):
     if isinstance(X, DatasetRows):
-        return net.predict_proba(as_inputs(net, X)).astype(np.float64)
+        return net.predict_proba(as_inputs(net, X))
     # Not `net.device`, which is None where accelerate places the parameters.
     if any(value.device.type != "cpu" for value in net.module_.parameters()):
         return net.predict_proba(as_inputs(net, X))

@@ -135,7 +135,7 @@ def validate(
     random_state : int, RandomState instance or None, default=None
         Pass an int for a reproducible result.
     verbose : int, default=0
-        1 prints how many repeats are done and left, and the time.
+        1 shows how many repeats are done and left, and the time.
 
     Returns
     -------
@@ -183,14 +183,16 @@ def validate(
     sizes = _chunk_sizes(n_repeats, plan.width)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(sizes))
     done, mean, scatter = 0, 0.0, 0.0
-    progress = Progress("validate", verbose, n_repeats, unit="repeats")
+    rounds = _in_rounds(plan.simulate, sizes, seeds, n_jobs)
     try:
-        for size, chunk_mean, chunk_scatter in _in_rounds(plan.simulate, sizes, seeds, n_jobs):
-            step = chunk_mean - mean
-            scatter = scatter + chunk_scatter + np.outer(step, step) * done * size / (done + size)
-            done += size
-            mean = mean + step * (size / done)
-            progress(f"{claim} on {family!r}", size)
+        with Progress("validate", verbose, n_repeats, unit="repeats") as progress:
+            for size, chunk_mean, chunk_scatter in rounds:
+                step = chunk_mean - mean
+                product = np.outer(step, step) * done * size / (done + size)
+                scatter = scatter + chunk_scatter + product
+                done += size
+                mean = mean + step * (size / done)
+                progress(f"{claim} on {family!r}", size)
     except KeyboardInterrupt:
         if done < 2:
             raise

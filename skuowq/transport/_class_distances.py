@@ -213,21 +213,25 @@ def squared_distances(first, second):
 
 
 def _moments(X):
-    """Mean, and square root of the covariance, which may be singular."""
-    values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(X.T)))
-    return X.mean(axis=0), (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    """Mean, and a factor F of the covariance ``F' F``, with as many rows as X or fewer."""
+    mean = X.mean(axis=0)
+    factor = (X - mean) / np.sqrt(len(X) - 1)
+    if len(X) > X.shape[1]:
+        factor = np.linalg.qr(factor, mode="r")
+    return mean, factor
 
 
 def gaussian_distance(first, second):
-    """2-Wasserstein distance of two Gaussians, each given by its mean and root covariance.
+    """2-Wasserstein distance of two Gaussians, each given by its mean and a covariance's factor.
 
-    ``tr (C^1/2 C' C^1/2)^1/2`` is the sum of the singular values of ``C^1/2 C'^1/2``.
+    ``tr (C^1/2 D C^1/2)^1/2`` is the sum of the singular values of ``F G'``, where ``C = F' F`` and
+    ``D = G' G``. With few rows of many columns that is a small matrix.
     """
-    (m, root), (n, other) = first, second
-    if np.array_equal(m, n) and np.array_equal(root, other):
-        return 0.0  # The roots of the matrices would leave about 1e-8.
-    overlap = np.linalg.svd(root @ other, compute_uv=False).sum()
-    squared = ((m - n) ** 2).sum() + (root**2).sum() + (other**2).sum() - 2 * overlap
+    (m, factor), (n, other) = first, second
+    if np.array_equal(m, n) and np.array_equal(factor, other):
+        return 0.0  # The root of what rounding leaves would be about 1e-8.
+    overlap = np.linalg.svd(factor @ other.T, compute_uv=False).sum()
+    squared = ((m - n) ** 2).sum() + (factor**2).sum() + (other**2).sum() - 2 * overlap
     return float(np.sqrt(max(squared, 0.0)))
 
 

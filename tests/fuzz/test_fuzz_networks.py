@@ -15,7 +15,7 @@ import torch
 from fuzz_harness import assert_probabilities, fuzz, outcome
 from fuzz_strategies import SEEDS, as_given, problems, with_bad
 from hypothesis import strategies as st
-from nets import MLP, make_net
+from nets import DEVICE, MLP, make_net
 from sklearn.linear_model import LogisticRegression
 from skorch import NeuralNetClassifier
 from test_fuzz_estimators import check_classifier, check_weighed
@@ -305,6 +305,7 @@ def test_training(drawn, name, weights, batch_size, epoch_rows, seed):
         train_split=None,
         lr=0.01,
         callbacks=[],
+        device=DEVICE,
     )
     sources = [Domain(s.X.astype(target.X.dtype), s.y, s.sample_weight) for s in sources]
 

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import torch
-from nets import FitShapes, Stop
+from nets import DEVICE, FitShapes, Stop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -61,6 +61,7 @@ def own_net(module, **options):
         "lr": 0.01,
         "batch_size": 64,
         "train_split": None,
+        "device": DEVICE,
     } | options
     return NeuralNetClassifier(module, **options)
 
@@ -851,7 +852,7 @@ def test_callbacks_may_fit_the_shape_to_the_data(tasks):
 
 class ChangesTheModule(Callback):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        net.module_.body = nn.Linear(X.shape[1], 4)
+        net.module_.body = nn.Linear(X.shape[1], 4).to(DEVICE)
 
 
 def test_a_module_that_a_callback_changes_behind_the_nets_back_is_refused(tasks):

@@ -7,6 +7,7 @@ pytest.importorskip("torch")
 import numpy as np
 import torch
 import torch.nn.functional as F
+from nets import DEVICE
 from numpy.testing import assert_allclose
 from torch import nn
 
@@ -154,11 +155,15 @@ def test_terms_after_the_training():
     p = predict_proba(net, target.X)
     losses = -np.log(p[np.arange(12), target.y])
     assert_allclose(terms.target_loss, np.average(losses, weights=target.sample_weight), rtol=1e-5)
-    Z = [torch.tensor(predict_features(net, part.X)).float() for part in [target, *sources]]
+    Z = [
+        torch.tensor(predict_features(net, part.X)).float().to(DEVICE)
+        for part in [target, *sources]
+    ]
     for k, head in enumerate(net.objective_.source_heads):
         with torch.no_grad():
-            losses = F.cross_entropy(head(Z[k + 1]), torch.tensor(sources[k].y), reduction="none")
-            q, g = head(Z[0]).softmax(dim=1), torch.tensor(p).float()
+            y = torch.tensor(sources[k].y, device=DEVICE)
+            losses = F.cross_entropy(head(Z[k + 1]), y, reduction="none").cpu()
+            q, g = head(Z[0]).softmax(dim=1).cpu(), torch.tensor(p).float()
             carried = transport_loss(q, g, torch.tensor(COSTS[k]).float(), 0.1)
         weight = sources[k].sample_weight
         assert_allclose(terms.source_losses[k], np.average(losses, weights=weight), rtol=1e-5)

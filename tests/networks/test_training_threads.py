@@ -27,7 +27,7 @@ def convolution():
 
 
 def initialised(module):
-    return make_net(module, callbacks=None).initialize()
+    return make_net(module, callbacks=None, device="cpu").initialize()
 
 
 @pytest.mark.parametrize(

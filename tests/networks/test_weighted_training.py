@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import torch
-from nets import MLP, make_net
+from nets import DEVICE, MLP, make_net
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
@@ -133,6 +133,7 @@ def test_full_batches_of_a_convex_model_reach_the_weighted_optimum():
         optimizer__tolerance_change=1e-14,
         optimizer__line_search_fn="strong_wolfe",
         lr=1.0,
+        device=DEVICE,
         max_epochs=2,
         batch_size=-1,
         train_split=None,
@@ -247,7 +248,9 @@ def test_two_classes_by_one_logit():
         def forward(self, X):
             return self.head(X)[:, 0]
 
-    net = NeuralNetBinaryClassifier(OneLogit, max_epochs=30, lr=0.3, train_split=None)
+    net = NeuralNetBinaryClassifier(
+        OneLogit, max_epochs=30, lr=0.3, train_split=None, device=DEVICE
+    )
     fitted = train_weighted(net, TARGET, [NEAR], [1.0], seed=0)
     p = predict_proba(fitted, NEAR.X)
     assert p.shape == (300, 2)
@@ -261,8 +264,8 @@ def test_head_inputs_are_what_the_last_layer_sees():
     X = as_inputs(fitted, NEAR.X)
     (features,) = head_inputs(fitted, [X])
     with torch.no_grad():
-        expected = fitted.module_.body(X).double().numpy()
-    assert_array_equal(features, expected)
+        expected = fitted.module_.body(X.to(DEVICE)).double().cpu().numpy()
+    assert_allclose(features, expected, rtol=1e-6)
 
 
 class NoHead(nn.Module):
@@ -425,11 +428,11 @@ def test_what_means_nothing_here_is_taken():
     plain = train_weighted(make_net(max_epochs=2), TARGET, [NEAR], [1.0], seed=0)
     options = {"iterator_train__shuffle": True, "iterator_train__num_workers": 0}
     same = train_weighted(make_net(max_epochs=2, **options), TARGET, [NEAR], [1.0], seed=0)
-    assert_array_equal(predict_proba(same, NEAR.X), predict_proba(plain, NEAR.X))
+    assert_allclose(predict_proba(same, NEAR.X), predict_proba(plain, NEAR.X), atol=1e-6)
     small = make_net(max_epochs=2, iterator_train__batch_size=8)
     large = make_net(max_epochs=2, batch_size=8)
     by_iterator, by_net = (train_weighted(n, TARGET, [NEAR], [1.0], seed=0) for n in (small, large))
-    assert_array_equal(predict_proba(by_iterator, NEAR.X), predict_proba(by_net, NEAR.X))
+    assert_allclose(predict_proba(by_iterator, NEAR.X), predict_proba(by_net, NEAR.X), atol=1e-6)
 
 
 def make_numbers(n, seed, slope=(1.0, -2.0), weight=1.0):
@@ -440,7 +443,13 @@ def make_numbers(n, seed, slope=(1.0, -2.0), weight=1.0):
 
 def regressor(module=nn.Linear, **options):
     options = {"module__in_features": 2, "module__out_features": 1} | options
-    options = {"max_epochs": 60, "lr": 0.05, "train_split": None, "batch_size": -1} | options
+    options = {
+        "max_epochs": 60,
+        "lr": 0.05,
+        "train_split": None,
+        "batch_size": -1,
+        "device": DEVICE,
+    } | options
     return NeuralNetRegressor(module, **options)
 
 
@@ -456,7 +465,7 @@ def test_a_linear_regressor_reaches_weighted_least_squares(weights):
     )
     fitted = train_weighted(net, one, [], [], seed=0)
     expected = LinearRegression().fit(one.X, one.y, one.sample_weight)
-    assert_allclose(fitted.module_.weight.detach()[0], expected.coef_, atol=1e-4)
+    assert_allclose(fitted.module_.weight.detach().cpu()[0], expected.coef_, atol=1e-4)
     assert_allclose(predict_proba(fitted, one.X)[:, 0], expected.predict(one.X), atol=1e-3)
     # The weights of sources as well, on average over the batches.
     apart = train_weighted(regressor(lr=0.05), target, sources, weights, seed=0)

@@ -54,6 +54,16 @@ def test_gaussian_distances_are_the_closed_form():
     assert_allclose(class_distances(b, zeros, a, zeros), [[expected]], rtol=1e-9)
 
 
+@pytest.mark.parametrize("n", [(4, 9), (9, 30), (4, 30)])
+def test_a_class_may_have_fewer_rows_than_columns(n):
+    """Rows themselves or a triangular factor, of one class or of both: one distance."""
+    rng = np.random.RandomState(0)
+    a, b = rng.normal(size=(n[0], 12)), 1.5 * rng.normal(size=(n[1], 12)) + 0.5
+    expected = reference.gaussian_distance(a.mean(axis=0), np.cov(a.T), b.mean(axis=0), np.cov(b.T))
+    found = class_distances(b, np.zeros(n[1]), a, np.zeros(n[0]))
+    assert_allclose(found, [[expected]], rtol=1e-5)
+
+
 def test_classes_of_fewer_rows_than_features():
     """Covariances without full rank, and constant columns, as images have."""
     one, other = draw(0, n=6, d=20), draw(1, n=6, d=20)

@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import torch
-from nets import Stop
+from nets import DEVICE, Stop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -35,6 +35,7 @@ def own_net(module, **options):
         "criterion": nn.CrossEntropyLoss,
         "optimizer": optim.Adam,
         "batch_size": 64,
+        "device": DEVICE,
     } | options
     return NeuralNetClassifier(module, **({"lr": 0.01, "train_split": None} | options))
 
@@ -106,8 +107,8 @@ def test_costs_are_distances_on_the_inputs_or_the_features_given(data):
     expected = np.maximum(expected, 0)
     assert_allclose(clf.transport_cost_[0], expected / expected.max())
     assert clf.transform(X).shape == (30, 4)
-    Z = clf.net_.module_[:2](torch.tensor(X, dtype=torch.float32))
-    assert_allclose(clf.transform(X), Z.detach(), rtol=1e-5, atol=1e-6)
+    Z = clf.net_.module_[:2](torch.tensor(X, dtype=torch.float32, device=DEVICE))
+    assert_allclose(clf.transform(X), Z.detach().cpu(), rtol=1e-5, atol=1e-6)
 
 
 def test_costs_may_be_given(data):
@@ -132,8 +133,8 @@ def test_the_transport_pulls_predictions_along_the_costs(data):
     for weight in (0.0, 10.0):
         clf = jtln(cost=cost, transport_weight=weight, transport_to="labels", max_epochs=30)
         clf.fit(X, y, sources=[source])
-        Z = torch.tensor(clf.transform(X), dtype=torch.float32)
-        p = clf.net_.objective_.source_heads[0](Z).softmax(dim=1).detach().numpy()
+        Z = torch.tensor(clf.transform(X), dtype=torch.float32, device=DEVICE)
+        p = clf.net_.objective_.source_heads[0](Z).softmax(dim=1).detach().cpu().numpy()
         indices = np.searchsorted(clf.classes_, y)
         carried[weight] = np.mean(np.sum(p * cost[:, indices].T, axis=1))
     assert carried[10.0] < 0.5 * carried[0.0]

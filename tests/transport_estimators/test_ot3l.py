@@ -9,7 +9,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import torch
-from nets import MLP, Dropped, Stop
+from nets import DEVICE, MLP, Dropped, Stop
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -35,6 +35,7 @@ def make_net(module=MLP, n_classes=3, **options):
         "train_split": None,
         "module__n_features": 2,
         "module__n_classes": n_classes,
+        "device": DEVICE,
     } | options
     return NeuralNetClassifier(module, **options)
 
@@ -87,7 +88,10 @@ def test_distances_are_between_classes_of_all_sources_together():
     # A network's are on the features that its last layer sees.
     clf = OT3LClassifier(make_net(), budget=10, random_state=0).fit(X, y, sources=SOURCES)
     module = clf.pretrained_.module_.double()
-    Z, Z_s = (module.body(torch.tensor(part)).detach().numpy() for part in (X, pooled[0]))
+    Z, Z_s = (
+        module.body(torch.tensor(part, device=DEVICE)).detach().cpu().numpy()
+        for part in (X, pooled[0])
+    )
     assert_allclose(clf.class_distances_, class_distances(Z, y, Z_s, pooled[1]), rtol=1e-4)
 
 
@@ -105,7 +109,12 @@ def test_only_the_last_layers_move(n_tuned):
             return self.last(torch.relu(self.middle(torch.relu(self.first(X)))))
 
     net = NeuralNetClassifier(
-        Three, criterion=nn.CrossEntropyLoss, max_epochs=5, lr=0.1, train_split=None
+        Three,
+        criterion=nn.CrossEntropyLoss,
+        max_epochs=5,
+        lr=0.1,
+        train_split=None,
+        device=DEVICE,
     )
     clf = OT3LClassifier(net, budget=12, n_tuned_layers=n_tuned, random_state=0)
     clf.fit(X, y, sources=SOURCES)
@@ -298,6 +307,7 @@ def test_layers_that_hold_parameters_beside_others_and_heads_that_run_twice():
             return self.last(torch.relu(self.last(self.first(X))))
 
     options = {"criterion": nn.CrossEntropyLoss, "lr": 0.1, "max_epochs": 5, "train_split": None}
+    options["device"] = DEVICE
     clf = OT3LClassifier(NeuralNetClassifier(Scaled, **options), n_tuned_layers=1, random_state=0)
     clf.fit(X, y, sources=SOURCES)
     before, after = (net.module_.state_dict() for net in (clf.pretrained_, clf.net_))

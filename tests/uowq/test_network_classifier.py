@@ -8,7 +8,7 @@ import pickle
 
 import numpy as np
 import torch
-from nets import MLP, FitShapes, make_net
+from nets import DEVICE, MLP, FitShapes, make_net
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -248,7 +248,9 @@ def test_one_logit_of_two_classes_with_all_parameters(tasks):
         def __init__(self):
             super().__init__(tasks.X_target.shape[1], 1)
 
-    net = NeuralNetBinaryClassifier(OneLogit, max_epochs=30, lr=0.3, train_split=None)
+    net = NeuralNetBinaryClassifier(
+        OneLogit, max_epochs=30, lr=0.3, train_split=None, device=DEVICE
+    )
     sources = [(X, (y > 0).astype(int)) for X, y in tasks.sources]
     clf = UOWQClassifier(
         net, discrepancy=PlugIn(n_updates=0, parameters="all"), random_state=0

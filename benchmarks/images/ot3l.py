@@ -24,14 +24,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from backbone import make_net
+from backbone import Backbone, make_net
 from folders import N_TEST, fashion, folders, labels_of
 from joblib import Parallel, delayed
+from sklearn.linear_model import LogisticRegression
 from torch.utils.data import Subset
 
 from skuowq import OT3LClassifier
 from skuowq._data.dataset_rows import DatasetRows
-from skuowq.networks import predict_proba
+from skuowq.networks import extract_features, predict_proba
 
 RESULTS = Path(__file__).parents[1] / "results"
 N_SOURCE = 500
@@ -60,46 +61,78 @@ def problem(root, name, seed):
     return Subset(target, order[:n_pool]), chosen, Subset(target, order[n_pool:][:N_TEST])
 
 
-def measured(root, name, seed, epochs):
+def rows_of(network):
+    """Those of the table that a network has."""
+    return [row for row in ROWS if network == "pretrained" or "all layers" not in row]
+
+
+def options_of(row, pool):
+    """Strategy and budget."""
+    strategy, _, layers = row.partition(", ")
+    if strategy == "all of the pool":
+        return {}
+    if not layers:
+        return {"strategy": "uniform", "budget": 10}
+    return {"strategy": strategy, "budget": len(pool) // 5}
+
+
+def measured(root, name, seed, arguments):
     """Accuracy of each row."""
     torch.set_num_threads(1)
-    pool, sources, test = problem(root, name, seed)
+    parts = problem(root, name, seed)
+    measure = tuned_network if arguments.network == "pretrained" else tuned_logistic
+    return measure(*parts, seed, arguments.epochs)
+
+
+def tuned_network(pool, sources, test, seed, epochs):
     n_classes = len(np.unique(np.concatenate([labels_of(s) for s in (pool, *sources.values())])))
     found = {}
     with tempfile.TemporaryDirectory() as folder:  # The training on the sources is done once.
         for row in ROWS:
-            strategy, _, layers = row.partition(", ")
-            options = {"strategy": strategy, "budget": len(pool) // 5}
-            if strategy == "all of the pool":
-                options = {}
-            elif not layers:
-                options = {"strategy": "uniform", "budget": 10}
             clf = OT3LClassifier(
                 make_net("pretrained", n_classes, epochs),
-                n_tuned_layers=None if layers == "all layers" else 1,
+                n_tuned_layers=None if "all layers" in row else 1,
                 checkpoint=folder,
                 random_state=seed,
-                **options,
+                **options_of(row, pool),
             ).fit(pool, sources=sources)
-            if layers:
-                labels = clf.predict(test)
-            else:
-                rows = DatasetRows.of(test, "rows")
-                scores = predict_proba(clf.pretrained_, rows)[:, : len(clf.classes_)]
-                labels = clf.classes_[scores.argmax(axis=1)]
+            labels = clf.predict(test)
+            if row == ROWS[0]:
+                scores = predict_proba(clf.pretrained_, DatasetRows.of(test, "rows"))
+                labels = clf.classes_[scores[:, : len(clf.classes_)].argmax(axis=1)]
             found[row] = float(np.mean(labels == labels_of(test)))
     return found
 
 
+def tuned_logistic(pool, sources, test, seed, epochs):
+    """Features of a domain are computed once, and kept on disk."""
+
+    def pair(part):
+        features = extract_features(part.dataset, Backbone(), cache=RESULTS / "image_features")
+        return features[part.indices] / features.std(), labels_of(part)
+
+    (X, y), (X_test, y_test) = pair(pool), pair(test)
+    pairs, found = {name: pair(part) for name, part in sources.items()}, {}
+    for row in rows_of("frozen"):
+        clf = OT3LClassifier(LogisticRegression(max_iter=1000), random_state=seed)
+        clf.set_params(**options_of(row, pool)).fit(X, y, sources=pairs)
+        labels = clf.predict(X_test)
+        if row == ROWS[0]:
+            labels = clf.pretrained_.predict(X_test)
+        found[row] = float(np.mean(labels == y_test))
+    return found
+
+
 def key_of(name, seed, arguments):
-    return f"{name}/{seed}/{arguments.epochs}"
+    return f"{name}/{seed}/{arguments.network}/{arguments.epochs}"
 
 
-def report(known, names):
+def report(known, names, arguments):
     for name in names:
-        cells = [values for key, values in known.items() if key.partition("/")[0] == name]
+        keys = [key_of(name, seed, arguments) for seed in range(arguments.draws)]
+        cells = [known[key] for key in keys if key in known]
         print(f"\n{name}, {len(cells)} draws: accuracy, and less stratified")
-        for row in ROWS:
+        for row in rows_of(arguments.network):
             values = np.array([cell[row] for cell in cells])
             print(f"{row:30s}{in_words(values)}", end="")
             layers = row.partition(", ")[2]
@@ -117,6 +150,7 @@ def in_words(found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("root", type=Path, nargs="?", default=RESULTS / "digit_folders")
+    parser.add_argument("--network", choices=("pretrained", "frozen"), default="pretrained")
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=1)
@@ -134,13 +168,13 @@ def main():
         (name, seed) for name, seed in cells if f"{name}/{seed}/{arguments.epochs}" not in known
     ]
     found = Parallel(arguments.jobs, return_as="generator")(
-        delayed(measured)(arguments.root, name, seed, arguments.epochs) for name, seed in cells
+        delayed(measured)(arguments.root, name, seed, arguments) for name, seed in cells
     )
     for (name, seed), values in zip(cells, found, strict=True):
         known[key_of(name, seed, arguments)] = values
         file.write_text(json.dumps(known, indent=1))
         print(name, seed, values, flush=True)
-    report(known, names)
+    report(known, names, arguments)
 
 
 if __name__ == "__main__":

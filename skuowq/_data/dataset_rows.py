@@ -146,7 +146,7 @@ def stack(parts):
     )
 
 
-def rows_and_labels(X, y, label="the target"):
+def rows_and_labels(X, y, label="the target", *, optional=False):
     """A data set as rows, with the labels given or its own; other rows as they are.
 
     Parameters
@@ -154,6 +154,8 @@ def rows_and_labels(X, y, label="the target"):
     X : rows
     y : labels or None
     label : str, default="the target"
+    optional : bool, default=False
+        Whether a data set may have no labels.
 
     Returns
     -------
@@ -165,7 +167,18 @@ def rows_and_labels(X, y, label="the target"):
     rows = DatasetRows.of(X, label)
     if len(rows) == 0:
         raise ValueError(f"{label} is an empty data set: leave it out, or pass one that has rows")
-    return rows, labels_of(rows) if y is None else y
+    if y is None and (not optional or has_labels(rows)):
+        y = labels_of(rows)
+    return rows, y
+
+
+def has_labels(rows):
+    """Whether any of the data sets knows labels, or yields a pair for its first row."""
+    _, first = np.unique(rows.number, return_index=True)
+    return any(
+        _known_labels(rows.datasets[rows.number[row]]) is not None or _is_pair(rows.item(row))
+        for row in first
+    )
 
 
 def labels_of(rows):
@@ -202,12 +215,16 @@ def _known_labels(dataset):
 
 def _label_of(rows, place):
     item = rows.item(place)
-    if isinstance(item, (tuple, list)) and len(item) == 2:
+    if _is_pair(item):
         return item[1]
     raise ValueError(
         f"{rows.labels[rows.number[place]]} yields no label, and has neither targets nor labels: "
         "pass them as y, in fit(dataset, y) or as the pair (dataset, y) of a source"
     )
+
+
+def _is_pair(item):
+    return isinstance(item, (tuple, list)) and len(item) == 2
 
 
 def _plain(label, name):

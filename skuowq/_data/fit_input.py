@@ -38,7 +38,9 @@ class FitInputMixin(BindSourcesMixin):
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
         if sources is not None:
             _warn_of_helpers(sources)
-        return coded_like(sources, y) if sources is not None and is_classifier(self) else sources
+        if sources is None or y is None or not is_classifier(self):
+            return sources
+        return coded_like(sources, y)
 
     def _read_target(self, X, y, *, frames, checks):
         """X and y as scikit-learn checks them.

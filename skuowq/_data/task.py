@@ -118,8 +118,9 @@ def read_task(
     sources : Sources or None
     labels : {"common", "separate", "numbers"}, default="common"
         Whether domains share their classes, have classes of their own, or have numbers for labels.
-    classes : {"union", "target"}, default="union"
-        For common labels: whether classes that only sources have are kept.
+    classes : {"union", "target", "sources"}, default="union"
+        For common labels: whether classes that only sources have are kept. "sources" are theirs
+        alone, where the target's labels stand in for unknown ones.
     least_classes : int, default=2
         Sources of fewer classes are left out, with a warning.
 

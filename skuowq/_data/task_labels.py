@@ -48,13 +48,18 @@ def classes_to_learn(ys, labels, sources, classes, least):
     labels : list of str
         What messages call the sources.
     sources : Sources or None
-    classes : {"union", "target"}
+    classes : {"union", "target", "sources"}
     least : int
         Sources of fewer classes have no say.
     """
     telling = [len(np.unique(y)) >= least for y in ys[1:]]
     ys = [ys[0], *compress(ys[1:], telling)]
     found = _common_classes(ys, list(compress(labels, telling)), classes)
+    if classes == "sources" and len(found) < 2:
+        raise ValueError(
+            f"All source rows have the class {plain_labels(found)[0]!r}, and no row of the target "
+            "is labelled: pass sources of at least two classes."
+        )
     if sources is not None and len(found) < 2:
         raise ValueError(
             f"The target has the single class {plain_labels(found)[0]!r}, and classes='target' "
@@ -139,6 +144,8 @@ def _common_classes(ys, labels, classes):
             f"Classes {plain_labels(only_target)} appear only in the target and "
             f"{plain_labels(only_sources)} only in the sources. " + _ENCODING_REMEDY
         )
+    if classes == "sources":
+        return ours
     if classes == "target" or not len(only_sources):
         return target
     warn(

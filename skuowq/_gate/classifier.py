@@ -40,6 +40,7 @@ from .learners import LearnerOptions, choose_learner, pooled_probabilities
 from .report import report_of
 from .task import GateTask
 from .trust import TrustOptions, find_trust
+from .unlabelled import options_without_labels, stand_in_labels
 
 _GATES = ("plausibility", "interactions", "boosted", "online")
 # Attributes that some learners have and others lack.
@@ -163,6 +164,13 @@ class DiscriminatorGateClassifier(
 
         mean_target l + sum_k trust_k (N_k / N_S) mean_k [w l],   w = D(x, y) / (1 - D(x, y)).
 
+    Without a labelled row in the target, ``fit(X, sources=sources)``, a network learns the classes
+    from the sources and makes the features alike: "dann", "adda" and "pada" without their joint
+    half, ``labels="joint"`` is refused, and "dan", "dcoral" and "gta", which read no label of the
+    target, as ever. ``gate=True`` weighs rows by their labels and is off then; with
+    ``gate_labels=False`` it weighs them by features alone. Nothing can be held out, so ``trust``
+    is 1 unless it is given, and there is no protection against negative transfer.
+
     The default gate is not the paper's, which fails with few labelled rows. Source rows far outside
     the target's range, and sources in other units, are left out with a warning. The user guide,
     ``docs/gate.md``, explains the gates, the trust and the alignments, and when they fail.
@@ -242,7 +250,8 @@ class DiscriminatorGateClassifier(
             Rows of the target. Networks take arrays of any number of axes, and no sparse ones. They
             also take a map-style torch data set; the sources must then be data sets, too.
         y : array-like of shape (n_samples,), default=None
-            Labels of the target. None takes those of a data set.
+            Labels of the target. None takes those of a data set. With sources and a network, None,
+            or a data set without labels, says that no row of the target is labelled: see the Notes.
         sources : list of (X, y) or (X, y, sample_weight), dict or Sources, default=None
             The sources, with the target's columns. Wrap them in :class:`skuowq.Sources` when
             cross-validating. None learns from the target alone.
@@ -265,16 +274,15 @@ class DiscriminatorGateClassifier(
         ValueError, TypeError
             For input out of bounds; the message names the source, the fact and the remedy.
         """
-        X, y = rows_and_labels(X, y)
-        learner, gate_options, trust_options = self._read_options()
+        X, y = rows_and_labels(X, y, optional=self._fit_sources(sources) is not None)
         sources = self._sources_of(sources, X, y)
-        rows = self._read_target(X, y, **learner.door(X))
-        _warn_of_unlabeled(learner, X_unlabeled, sources)
-        free = check_unlabeled(X_unlabeled, rows, sources)
-        # A gate compares single rows, so it can use a source of one class.
-        options = {"classes": self.classes, "least_classes": 2 if learner.weighs_sources else 1}
-        task = read_task(rows, sample_weight, sources, groups, **options)
-        task = GateTask(**vars(task), X_unlabeled=free, sources=sources, features=learner.features)
+        labelled = y is not None or sources is None
+        learner, gate_options, trust_options = self._read_options(labelled)
+        if not labelled:
+            y = stand_in_labels(learner, X, sources, X_unlabeled, sample_weight, self.classes)
+        task = self._read_task(
+            learner, X, y, sources, X_unlabeled, sample_weight, groups, labelled=labelled
+        )
         with threads_for(task.n_entries):
             gate = cross_fit(gate_options, task)
             trust = find_trust(trust_options, learner, gate, task)
@@ -284,7 +292,7 @@ class DiscriminatorGateClassifier(
     def _has_network(self):
         return self.estimator is None or is_network(self.estimator)
 
-    def _read_options(self):
+    def _read_options(self, labelled):
         """The learner, and what gate and trust ask for; what cannot be honoured is refused."""
         if self._has_network():
             self._check_checkpoint()
@@ -292,11 +300,30 @@ class DiscriminatorGateClassifier(
             sample_weight_name(self.gate)  # Its rows are weighed, to make the domains alike.
         seed, seeded = _draw_seed(self.random_state), self.random_state is not None
         gate = GateOptions(self.gate, self.gate_labels, self.balanced, self.clip, self.n_jobs, seed)
+        trust = TrustOptions(self.trust, self.n_jobs, seed, self.verbose)
+        if not labelled:
+            gate, trust = options_without_labels(gate, trust)
         learner = LearnerOptions(
             self.estimator, self.alignment, gate, self.checkpoint, seeded, self.verbose
         )
-        trust = TrustOptions(self.trust, self.n_jobs, seed, self.verbose)
         return choose_learner(learner), gate, trust
+
+    def _read_task(self, learner, X, y, sources, X_unlabeled, sample_weight, groups, *, labelled):
+        """Everything that ``fit`` receives, checked once."""
+        rows = self._read_target(X, y, **learner.door(X))
+        _warn_of_unlabeled(learner, X_unlabeled, sources)
+        free = check_unlabeled(X_unlabeled, rows, sources)
+        classes = self.classes if labelled else "sources"
+        # A gate compares single rows, so it can use a source of one class.
+        options = {"classes": classes, "least_classes": 2 if learner.weighs_sources else 1}
+        task = read_task(rows, sample_weight, sources, groups, **options)
+        return GateTask(
+            **vars(task),
+            X_unlabeled=free,
+            sources=sources,
+            labelled=labelled,
+            features=learner.features,
+        )
 
     def _publish(self, task, found):
         """Set every fitted attribute, once the fit has gone well."""

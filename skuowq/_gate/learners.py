@@ -324,6 +324,7 @@ class NetworkLearner:
             weights,
             factors,
             task.X_unlabeled,
+            labelled=task.labelled,
             objective=objective,
             seed=self.gate.seed,
             verbose=0 if quiet else self.verbose,

@@ -36,6 +36,8 @@ class GateReport(ShownAsTable):
         Whether held-out rows of the target decided about trust and gate.
     exponents : ndarray of shape (2,) or None
         Of the network with the sources and of that of the target alone, where they are pooled.
+    labelled : bool
+        Whether rows of the target are labelled.
     """
 
     names: list
@@ -48,6 +50,7 @@ class GateReport(ShownAsTable):
     gate_share: float
     held_out: bool
     exponents: np.ndarray | None = None
+    labelled: bool = True
 
     _columns = _COLUMNS
 
@@ -60,6 +63,12 @@ class GateReport(ShownAsTable):
         return list(self._notes()) if self.names else []
 
     def _notes(self):
+        if not self.labelled:
+            gate = "the gate sees features alone" if self.gated else "there is no gate"
+            yield (
+                "No row of the target is labelled: nothing could be held out to choose the trust, "
+                f"and {gate}."
+            )
         used = self.n_samples > 0
         if not np.all(used):
             yield f"Left out, as a warning of the fit says: {named(self.names, ~used)}."
@@ -82,7 +91,7 @@ class GateReport(ShownAsTable):
             )
 
     def _headline(self):
-        first = f"{self.n_target:g} target rows"
+        first = f"{self.n_target:g} target rows" + ", none of them labelled" * (not self.labelled)
         if not self.names:
             return [f"{first}, no sources"]
         rows = f"{first}; {self.n_samples.sum():,.6g} rows of sources"
@@ -128,4 +137,5 @@ def report_of(task, gate, trust, weights, found):
         gate_share=trust.gate_share,
         held_out=bool(trust.losses),
         exponents=trust.exponents,
+        labelled=task.labelled,
     )

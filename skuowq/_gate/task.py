@@ -20,6 +20,8 @@ class GateTask(Task):
     X_unlabeled : array, DatasetRows or None
     sources : Sources or None
         As they were given, with rows that the domains lack.
+    labelled : bool
+        Whether the target's labels are its own. Else they stand in, and are not to be read.
     features : callable
         ``features(task)`` returns vectors for the rows of the target and of every source, where
         these are read from data sets.
@@ -27,6 +29,7 @@ class GateTask(Task):
 
     X_unlabeled: object
     sources: Sources | None
+    labelled: bool
     features: Callable
 
     @cached_property

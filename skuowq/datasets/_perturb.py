@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from numbers import Integral, Real
 
@@ -16,6 +17,7 @@ from sklearn.utils import (
     column_or_1d,
 )
 
+from skuowq._data.labels import distinct_labels
 from skuowq._data.types import Seed
 
 from ._arguments import check_count
@@ -34,7 +36,7 @@ def perturb_source(
     eps_x: float = 0.7,
     eps_y: float = 0.7,
     *,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] | None = None,
     return_masks: bool = False,
     random_state: Seed = None,
 ) -> tuple[NDArray, ...]:
@@ -44,7 +46,7 @@ def perturb_source(
     `eps_y` its label is replaced by a class of `y` drawn at random, which may be its own.
 
     - A perturbed image is turned by up to 45 degrees and mirrored with probability one half. A
-      fifth of its pixels are set to the smallest or largest value of `X`.
+      fifth of its pixels are set to the smallest or largest value of `X`, in all channels at once.
     - A perturbed row of a table gets Gaussian noise with the standard deviations of the columns. A
       fifth of its cells are replaced by those of other rows.
 
@@ -56,8 +58,9 @@ def perturb_source(
         Labels of the source.
     eps_x, eps_y : float in [0, 1], default=0.7
         Probabilities that the features, and the label, of a row are perturbed.
-    image_shape : (int, int), default=None
-        Height and width, if the rows of X are images. None if they are rows of a table.
+    image_shape : (int, int) or (int, int, int), default=None
+        Height and width of the images that the rows of X are, or height, width and channels: a row
+        is the image of that shape, flattened. None if they are rows of a table.
     return_masks : bool, default=False
         Whether to return which rows were perturbed.
     random_state : int, RandomState instance or None, default=None
@@ -75,7 +78,8 @@ def perturb_source(
     Raises
     ------
     ValueError
-        If a rate is not in [0, 1], or the rows do not have the size of `image_shape`.
+        If a rate is not in [0, 1], labels are missing, or the rows do not have the size of
+        `image_shape`.
 
     References
     ----------
@@ -96,17 +100,11 @@ def perturb_source(
     X = check_array(X, dtype=[np.float64, np.float32], copy=True, input_name="X")
     y = column_or_1d(y).copy()
     check_consistent_length(X, y)
+    classes, _ = _all_known("y", y)
     _check_share("eps_x", eps_x)
     _check_share("eps_y", eps_y)
     if image_shape is not None:
-        if len(image_shape) != 2:
-            raise ValueError(f"image_shape is {tuple(image_shape)}: pass height and width")
-        height, width = image_shape
-        if height * width != X.shape[1]:
-            raise ValueError(
-                f"image_shape is {tuple(image_shape)}, {height * width} pixels, and X has "
-                f"{X.shape[1]} columns: pass the height and width of the images"
-            )
+        _check_image_shape(image_shape, X.shape[1])
     rng = check_random_state(random_state)
     perturbed_x = rng.uniform(size=len(y)) < eps_x
     perturbed_y = rng.uniform(size=len(y)) < eps_y
@@ -115,9 +113,9 @@ def perturb_source(
     else:
         low, high = X.min(), X.max()
         for row in np.flatnonzero(perturbed_x):
-            image = _perturbed_image(X[row].reshape(image_shape), low, high, rng)
-            X[row] = image.ravel()
-    y[perturbed_y] = rng.choice(np.unique(y), size=perturbed_y.sum())
+            image = X[row].reshape(*image_shape[:2], -1)
+            X[row] = _perturbed_image(image, low, high, rng).ravel()
+    y[perturbed_y] = rng.choice(classes, size=perturbed_y.sum())
     return (X, y, perturbed_x, perturbed_y) if return_masks else (X, y)
 
 
@@ -131,7 +129,7 @@ def perturbed_splits(
     eps_y: float = 0.7,
     labelled: float = 0.1,
     max_per_class: int | None = None,
-    image_shape: tuple[int, int] | None = None,
+    image_shape: tuple[int, ...] | None = None,
     n_splits: int = 5,
     random_state: Seed = None,
 ) -> Iterator[Bunch]:
@@ -147,11 +145,12 @@ def perturbed_splits(
     X_source, y_source : array-like of shapes (n_source, n_features) and (n_source,)
     eps_x, eps_y : float in [0, 1], default=0.7
         As in :func:`perturb_source`.
-    labelled : float in (0, 1], default=0.1
-        Share of the training half that is labelled. At least one row of each class is labelled.
+    labelled : float in [0, 1], default=0.1
+        Share of the training half that is labelled. Above 0 at least one row of each class is; at 0
+        none is, and ``X_target`` and ``y_target`` have no rows.
     max_per_class : int, default=None
         At most so many labelled rows of each class. None sets no bound. Table 2 of the paper has 3.
-    image_shape : (int, int), default=None
+    image_shape : (int, int) or (int, int, int), default=None
         As in :func:`perturb_source`.
     n_splits : int, default=5
         Number of splits.
@@ -178,8 +177,6 @@ def perturbed_splits(
     (37, 4) (38, 4)
     """
     _check_share("labelled", labelled)
-    if labelled == 0:
-        raise ValueError("labelled is 0: pass a share above 0, as the gate needs labelled rows")
     if max_per_class is not None and not (
         isinstance(max_per_class, Integral) and max_per_class >= 1
     ):
@@ -189,6 +186,8 @@ def perturbed_splits(
     X_source = check_array(X_source, input_name="X_source")
     y_target = column_or_1d(y_target)
     check_consistent_length(X_target, y_target)
+    _, codes = _all_known("y_target", y_target)
+    _all_known("y_source", y_source)
     if len(y_target) < 2:
         raise ValueError(
             "X_target has 1 row, and one half of the target trains, the other tests: pass 2 or more"
@@ -197,7 +196,7 @@ def perturbed_splits(
     for _ in range(n_splits):
         order = rng.permutation(len(y_target))
         train, test = np.split(order, [len(order) // 2])
-        chosen = train[_labelled_rows(y_target[train], labelled, max_per_class)]
+        chosen = train[_labelled_rows(codes[train], labelled, max_per_class)]
         X, y, perturbed_x, perturbed_y = perturb_source(
             X_source,
             y_source,
@@ -221,6 +220,8 @@ def perturbed_splits(
 
 def _labelled_rows(y, share, max_per_class):
     """Positions of the labelled rows: the first of each class, then the first of the others."""
+    if share == 0:
+        return np.zeros(0, dtype=int)
     n_labelled = max(1, round(share * len(y)))
     place = np.empty(len(y), dtype=int)  # A row's number within its class.
     for label in np.unique(y):
@@ -233,12 +234,13 @@ def _labelled_rows(y, share, max_per_class):
 
 
 def _perturbed_image(image, low, high, rng):
+    """Of height, width and channels."""
     image = ndimage.rotate(
         image, rng.uniform(-_MAX_TURN, _MAX_TURN), reshape=False, order=1, cval=low
     )
     if rng.uniform() < 0.5:
         image = image[:, ::-1]
-    drawn = rng.uniform(size=image.shape)
+    drawn = rng.uniform(size=(*image.shape[:2], 1))
     image = np.where(drawn < _SALT_AND_PEPPER / 2, low, image)
     return np.where(drawn > 1 - _SALT_AND_PEPPER / 2, high, image)
 
@@ -250,6 +252,28 @@ def _perturbed_rows(X, chosen, rng):
     return np.where(rng.uniform(size=shape) < _REPLACED, others, noisy)
 
 
+def _all_known(name, y):
+    """Classes, and the number of each row's; labels that are missing are refused."""
+    classes, codes = distinct_labels(y, name)
+    if np.any(codes < 0):
+        raise ValueError(f"{name} has missing values: leave those rows out")
+    return classes, codes
+
+
 def _check_share(name, value):
     if not isinstance(value, Real) or not 0 <= value <= 1:
         raise ValueError(f"{name} is {value!r}: pass a share from 0 to 1")
+
+
+def _check_image_shape(shape, n_columns):
+    if not isinstance(shape, (tuple, list)) or len(shape) not in (2, 3):
+        raise ValueError(
+            f"image_shape is {shape!r}: pass (height, width) or (height, width, channels)"
+        )
+    for n in shape:
+        check_count("an entry of image_shape", n, 1)
+    if math.prod(shape) != n_columns:
+        raise ValueError(
+            f"image_shape is {tuple(shape)}, {math.prod(shape)} values, and X has {n_columns} "
+            "columns: pass the height and width of the images, and the channels of colour images"
+        )

@@ -22,7 +22,6 @@ from sklearn.model_selection import (
     BaseCrossValidator,
     RepeatedKFold,
     RepeatedStratifiedKFold,
-    check_cv,
 )
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.parallel import delayed
@@ -296,15 +295,26 @@ def _paired_splits(estimator, X, y, cv, n_repeats, random_state):
     with warnings.catch_warnings():
         # If a class has fewer rows than there are folds, some folds lack it.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        splits = list(check_cv(cv).split(X, y))
+        splits = list(cv.split(X, y) if hasattr(cv, "split") else cv)
     if len(splits) < 2:
         raise ValueError(
             f"cv gives {len(splits)} fold, and a standard error takes at least 2: pass a cv of "
             "more folds."
         )
-    # A splitter may return masks. Indices make the counts of rows right.
-    rows = np.arange(len(y))
-    return [(rows[train], rows[test]) for train, test in splits]
+    return [_rows_of_fold(fold, len(y)) for fold in splits]
+
+
+def _rows_of_fold(fold, n_rows):
+    """Indices, which make the counts of rows right; a fold may also hold masks."""
+    rows = np.arange(n_rows)
+    try:
+        train, test = (rows[np.asarray(part).ravel()] for part in fold)
+        return train, test
+    except (IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"cv has a fold that is no pair of (train, test) rows among {n_rows}: pass indices or "
+            "masks of rows, or a splitter."
+        ) from error
 
 
 def _check_folds(stratified, y, cv, n_repeats):

@@ -19,6 +19,7 @@ from skuowq._data.dataset_rows import DatasetRows
 from ._divergence import domains_in_words
 from ._domain_batches import WeightedRows, cycle
 from ._inputs import as_inputs
+from ._joint_loss import JointObjective
 from ._reading import reader_of, sample_of, stack_inputs
 from ._shapes import CALL_ERRORS, check_lone_row, check_outputs
 from ._split import split_classifier
@@ -39,6 +40,7 @@ def train_aligned(
     *,
     objective,
     seed,
+    labelled=True,
     verbose=0,
     checkpoint=None,
     final=True,
@@ -62,7 +64,12 @@ def train_aligned(
         Target rows without labels.
     objective : GatedObjective or JointObjective
         What is minimised.
-    seed, verbose, checkpoint, final
+    seed
+        As in `train_weighted`.
+    labelled : bool, default=True
+        Whether the target's labels are known. Else they are not read: its rows are the unlabelled
+        ones, and the classes those of the sources.
+    verbose, checkpoint, final
         As in `train_weighted`.
 
     Returns
@@ -75,12 +82,18 @@ def train_aligned(
     FailedFit
         If the training diverged.
     ValueError
-        For nets that the training cannot honour.
+        For nets that the training cannot honour, and without labels where there is nothing to learn
+        from.
     """
     _check_net(net)
+    if not labelled:
+        _check_learns_from_sources(objective, trust)
 
     def make_rows(initialised):
-        return _aligned_rows(initialised, target, sources, row_weights, trust, X_unlabeled, seed)
+        ours = merge_duplicates(target, seed) if labelled else target
+        rows = _aligned_rows(initialised, ours, sources, row_weights, trust, X_unlabeled)
+        rows.labelled = labelled
+        return rows
 
     return train(
         net,
@@ -133,6 +146,19 @@ def _check_net(net):
         )
 
 
+def _check_learns_from_sources(objective, trust):
+    if isinstance(objective, JointObjective):
+        raise ValueError(
+            "labelled is False, and a JointObjective has a head for the target's own labels: pass "
+            "a GatedObjective"
+        )
+    if not any(factor > 0 for factor in trust):
+        raise ValueError(
+            "no row of the target is labelled, and no source takes part: pass labels, or a trust "
+            "above 0 for a source that is not left out"
+        )
+
+
 def online_odds(net, X, y, source):
     """Odds that a fitted net's discriminator gives to rows of source number `source`.
 
@@ -182,6 +208,8 @@ class BatchParts:
         Target rows over source rows.
     strength : float
         Of the alignment, from 0 to 1 in the course of the training.
+    labelled : bool, default=True
+        Whether the target's labels are known.
     """
 
     n_target: int
@@ -192,6 +220,7 @@ class BatchParts:
     shares: torch.Tensor
     size_ratio: float
     strength: float
+    labelled: bool = True
 
 
 class AlignedRows(WeightedRows):
@@ -203,6 +232,8 @@ class AlignedRows(WeightedRows):
         The rows' own weights, as `weight` holds gate, trust and sizes as well.
     copied : bool
         Whether the source rows are the target's once more.
+    labelled : bool
+        Whether the target's labels are known.
     unlabeled : Tensor, ReadInputs or None
     progress, epoch_share : float
         Share of the training that is done, and that an epoch is.
@@ -210,6 +241,7 @@ class AlignedRows(WeightedRows):
 
     counts = unlabeled = None
     copied = False
+    labelled = True
     progress = epoch_share = 0.0
 
     def of(self, chosen):
@@ -218,7 +250,7 @@ class AlignedRows(WeightedRows):
             chosen = torch.cat([kept, kept + self.n_target])
         some = super().of(chosen)
         some.counts, some.copied = self.counts[chosen], self.copied
-        some.unlabeled = self.unlabeled
+        some.unlabeled, some.labelled = self.unlabeled, self.labelled
         return some
 
 
@@ -280,12 +312,12 @@ class AlignedBatches:
                 shares=shares,
                 size_ratio=total / (n_rows or 1),
                 strength=float(2 / (1 + np.exp(-10 * done)) - 1),
+                labelled=rows.labelled,
             )
             yield X, y
 
 
-def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled, seed):
-    target = merge_duplicates(target, seed)
+def _aligned_rows(net, target, sources, row_weights, trust, X_unlabeled):
     # Factors and means are over all sources: one that is shut off makes no other heavier.
     total = sum(source.n_samples for source in sources)
     used = [k for k, factor in enumerate(trust) if factor > 0]
@@ -371,10 +403,11 @@ class _AlignedMixin(OwnRowsMixin):
                 self.interrupted = True
                 raise
         if method_name == "on_batch_end" and kwargs.get("training"):
-            # Scores of the training are those of the target's labelled rows.
+            # Scores of the training are those of the target's labelled rows, or of the sources'.
             X, y = kwargs["batch"]
             n = y.parts.n_target
-            kwargs |= {"batch": (X[:n], y[:n]), "y_pred": kwargs["y_pred"][:n]}
+            scored = slice(n) if y.parts.labelled else slice(n, None)
+            kwargs |= {"batch": (X[scored], y[scored]), "y_pred": kwargs["y_pred"][scored]}
         super().notify(method_name, **kwargs)
 
     def train_step_single(self, batch, **fit_params):

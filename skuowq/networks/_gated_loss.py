@@ -164,7 +164,8 @@ class GatedLoss(nn.Module):
             Labelled target rows, unlabelled ones (none: the labelled take their place), source
             rows.
         y : Tensor of int
-            Labels; of unlabelled rows they are not read.
+            Labels; of unlabelled rows they are not read, nor those of the target where `parts` says
+            that it has none.
         parts : BatchParts
         row_losses : callable
             Losses of rows, from outputs and labels.
@@ -182,7 +183,7 @@ class GatedLoss(nn.Module):
         y_target, y_source = y[:n], y[begin:]
         outputs = classifier.outputs(torch.cat([labelled, theirs]))
         losses = row_losses(outputs, torch.cat([y_target, y_source])) * parts.weight.to(outputs)
-        total = losses[:n].mean()
+        total = losses[:n].mean() if parts.labelled else losses.new_zeros(())
         if len(theirs) == 0:
             return total, outputs
         strength = self.weight * parts.strength
@@ -202,14 +203,15 @@ class GatedLoss(nn.Module):
         """Equation 10: the discriminator's loss, which the features seek to raise."""
         # Without labels to match or to gate by, and the other way round, half of the game is idle.
         gates = self.online > 0
-        plays_labels = self.match_labels or (gates and self.gate_labels)
+        match_labels = self.match_labels and parts.labelled
+        plays_labels = match_labels or (gates and self.gate_labels)
         plays_features = self.match_features or (gates and not self.gate_labels)
         games = []
         if plays_features:
             strength = adversary if self.match_features else 0.0
             games.append((unlabeled, None, strength))
         if plays_labels:
-            strength = adversary if self.match_labels else 0.0
+            strength = adversary if match_labels else 0.0
             games.append((labelled, y_target, strength))
         if not games:
             return labelled.new_zeros(())

@@ -12,7 +12,7 @@ X, Y = RNG.normal(size=(2000, 6)), RNG.randint(4, size=2000)
 DIGITS = load_digits(return_X_y=True)
 
 
-@pytest.mark.parametrize("image_shape", [None, (2, 3)])
+@pytest.mark.parametrize("image_shape", [None, (2, 3), (1, 2, 3)])
 def test_rows_change_where_the_masks_say_at_the_rates_asked_for(image_shape):
     before = X.copy(), Y.copy()
     X_p, y_p, bad_x, bad_y = perturb_source(
@@ -47,13 +47,39 @@ def test_images_stay_in_their_range():
     assert X_p.max() == 16
 
 
+def test_a_colour_image_is_moved_as_a_whole_and_loses_whole_pixels():
+    grey, y = DIGITS[0] / 16, DIGITS[1]
+    colour = np.stack([grey, grey, grey], axis=2).reshape(len(grey), -1)
+    X_grey, _ = perturb_source(grey, y, 0.7, 0.0, image_shape=(8, 8), random_state=0)
+    X_colour, _ = perturb_source(colour, y, 0.7, 0.0, image_shape=(8, 8, 3), random_state=0)
+    for channel in X_colour.reshape(-1, 64, 3).transpose(2, 0, 1):
+        np.testing.assert_allclose(channel, X_grey, atol=1e-12)
+    # Channels that differ: a pixel is black or white in all of them, or kept in all.
+    tinted = (np.stack([grey, grey, grey], axis=2) * [0.25, 0.5, 0.75] + 0.1).reshape(len(grey), -1)
+    low, high = tinted.min(), tinted.max()
+    found, _ = perturb_source(tinted, y, 1.0, 0.0, image_shape=(8, 8, 3), random_state=0)
+    found = found.reshape(-1, 64, 3)
+    white = (found == high).all(axis=2)
+    assert np.array_equal(white, found[:, :, 0] == high)  # The first never is as bright by itself.
+    assert binomtest(int(white.sum()), white.size, 0.1).pvalue > 1e-4
+    np.testing.assert_allclose(found.min(), low)
+    rest = found[~white] - 0.1
+    np.testing.assert_allclose(rest[:, 1:], rest[:, :1] * [2, 3], atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"eps_x": 1.2}, "eps_x is 1.2: pass a share"),
         ({"eps_y": -0.1}, "eps_y is -0.1: pass a share"),
         ({"X": np.full_like(X, np.inf, dtype=float)}, "Input X contains infinity"),
-        ({"image_shape": (2, 2)}, "4 pixels, and X has 6 columns"),
+        ({"image_shape": (2, 2)}, "4 values, and X has 6 columns"),
+        ({"y": np.append(Y[1:].astype(float), np.nan)}, "y has missing values: leave those rows"),
+        ({"y": np.append(np.full(1999, "a", dtype=object), np.nan)}, "y has missing values"),
+        ({"image_shape": (2, 3, 3)}, "18 values, and X has 6 columns"),
+        ({"image_shape": (6,)}, r"image_shape is \(6,\): pass \(height, width\) or"),
+        ({"image_shape": 6}, r"image_shape is 6: pass \(height, width\) or"),
+        ({"image_shape": (-2, -3)}, "an entry of image_shape is -2"),
     ],
 )
 def test_bad_arguments(options, message):
@@ -96,6 +122,12 @@ def test_labelled_share_without_a_bound():
     X_d, y_d = DIGITS
     split = next(perturbed_splits(X_d, y_d, X_d, y_d, labelled=0.3, random_state=0))
     assert len(split.y_target) == round(0.3 * 898)
+    split = next(perturbed_splits(X_d, y_d, X_d, y_d, labelled=0, random_state=0))
+    assert split.X_target.shape == (0, 64)
+    assert split.y_target.shape == (0,)
+    assert split.X_unlabeled.shape == (898, 64)
+    with pytest.raises(ValueError, match="y_source has missing values"):
+        next(perturbed_splits(X_d, y_d, X_d, np.where(y_d == 1, np.nan, y_d)))
     with pytest.raises(ValueError, match="max_per_class is 0"):
         next(perturbed_splits(X_d, y_d, X_d, y_d, max_per_class=0))
 

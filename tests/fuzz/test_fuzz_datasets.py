@@ -123,7 +123,7 @@ shares = with_bad(st.floats(0, 1))
     "datasets.perturbed_splits",
     problem=problems(weights=False, min_sources=1, containers=("array", "list", "float32")),
     eps=st.tuples(shares, shares),
-    image=st.sampled_from([None, None, (1, 1), (2, 2), (2,), "wide"]),
+    image=st.sampled_from([None, None, (1, 1), (2, 2), (1, 1, 2), (1, 1, 3), (2,), "wide", 4]),
     labelled=shares,
     most=with_bad(st.one_of(st.none(), st.integers(1, 3)), WRONG_COUNTS[:-2]),
     n_splits=counts(1, 2),
@@ -163,7 +163,7 @@ def test_perturbed(problem, eps, image, labelled, most, n_splits, one_row, seed)
         inspect.signature(datasets.perturbed_splits).parameters,
     )
     for split in splits or []:
-        assert len(split.y_target) >= 1
+        assert (len(split.y_target) >= 1) == (labelled > 0)
         assert len(split.X_unlabeled) + len(split.X_test) == len(y)
 
 

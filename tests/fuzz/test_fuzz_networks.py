@@ -179,6 +179,32 @@ def test_gated_networks(
         assert all(np.isfinite(part).all() for part in fitted.gate_weights_)
 
 
+@fuzz(
+    examples=12,
+    deep=2_000,
+    problem=problems(most_rows=12, min_sources=1, containers=("array", "list", "float32")),
+    alignment=with_bad(st.sampled_from(["auto", *networks.ALIGNMENTS])),
+    gate=st.sampled_from([True, False, "plausibility", "interactions", "online"]),
+    gate_labels=st.booleans(),
+    trust=st.sampled_from(["auto", "cv", 0.0, 1.0]),
+    classes=st.sampled_from(["union", "union", "target"]),
+    options=st.fixed_dictionaries(training),
+)
+def test_gated_networks_without_labels(problem, options, **parameters):
+    """12 examples in ``make test``, 2,000 in ``make test-fuzz``: a tenth of a second each."""
+    clf = DiscriminatorGateClassifier(perceptron(**options), random_state=0, **parameters)
+
+    def fit():
+        fitted = clf.fit(problem.X, None, as_given(problem.sources))
+        check_classifier(fitted, problem)
+        return fitted
+
+    fitted = outcome(fit, ARGUMENTS, hard=problem.hard, refuses=lambda: plain_fit(problem))
+    if fitted is not None:
+        assert all(np.isfinite(part).all() for part in fitted.gate_weights_)
+        assert np.isin(fitted.classes_, np.concatenate([y for _, y, _ in problem.parts])).all()
+
+
 @fuzz(examples=4, deep=500, problem=problems(most_rows=10, min_sources=1, containers=("array",)))
 def test_gated_networks_by_cross_validation(problem):
     """4 examples in ``make test``, 500 in ``make test-fuzz``: eleven trainings each, and more."""
@@ -358,9 +384,10 @@ def test_training(drawn, name, weights, batch_size, epoch_rows, seed):
     joint=st.booleans(),
     online=st.sampled_from([0.0, 0.5, 1.0]),
     unlabeled=st.booleans(),
+    labelled=st.sampled_from([True, True, False]),
     to=st.sampled_from(["predictions", "labels"]),
 )
-def test_aligned_training(drawn, alignment, trust, joint, online, unlabeled, to):
+def test_aligned_training(drawn, alignment, trust, joint, online, unlabeled, labelled, to):
     """30 examples in ``make test``, 5,000 in ``make test-fuzz``: ten batches each."""
     target, sources, c = drawn
     k = len(sources)
@@ -376,10 +403,22 @@ def test_aligned_training(drawn, alignment, trust, joint, online, unlabeled, to)
 
     def train():
         return networks.train_aligned(
-            base, target, sources, gated, trust[:k], rows, objective=objective, seed=0
+            base,
+            target,
+            sources,
+            gated,
+            trust[:k],
+            rows,
+            objective=objective,
+            seed=0,
+            labelled=labelled,
         )
 
-    trained = outcome(train, [], valid=True)
+    valid = labelled or (not joint and any(trust[:k]))
+    trained = outcome(train, ["labelled", "trust", "objective"], valid=valid)
+    assert (trained is not None) == valid
+    if not valid:
+        return
     assert_probabilities(networks.predict_proba(trained, target.X), len(target.y), c)
     assert networks.predict_features(trained, target.X).shape == (len(target.y), 3)
     if joint:

@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("torch")
 
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -322,6 +323,16 @@ def test_bad_rows_name_their_source(what, message):
     clf = UOWQClassifier(make_net(), discrepancy=[[0.1]], random_state=0)
     with pytest.raises((ValueError, TypeError), match=message):
         clf.fit(TARGET, sources={"broken": Broken(what)})
+
+
+def test_every_number_of_a_row_is_checked():
+    """Also where infinities cancel in a sum, and where a sum of finite numbers overflows."""
+    for values, refused in [([np.nan], 1), ([np.inf, -np.inf], 1), ([3e38, 3e38], 0)]:
+        images = Images(3, 0)
+        images.pictures[1].flat[: len(values)] = values
+        read = as_inputs(make_net().initialize(), DatasetRows.of(images, "source 'a'"))
+        with pytest.raises(ValueError, match="row 1 holds") if refused else nullcontext():
+            read[1]
 
 
 def test_rows_without_labels_take_those_that_are_given():

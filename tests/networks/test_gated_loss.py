@@ -56,7 +56,7 @@ def make_network(method="dann", *, n_sources=1, **options):
     return Network(GatedObjective(alignment, 3, n_sources, **options)).double()
 
 
-def make_batch(n_sources=1, strength=0.5, n_unlabeled=M, weight=None):
+def make_batch(n_sources=1, strength=0.5, n_unlabeled=M, weight=None, **options):
     rng = np.random.RandomState(0)
     X = torch.tensor(rng.normal(size=(N + n_unlabeled + K, 3)))
     y = torch.tensor(rng.randint(3, size=len(X)))
@@ -70,6 +70,7 @@ def make_batch(n_sources=1, strength=0.5, n_unlabeled=M, weight=None):
         shares=torch.full((n_sources,), 1 / n_sources),
         size_ratio=0.25,
         strength=strength,
+        **options,
     )
     return X, y, parts
 
@@ -102,6 +103,36 @@ def test_the_loss_is_the_one_written_out():
     )
     # The discriminator ascends the game, so its loss is minus that.
     assert_allclose(float(loss.detach()), expected - game, rtol=1e-10)
+
+
+@pytest.mark.parametrize("online", [0.0, 1.0])
+@pytest.mark.parametrize("method", METHODS)
+def test_labels_that_the_target_lacks_are_not_read(method, online):
+    found = []
+    for shift in (0, 1, 2):
+        network = make_network(method, online=online, gate_labels=False)
+        X, y, parts = make_batch(n_unlabeled=0, labelled=False)
+        y[:N] = (y[:N] + shift) % 3
+        network.begin_epoch(X[:N], 0.6)
+        torch.manual_seed(0)
+        loss, _ = network.loss(X, y, parts)
+        loss.backward()
+        parameters = [p.grad for p in network.parameters() if p.grad is not None]
+        found.append([loss.detach(), *parameters])
+    for other in found[1:]:
+        for first, second in zip(found[0], other, strict=True):
+            assert_allclose(first, second, rtol=1e-9, atol=1e-12)
+
+
+def test_without_labels_the_classification_is_the_sources_and_the_game_the_marginal_one():
+    network = make_network()
+    X, y, parts = make_batch(n_unlabeled=0, labelled=False)
+    loss, logits = network.loss(X, y, parts)
+    losses = gate_loss.cross_entropy(logits.detach().numpy()[N:], y[N:].numpy())
+    of_target = probabilities(network, network.features(X[:N]), torch.full((N,), 3))
+    of_source = probabilities(network, network.features(X[N:]), torch.full((K,), 3))
+    game = np.log(of_target).mean() + np.log(1 - of_source).mean()
+    assert_allclose(float(loss.detach()), losses.mean() - game, rtol=1e-6)
 
 
 def test_online_odds_weigh_rows_and_get_no_gradient():

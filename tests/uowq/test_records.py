@@ -159,6 +159,7 @@ def test_the_discrepancies_of_a_fit_may_be_given_although_it_left_a_source_out(f
     assert clf.source_weights_[1] < 1e-12
 
 
+@pytest.mark.slow
 def test_on_large_samples_all_roads_lead_to_the_same_fit():
     """Mean difference of probabilities from the fit on rows, three draws."""
     found = []

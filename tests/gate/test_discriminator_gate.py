@@ -173,14 +173,14 @@ def test_other_discriminators(tasks, gate):
 
 
 def gated_methods():
-    """Every method gated; one that plays against a discriminator and one that does not otherwise."""
+    """Every method gated; two of the two kinds otherwise, too."""
     for method in METHODS:
         for gate in (True, False, "online"):
             quick = gate is True or method in ("dann", "dan")
             yield pytest.param(method, gate, marks=[] if quick else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("method", "gate"), gated_methods())
+@pytest.mark.parametrize(("method", "gate"), [*gated_methods()])
 def test_networks_of_all_methods(tasks, method, gate):
     clf = fit(network(method, gate=gate), tasks, X_unlabeled=tasks.X_test[:150])
     p = clf.predict_proba(tasks.X_test)

@@ -125,7 +125,7 @@ def test_records_and_models_do_what_rows_do():
 
 
 def test_a_second_round_that_keeps_the_discrepancies_is_not_behind():
-    """One of ten sources is right: measured anew at one point, the others look nearer than they are."""
+    """One of ten sources is right. Measured anew, at one point, the others would look nearer."""
     behind = []
     for seed in range(8):
         tasks = make_classification_tasks(

@@ -205,7 +205,8 @@ def negative_transfer_gap(
         n_repeats = _MOST_REPEATS if automatic else 1
     splits = _paired_splits(estimator, X, y, cv, n_repeats, random_state)
     scorer = _neg_log_loss if scoring == "neg_log_loss" else check_scoring(estimator, scoring)
-    per_round = cast(int, cv) if automatic else len(splits)
+    per_repeat = cast(int, cv) if isinstance(cv, Integral) else len(splits)
+    per_round = per_repeat if automatic else len(splits)
     scores, results = [], []
     what = "negative_transfer_gap"
     with Progress(what, verbose, len(splits), at_most=automatic) as progress:
@@ -214,8 +215,11 @@ def negative_transfer_gap(
                 delayed(_score_both)(estimator, X, y, train, test, sources, scorer)
                 for train, test in splits[start : start + per_round]
             ]
-            name, repeat = type(estimator).__name__, 1 + start // per_round
-            texts = [f"{name}, repeat {repeat}, fold {k + 1}" for k in range(len(calls))]
+            name = type(estimator).__name__
+            texts = [
+                f"{name}, repeat {1 + k // per_repeat}, fold {1 + k % per_repeat}"
+                for k in range(start, start + len(calls))
+            ]
             scores += in_parallel(calls, texts, n_jobs, progress)
             results.append(_gap_of(scores, splits[: len(scores)], confidence, scoring))
             verdicts = [result.verdict for result in results[-_ALIKE:]]

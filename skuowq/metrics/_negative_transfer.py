@@ -31,11 +31,11 @@ from skuowq._data.labels import distinct_labels, plain_labels
 from skuowq._data.types import Matrix, Seed, SourcesLike
 from skuowq._utils._progress import Progress, in_parallel
 
-# "auto" repeats until so many verdicts in a row are alike, and both ends of the interval are so many
-# of their standard errors from 0; and at most so often.
+# "auto" repeats until so many verdicts in a row are alike, and at most so often.
 _ALIKE = 3
-_CLEAR = 2.0
 _MOST_REPEATS = 10
+# And until both ends of the interval are so many of their standard errors from 0.
+_CLEAR = 2.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -241,7 +241,8 @@ def _other_shuffles_agree(result, scores, splits, per_repeat):
     ends = []
     for left_out in range(n_repeats):
         kept = np.flatnonzero(repeat != left_out)
-        without = _gap_of([scores[k] for k in kept], [splits[k] for k in kept], result.confidence, None)
+        kept_scores, kept_splits = ([part[k] for k in kept] for part in (scores, splits))
+        without = _gap_of(kept_scores, kept_splits, result.confidence, None)
         ends.append(without.interval)
     noise = np.sqrt(n_repeats - 1) * np.std(ends, axis=0)
     return bool(np.all(np.abs(result.interval) >= _CLEAR * noise))

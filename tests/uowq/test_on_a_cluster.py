@@ -75,6 +75,37 @@ def test_futures_and_delayed_objects_give_what_rows_give(client, here):
     same(here, fit([dask.delayed(source)(k) for k in range(3)]))
 
 
+def test_rounds_do_not_grow_with_the_sources(client):
+    """Fits of each source alone included, of which each round reaches all that still go on."""
+    n_sources, rounds = 20, []
+    tasks = make_classification_tasks(
+        n_target=40,
+        n_classes=2,
+        n_samples=(400,) * n_sources,
+        discrepancies=np.linspace(0, 1, n_sources),
+        random_state=0,
+    )
+    gather = client.gather
+
+    def counted(futures, *args, **kwargs):
+        found = gather(futures, *args, **kwargs)
+        rounds.append([_bytes(answer) for answer in _leaves(found)])
+        return found
+
+    futures = client.scatter([tuple(source) for source in tasks.sources])
+    client.gather = counted
+    there = UOWQClassifier(EXACT).fit(tasks.X_target, tasks.y_target, futures)
+    here = UOWQClassifier(EXACT).fit(tasks.X_target, tasks.y_target, tasks.sources)
+    # The fits of sources alone end within a tolerance.
+    assert_allclose(there.source_weights_, here.source_weights_, rtol=1e-4, atol=1e-6)
+    away = there.predict_proba(tasks.X_test) - here.predict_proba(tasks.X_test)
+    assert np.abs(away).max() < 1e-5
+    assert len(rounds) < 100
+    assert any(1 < len(answers) < n_sources for answers in rounds)
+    p = tasks.X_target.shape[1] + 1
+    assert max(map(max, rounds)) < 8 * (p**2 + 4 * p + 20)
+
+
 def _leaves(found):
     found = found.values() if isinstance(found, dict) else found
     for part in found:

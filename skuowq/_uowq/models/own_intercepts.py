@@ -54,6 +54,26 @@ def intercepts_and_variance(gradient, curvature, intercepts, variance):
     return intercepts, float(variance)
 
 
+def point_of_source(theta, n_columns, k):
+    """Parameters of source k at a fit: the common ones, with its own intercepts where it has any.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_columns + n_domains, n_contrasts) or (n_columns, n_contrasts)
+        The last common row holds the intercepts; the target's own come before the sources'.
+    n_columns : int
+    k : int
+
+    Returns
+    -------
+    point : ndarray of shape (n_columns, n_contrasts)
+    """
+    point = theta[:n_columns].copy()
+    if len(theta) > n_columns:
+        point[-1] += theta[n_columns + 1 + k]
+    return point
+
+
 def log_class_share_ratios(intercepts):
     """How much more likely each class is in the target than in each source, features alike.
 

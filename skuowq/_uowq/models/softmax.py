@@ -86,10 +86,22 @@ class Problem(Protocol):
     def fit_mixture(self, domain_weights, *, target_weight=None, **how):
         """The fit with these weights of the domains; start, curvature and tolerance say how."""
 
-    def alone(self, k, start, tol):
-        """The fit to source k's rows alone, from 0, their mean score and information there.
+    def alone(self, which, theta, tol):
+        """Fits to the rows of some sources alone, and what these rows show there.
 
-        Without own intercepts.
+        Parameters
+        ----------
+        which : ndarray of int
+            Numbers of the sources.
+        theta : ndarray of shape (n_design_columns, n_contrasts)
+            A fit that was looked at, where these start.
+        tol : float
+
+        Returns
+        -------
+        found : dict of (ndarray, ndarray, ndarray)
+            By the number: the parameters, without own intercepts; the mean score and the
+            information there.
         """
 
     def look(self, theta, domain_weights=None):
@@ -166,7 +178,7 @@ class SoftmaxScores:
         self.problem = problem.with_intercept_variance(PRIOR_VARIANCE)
         self.rng = check_random_state(random_state)
         self.known = KnownFit()
-        self.intercepts = self.judged_fit = self.apart = None
+        self.first_fit = self.intercepts = self.judged_fit = self.apart = None
         # All sources together weigh as much as the target: bad ones cannot carry the first fit.
         n_target, n_samples = sizes.n_independent, sizes.n_samples
         self.start = np.full(len(n_samples), min(1.0, n_target / n_samples.sum()))
@@ -196,9 +208,7 @@ class SoftmaxScores:
         problem, sizes = self.problem, self.sizes
         # At a fit in which the copies of few rows weigh most, their scores say nothing.
         domain_weights = np.append(sizes.independent_share, source_weights)
-        theta = problem.fit_mixture(
-            domain_weights, start=self.known.theta, curvature=self.known.curvature(domain_weights)
-        )
+        theta = self._fit(domain_weights)
         look = problem.look(theta)
         self._estimate_intercepts(look)
         scores = look.scores()
@@ -220,6 +230,15 @@ class SoftmaxScores:
         contrasts = self._efficient_contrasts(scores, theta, projection, efficient)
         return contrast_gram(efficient, ridge[:n_effects], contrasts)
 
+    def _fit(self, domain_weights):
+        """The fit with these weights; the first is kept."""
+        theta = self.problem.fit_mixture(
+            domain_weights, start=self.known.theta, curvature=self.known.curvature(domain_weights)
+        )
+        if self.first_fit is None:
+            self.first_fit = theta
+        return theta
+
     def _efficient_contrasts(self, scores, theta, projection, efficient):
         """Of the effects, (n_effects, n_sources)."""
         return projection @ (scores[:, 1:] - scores[:, :1])
@@ -230,7 +249,7 @@ class SoftmaxScores:
         which = worth_own_fits(problem, sizes)
         if not len(which) or problem.n_parameters > MAX_EXPLICIT_PARAMETERS:
             return None
-        return SoftmaxSteps(problem, sizes, which)
+        return SoftmaxSteps(problem, sizes, which, self.first_fit)
 
     def _estimate_intercepts(self, look):
         """Every domain's own intercepts, and their variance for the next fit."""
@@ -264,16 +283,30 @@ class SoftmaxScores:
 
 
 class SoftmaxSteps(SoftmaxScores):
-    """Scores, and for large sources the steps to fits of their own."""
+    """Scores, and for large sources the steps to fits of their own.
 
-    def __init__(self, problem, sizes, which):
+    Parameters
+    ----------
+    problem, sizes
+        As in `SoftmaxScores`.
+    which : ndarray of int
+        Numbers of the large sources.
+    first_fit : ndarray of shape (n_design_columns, n_contrasts)
+        That of the scores, whose first weights are the same.
+    """
+
+    def __init__(self, problem, sizes, which, first_fit):
         super().__init__(problem, sizes, None)
-        self.which, self.own_fits = which, None
+        self.which, self.first_fit, self.own_fits = which, first_fit, None
+
+    def _fit(self, domain_weights):
+        # Before there are own fits, this is the first one.
+        return self.first_fit if self.own_fits is None else super()._fit(domain_weights)
 
     def _efficient_contrasts(self, scores, theta, projection, efficient):
         common = theta[: len(self.problem.penalty)]
         if self.own_fits is None:
-            self.own_fits = OwnFits(self.problem, self.which, common)
+            self.own_fits = OwnFits(self.problem, self.which, theta)
         projected = projection @ scores
         for k in self.which.tolist():
             step, ridge = self.own_fits.steps(k, common, self.sizes.n_samples[k])

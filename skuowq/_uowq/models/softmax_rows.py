@@ -18,6 +18,8 @@ from skuowq.fisher.checked import (
     mean_score,
 )
 
+from .own_intercepts import point_of_source
+
 
 @dataclass(frozen=True)
 class SoftmaxProblem:
@@ -145,8 +147,13 @@ class SoftmaxProblem:
             tol=tol,
         )
 
-    def alone(self, k, start, tol):
+    def alone(self, which, theta, tol):
         """See `Problem`."""
+        starts = {k: point_of_source(theta, len(self.penalty), k) for k in which.tolist()}
+        plain = self.with_intercept_variance(0.0)
+        return {k: plain._alone(k, start, tol) for k, start in starts.items()}
+
+    def _alone(self, k, start, tol):
         rows = self.domains[1 + k]
         weight = self.row_weight[rows]
         theta = self.fit(weight, start=start, rows=rows, tol=tol)

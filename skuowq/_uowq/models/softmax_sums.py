@@ -20,6 +20,9 @@ from skuowq.fisher.checked import (
     point_sums,
 )
 
+from .own_fits_sums import fit_each_alone
+from .own_intercepts import point_of_source
+
 # Numbers of a block of rows in the units of the design.
 _BLOCK_ENTRIES = 2**16
 # Points whose answers are kept: a fit looks back no further.
@@ -47,11 +50,14 @@ class Question:
 
 
 def sums_of_part(part, where, question, own):
-    """`PointSums` of a part at the point, with a source's own intercepts; see `ask`."""
-    bounds, intercepts = own
+    """`PointSums` of a part at the point, and beyond it by a source's own parameters; see `ask`.
+
+    These are of the last columns, (n_own, n_contrasts): of the constant one alone, or of all.
+    """
+    bounds, beyond = own
     rows = read_part(part, where, question.reading, bounds)
     theta = question.theta.copy()
-    theta[-1] += intercepts
+    theta[-len(beyond) :] += beyond
     blocks = _blocks(*rows, question.centre, question.scale)
     return point_sums(blocks, theta, question.with_information)
 
@@ -124,15 +130,33 @@ class SourceSums:
             if k not in known or (with_information and known[k].information is None)
         ]
         if lacking:
-            question = Question(self.reading, self.centre, self.scale, theta, with_information)
-            asked = [self.asked[k] for k in lacking]
-            own = [intercepts[k] for k in lacking]
-            answers = ask(asked, sums_of_part, question, own)
-            known |= dict(zip(lacking, answers, strict=True))
+            own = {k: intercepts[k : k + 1] for k in lacking}
+            known |= self._ask(theta, own, with_information)
         self._kept[theta.tobytes(), intercepts.tobytes()] = known
         while len(self._kept) > _POINTS_KEPT:
             del self._kept[next(iter(self._kept))]
         return {k: known[k] for k in np.flatnonzero(which).tolist()}
+
+    def at_points(self, points):
+        """Answers of some sources, each at a point of its own, with the information.
+
+        Parameters
+        ----------
+        points : dict of ndarray of shape (n_columns, n_contrasts)
+            By the number of the source.
+
+        Returns
+        -------
+        sums : dict of PointSums
+        """
+        origin = np.zeros(next(iter(points.values())).shape)
+        return self._ask(origin, points, with_information=True)
+
+    def _ask(self, theta, own, with_information):
+        question = Question(self.reading, self.centre, self.scale, theta, with_information)
+        asked = [self.asked[k] for k in own]
+        answers = ask(asked, sums_of_part, question, list(own.values()))
+        return dict(zip(own, answers, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,12 +215,18 @@ class SumsProblem:
         likelihood = SumsLikelihood(self, domain_weights, weight)
         return fit_likelihood(likelihood, self.full_penalty, tol=tol, **how)
 
-    def alone(self, k, start, tol):
+    def alone(self, which, theta, tol):
         """See `Problem`."""
-        only = np.arange(self.n_domains) == 1 + k
-        theta = self.fit_mixture(only.astype(float), start=start, tol=tol)
-        sums = self.sums(theta, only[1:], with_information=True)[1 + k]
-        return theta, -sums.gradient.ravel() / sums.total, sums.information / sums.total
+        wanted = np.isin(np.arange(self.n_domains - 1), which)
+        # The look at this fit has asked for these.
+        first = self.sums(theta, wanted, with_information=True)
+        first = {k: first[1 + k] for k in which.tolist()}
+        starts = {k: point_of_source(theta, len(self.penalty), k) for k in first}
+        found = fit_each_alone(self.sources.at_points, starts, first, self.penalty, tol)
+        return {
+            k: (own, -sums.gradient.ravel() / sums.total, sums.information / sums.total)
+            for k, (own, sums) in found.items()
+        }
 
     def look(self, theta, domain_weights=None):
         """See `Problem`."""

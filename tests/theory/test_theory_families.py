@@ -130,6 +130,13 @@ def test_divergence_from_what_is_ruled_out_is_infinite():
     assert Gaussian().kl_divergence([0.0, 1.0], [0.0, 0.0]) == np.inf
 
 
+def test_an_infinite_information_of_one_parameter_leaves_the_others_alone():
+    J = Bernoulli(3).fisher_information([[1.0, 0.5, 0.2], [0.5, 0.0, 0.5]])
+    assert_array_equal(np.isnan(J), False)
+    assert_array_equal(np.isinf(J).sum(axis=(1, 2)), 1)
+    assert_allclose(J[:, 2, 2], [6.25, 4])
+
+
 def test_covariance_of_the_gaussian_mean_may_be_a_number():
     assert_allclose(GaussianMean(3).fisher_information(np.zeros(3)), np.eye(3))
     assert_allclose(GaussianMean(3, 0.5).fisher_information(np.zeros(3)), 2 * np.eye(3))

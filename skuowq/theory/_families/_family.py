@@ -269,4 +269,7 @@ def check_positive(name, theta, what):
 
 def diagonal(values):
     """Diagonal matrices from vectors on the last axis."""
-    return values[..., None] * np.eye(values.shape[-1])
+    # Not times the identity: a value may be infinite.
+    found = np.zeros((*values.shape, values.shape[-1]))
+    np.einsum("...ii->...i", found)[...] = values
+    return found

@@ -17,6 +17,8 @@ from ._arguments import some_row_weights
 _MOST_FEATURES = 5000
 # Of two rows the mean and the products tell both.
 _FEWEST_ROWS = 3
+# The first rows nearly always show that there are so many.
+_LOOKED_AT = 1000
 
 
 def regression_record(
@@ -64,7 +66,7 @@ def regression_record(
     RegressionRecord(442 rows, 10 features, 1,064 bytes)
     """
     X = check_array(X, accept_sparse="csr", dtype=np.float64, input_name="X")
-    y = check_numbers(y, "y")
+    y = check_numbers(y, "the rows")
     check_consistent_length(X, y)
     if X.shape[1] > _MOST_FEATURES:
         raise ValueError(
@@ -73,17 +75,27 @@ def regression_record(
         )
     given = None if sample_weight is None else as_numbers("sample_weight", sample_weight)
     weight = some_row_weights(given, len(y))
-    kept = weight > 0
-    n_rows = len(np.unique(np.column_stack([row_keys(X[kept]), row_keys(y[kept, None])]), axis=0))
+    n_rows = _different_rows(X, y, np.flatnonzero(weight))
     if n_rows < _FEWEST_ROWS:
         raise ValueError(
             f"X and y have {n_rows} different row{'s' * (n_rows > 1)} of weight above 0, and of "
             f"fewer than {_FEWEST_ROWS} a record tells every value: put them together with other "
             "rows before, or send them as they are"
         )
-    record = record_of_rows(X, y, weight)
+    with np.errstate(over="ignore", invalid="ignore"):
+        record = record_of_rows(X, y, weight)
     if not np.isfinite(record.products).all():
         raise ValueError(
             "X or y holds values whose squares are too large for a float: bring them to other units"
         )
     return record
+
+
+def _different_rows(X, y, rows):
+    """How many rows are no copies of one another; where there are enough, of the first alone."""
+    for looked_at in (rows[:_LOOKED_AT], rows):
+        keys = row_keys(X[looked_at]), row_keys(y[looked_at, None])
+        found = len(np.unique(np.column_stack(keys), axis=0))
+        if found >= _FEWEST_ROWS:
+            break
+    return found

@@ -55,9 +55,10 @@ class Sources:
         also stand alone, and then its labels are its own. In place of rows, for
         :class:`UOWQClassifier` around a logistic regression: ``(model, n_samples)``, a fitted
         probabilistic classifier and how many rows it was fitted to, or a
-        :class:`skuowq.fisher.SourceRecord`. Rows may stay on a Dask cluster: ``(X, y)`` of
-        Dask arrays, data frames or series, ``(frame, "column of the labels")``, a delayed object or
-        future of ``(X, y)``, or a list of these, one for each part.
+        :class:`skuowq.fisher.SourceRecord`. For :class:`UOWQRegressor` around a Ridge or a
+        LinearRegression, a :class:`skuowq.fisher.RegressionRecord`. Rows may stay on a Dask
+        cluster: ``(X, y)`` of Dask arrays, data frames or series, ``(frame, "column of the
+        labels")``, a delayed object or future of ``(X, y)``, or a list of these, one for each part.
     names : list of str, default=None
         A name for every source, for messages, reports and plots. None takes the dict's keys or
         ``"source 0"``, ``"source 1"``, ...

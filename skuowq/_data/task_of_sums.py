@@ -28,6 +28,8 @@ def read_task_of_sums(rows, sample_weight, sources, groups):
     """
     given = zip(sources.names, sources._entries, strict=True)
     records = {name: entry for name, entry in given if isinstance(entry, RegressionRecord)}
+    for name, record in records.items():
+        _check_columns(record, source_label(name), rows.X.shape[1])
     if len(records) < sources.n_sources:
         others = sources.drop(list(records))
         task = read_task_elsewhere(rows, sample_weight, others, groups, labels="numbers")
@@ -35,10 +37,10 @@ def read_task_of_sums(rows, sample_weight, sources, groups):
         task = _without_sources(read_task(rows, sample_weight, None, groups, labels="numbers"))
     if not records:
         return task
-    for name, record in records.items():
-        _check_columns(record, source_label(name), task.n_features)
     on_record = _in_range(task.target, records)
-    return replace(task, left=_together(task, records, on_record, sources.names), names=list(sources.names))
+    return replace(
+        task, left=_together(task, records, on_record, sources.names), names=list(sources.names)
+    )
 
 
 def _without_sources(task):

@@ -311,7 +311,7 @@ def test_linear_regressors(data, problem, base, rule, levels, updates):
 
 
 @fuzz(
-    examples=100,
+    examples=25,
     data=st.data(),
     problem=problems(kind="numbers", min_sources=1, containers=("array", "frame", "sparse")),
     kinds=st.lists(st.sampled_from(["record", "record", "rows"]), min_size=3, max_size=3),
@@ -323,7 +323,7 @@ def test_linear_regressors(data, problem, base, rule, levels, updates):
     levels=st.booleans(),
 )
 def test_records_of_regressions(data, problem, kinds, base, rule, levels):
-    """100 examples in ``make test``; the face has 500 above."""
+    """25 examples in ``make test``; the face has 500 above."""
     kinds = kinds[: problem.n_sources]
     given = outcome(lambda: as_regression_records(problem, kinds), ARGUMENTS)
     if given is not None:

@@ -123,15 +123,15 @@ def test_source_record(problem, C, union, at_zero):
 @fuzz(
     "fisher.regression_record",
     "fisher.RegressionRecord",
+    examples=50,
     problem=problems(kind="numbers"),
     factor=with_bad(st.floats(-6, 6).map(lambda e: 10.0**e)),
 )
 def test_regression_record(problem, factor):
+    """50 examples in ``make test``."""
     names = inspect.signature(fisher.regression_record).parameters
     record = outcome(
-        lambda: fisher.regression_record(
-            problem.X, problem.y, sample_weight=problem.sample_weight
-        ),
+        lambda: fisher.regression_record(problem.X, problem.y, sample_weight=problem.sample_weight),
         names,
     )
     if record is None:

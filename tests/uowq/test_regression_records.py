@@ -202,7 +202,13 @@ def test_what_records_cannot_give_is_refused():
     no_classes = r"'a' is a record of a regression, .* pass skuowq.fisher.source_record of"
     for estimator, y, sources, error, message in (
         (UOWQRegressor(RandomForestRegressor()), Y, record, TypeError, needs_rows),
-        (make_transfer_pipeline(StandardScaler(), UOWQRegressor()), Y, record, TypeError, needs_rows),
+        (
+            make_transfer_pipeline(StandardScaler(), UOWQRegressor()),
+            Y,
+            record,
+            TypeError,
+            needs_rows,
+        ),
         (UOWQRegressor(Ridge(fit_intercept=False)), Y, record, ValueError, "with an intercept"),
         (UOWQRegressor(Ridge(positive=True)), Y, record, ValueError, "coefficients of either"),
         (UOWQRegressor(), Y, narrow, ValueError, "'a' has 3 features, the target has 4"),

@@ -1,4 +1,4 @@
-"""Ridge and LinearRegression from the target's rows and the sums of sources: asked, or on record."""
+"""Ridge and LinearRegression from the target's rows, and sums of sources: asked, or on record."""
 
 import numpy as np
 from sklearn.base import clone

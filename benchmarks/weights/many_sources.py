@@ -5,7 +5,7 @@
 Sixty target rows, and sources of 500 or 5,000 rows whose discrepancies are spread evenly from 0 to
 1 (`datasets.make_classification_tasks`). Means over draws of the default, of the target alone, and
 of the right source pooled with the target; of the default on records, and on records of a second
-round. "Worse" counts the draws in which the default is worse than the target alone.
+round, which keeps the discrepancies of the first. "Worse" counts the draws in which the default is worse than the target alone.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def losses(n_sources, n_rows, seed):
         LogisticRegression(max_iter=500).fit(X, y),
         LogisticRegression(max_iter=500).fit(*right),
         first,
-        UOWQClassifier().fit(X, y, Sources(again)),
+        UOWQClassifier(discrepancy=first.discrepancy_).fit(X, y, Sources(again)),
     ]
     return [log_loss(tasks.y_test, model.predict_proba(tasks.X_test)) for model in models]
 

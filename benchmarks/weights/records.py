@@ -39,14 +39,15 @@ def excesses(X, y, sources, X_test, y_test, classes):
         p = np.clip(p, 1e-6, None)
         return losses(p / p.sum(axis=1, keepdims=True), y_test).mean()
 
-    def fitted(entries):
-        return UOWQClassifier(logistic()).fit(X, y, sources=Sources(entries))
+    def fitted(entries, rule="reml"):
+        clf = UOWQClassifier(logistic(), discrepancy=rule)
+        return clf.fit(X, y, sources=Sources(entries))
 
     def records(point=None):
         return [source_record(X_k, y_k, classes=classes, point=point) for X_k, y_k in sources]
 
     first = fitted(records())
-    second = fitted(records(first.record_point_))
+    second = fitted(records(first.record_point_), first.discrepancy_)
     # Rows of a single class have no model.
     models = [
         (logistic().fit(X_k, y_k), len(y_k)) if len(np.unique(y_k)) > 1 else (X_k, y_k)

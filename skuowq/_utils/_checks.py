@@ -5,7 +5,7 @@ import reprlib
 import numpy as np
 
 # Beyond, products of sizes and discrepancies leave the range of double precision.
-_LARGEST = 1e100
+LARGEST = 1e100
 
 
 def as_numbers(name, value):
@@ -29,10 +29,10 @@ def check_sizes(sizes, name):
             f"{name} must be finite and above 0, got {sizes[bad[0]]} at position {bad[0]}: leave "
             "out what has no rows."
         )
-    bad = np.flatnonzero((sizes < 1 / _LARGEST) | (sizes > _LARGEST))
+    bad = np.flatnonzero((sizes < 1 / LARGEST) | (sizes > LARGEST))
     if bad.size:
         raise ValueError(
-            f"{name} must lie between {1 / _LARGEST:.0e} and {_LARGEST:.0e}, got "
+            f"{name} must lie between {1 / LARGEST:.0e} and {LARGEST:.0e}, got "
             f"{sizes[bad[0]]:.3g} at position {bad[0]}: give sizes in rows."
         )
     return sizes
@@ -53,9 +53,9 @@ def check_discrepancy(discrepancy, n_sources, name="discrepancy"):
     if not np.all(np.isfinite(G)):
         raise ValueError(f"{name} contains NaN or infinity: all entries must be finite.")
     scale = np.abs(G).max()
-    if scale > _LARGEST:
+    if scale > LARGEST:
         raise ValueError(
-            f"{name} holds {scale:.3g} in size, and must stay below {_LARGEST:.0e}: give squared "
+            f"{name} holds {scale:.3g} in size, and must stay below {LARGEST:.0e}: give squared "
             "distances per parameter, in units of one row's Fisher information."
         )
     if np.abs(G - G.T).max() > 1e-8 * scale:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skuowq._utils._checks import check_discrepancy
+from skuowq._utils._checks import LARGEST, as_numbers, check_discrepancy
 
 from ._rule import Rule, Sizes
 
@@ -17,7 +17,8 @@ class Given(Rule):
     ----------
     discrepancy : array-like of shape (n_sources, n_sources) or (n_sources,)
         Squared and per parameter, in units of one row's Fisher information; symmetric and positive
-        semidefinite. A vector is its diagonal.
+        semidefinite. A vector is its diagonal. `discrepancy_` of another fit to the same sources
+        will do; a source that was left out there is infinitely far on the diagonal.
     """
 
     measure = None
@@ -29,7 +30,13 @@ class Given(Rule):
         """The part that belongs to the sources that take part, checked."""
         if not len(kept):
             return self
-        return Given(check_discrepancy(self.discrepancy, len(kept))[np.ix_(kept, kept)])
+        G = as_numbers("discrepancy", self.discrepancy)
+        G = np.diag(G) if G.ndim == 1 else G.copy()
+        if G.shape == (len(kept), len(kept)):
+            infinite = np.isposinf(G.diagonal())
+            G[infinite] = G[:, infinite] = 0.0
+            G[infinite & kept, infinite & kept] = LARGEST
+        return Given(check_discrepancy(G, len(kept))[np.ix_(kept, kept)])
 
     def for_task(self, task: int, n_tasks: int) -> Rule:
         """The matrix of the task."""

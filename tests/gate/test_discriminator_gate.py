@@ -172,8 +172,15 @@ def test_other_discriminators(tasks, gate):
     assert clf.gate_weights_[0].std() >= 0
 
 
-@pytest.mark.parametrize("gate", [True, False, "online"])
-@pytest.mark.parametrize("method", METHODS)
+def gated_methods():
+    """Every method gated; two of the two kinds otherwise, too."""
+    for method in METHODS:
+        for gate in (True, False, "online"):
+            quick = gate is True or method in ("dann", "dan")
+            yield pytest.param(method, gate, marks=[] if quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("method", "gate"), [*gated_methods()])
 def test_networks_of_all_methods(tasks, method, gate):
     clf = fit(network(method, gate=gate), tasks, X_unlabeled=tasks.X_test[:150])
     p = clf.predict_proba(tasks.X_test)

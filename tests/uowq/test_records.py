@@ -124,6 +124,42 @@ def test_records_and_models_do_what_rows_do():
     assert excess[3] > 0.1
 
 
+def test_a_second_round_that_keeps_the_discrepancies_is_not_behind():
+    """One of ten sources is right. Measured anew, at one point, the others would look nearer."""
+    behind = []
+    for seed in range(8):
+        tasks = make_classification_tasks(
+            n_target=60,
+            n_samples=(500,) * 10,
+            discrepancies=np.linspace(0, 1, 10),
+            random_state=seed,
+        )
+        first = fit(tasks, sources_of(tasks, "records"))
+        again = sources_of(tasks, "records", first.record_point_)
+        second = clone(first).set_params(discrepancy=first.discrepancy_)
+        second.fit(tasks.X_target, tasks.y_target, sources=Sources(again))
+        behind.append(loss(second, tasks) - loss(first, tasks))
+    error = np.std(behind, ddof=1) / np.sqrt(8)
+    assert np.mean(behind) < norm.ppf(0.99) * error
+
+
+@pytest.mark.filterwarnings("ignore:column 0 of source 1 spans")
+@pytest.mark.parametrize("far", [1e6, 1.0])
+def test_the_discrepancies_of_a_fit_may_be_given_although_it_left_a_source_out(far):
+    tasks = draw(0)
+    sources = sources_of(tasks, "rows")
+    X, y = sources[1]
+    first = UOWQClassifier().fit(
+        tasks.X_target, tasks.y_target, sources=[sources[0], (1e6 * X, y), sources[2]]
+    )
+    assert np.isinf(first.discrepancy_[1, 1])
+    clf = UOWQClassifier(discrepancy=first.discrepancy_)
+    clf.fit(tasks.X_target, tasks.y_target, sources=[sources[0], (far * X, y), sources[2]])
+    assert clf.source_weights_[0] > 0.5
+    assert clf.source_weights_[1] < 1e-12
+
+
+@pytest.mark.slow
 def test_on_large_samples_all_roads_lead_to_the_same_fit():
     """Mean difference of probabilities from the fit on rows, three draws."""
     found = []

@@ -97,7 +97,7 @@ axes[0].set_title("one source: error over the oracle's", loc="left")
 axes[1].set_title("and why", loc="left")
 
 print(f"error over the oracle's, {N_REPEATS} repeats")
-print(f"{'tau':>18s}" + "".join(f"{tau:8.3g}" for tau in taus[::3]))
+print(f"{'tau':>18s}" + "".join(f"{tau:8.2g}" for tau in taus[::3]))
 for name, values in ratios.items():
     print(f"{name:18s}" + "".join(f"{value:8.2f}" for value in values[::3]))
 plt.show()

@@ -61,10 +61,10 @@ def fit_ot3l(verbose):
     OT3LClassifier(budget=9, random_state=0, verbose=verbose).fit(*DATA, TASKS.sources)
 
 
-def measure_gap(verbose):
+def measure_gap(verbose, **options):
     negative_transfer_gap(
         LogisticRegressionOfAll(), *DATA, sources=TASKS.sources, cv=2, random_state=0,
-        verbose=verbose,
+        verbose=verbose, **options,
     )  # fmt: skip
 
 
@@ -110,6 +110,15 @@ def test_the_weighings_of_tasks(capsys):
     assert re.fullmatch(r"weights \[.*\], sources worth [\d.]+ target rows", texts[0])
 
 
+def test_small_weights_of_several_sources_are_one_line(capsys):
+    sources = TASKS.sources * 4
+    given = np.diag([1e3 * k for k in range(1, 9)])
+    UOWQClassifier(discrepancy=given, verbose=1).fit(*DATA, sources)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert LINE.fullmatch(line)
+    assert line.count("e-") == 8
+
+
 @pytest.mark.parametrize(("fit", "n_folds"), [(fit_classifier, 2), (fit_trees_of_numbers, 5)])
 def test_the_stack(fit, n_folds, capsys):
     fit(verbose=1)
@@ -140,6 +149,10 @@ def test_the_folds_of_the_gap(capsys):
     texts, total = lines_of(capsys.readouterr().out, "negative_transfer_gap")
     assert texts[2] == "LogisticRegressionOfAll, repeat 2, fold 1"
     assert (len(texts), total) == (6, 20)  # Settled after three repeats of at most ten.
+    measure_gap(verbose=1, n_repeats=2)
+    texts, total = lines_of(capsys.readouterr().out, "negative_transfer_gap")
+    assert texts[1:3] == [f"LogisticRegressionOfAll, repeat {k}, fold {3 - k}" for k in (1, 2)]
+    assert total == 4
 
 
 def test_the_repeats_of_validate(capsys):

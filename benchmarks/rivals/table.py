@@ -124,11 +124,13 @@ def draw(found):
     """A row for each method, the most accurate on top, and the seconds of a fit beside it."""
     rows = sorted(found.items(), key=lambda item: item[1]["accuracy"])
     figure, ax = plt.subplots(figsize=(8, 0.6 + 0.27 * len(rows)), layout="constrained")
+    kinds = {}
     for k, (method, row) in enumerate(rows):
         ours = method.startswith(OURS)
         style = {"color": "#1f4e79" if ours else "#d1662a", "fmt": "o" if ours else "s"}
         filled = {"markerfacecolor": style["color"] if ours else "white", "capsize": 2}
-        ax.errorbar(row["accuracy"], k, xerr=2 * row["error"], **style, **filled)
+        drawn = ax.errorbar(row["accuracy"], k, xerr=2 * row["error"], **style, **filled)
+        kinds["skuowq" if ours else "others"] = drawn
         seconds = f"{row['seconds']:.2f} s"
         place = {"xycoords": ax.get_yaxis_transform(), "ha": "right", "va": "center"}
         ax.annotate(seconds, (1.12, k), annotation_clip=False, fontsize="small", **place)
@@ -139,6 +141,7 @@ def draw(found):
         "accuracy (mean over suites, two standard errors); right: median seconds of a fit"
     )
     ax.set_ylim(-0.6, len(rows) - 0.4)
+    ax.legend(kinds.values(), kinds, loc="lower right", reverse=True)
     ax.grid(axis="x", alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(PICTURE, dpi=120)

@@ -5,7 +5,8 @@
 Sixty target rows, and sources of 500 or 5,000 rows whose discrepancies are spread evenly from 0 to
 1 (`datasets.make_classification_tasks`). Means over draws of the default, of the target alone, and
 of the right source pooled with the target; of the default on records, and on records of a second
-round, which keeps the discrepancies of the first. "Worse" counts the draws in which the default is worse than the target alone.
+round, which keeps the weights of the first. "Worse" counts the draws in which the default is worse
+than the target alone.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from sklearn.metrics import log_loss
 from skuowq import Sources, UOWQClassifier
 from skuowq.datasets import make_classification_tasks
 from skuowq.fisher import source_record
+from skuowq.theory import implied_discrepancy
 
 
 def losses(n_sources, n_rows, seed):
@@ -31,12 +33,13 @@ def losses(n_sources, n_rows, seed):
     right = [np.concatenate(pair) for pair in zip((X, y), tasks.sources[0], strict=True)]
     first = UOWQClassifier().fit(X, y, Sources([record(*source) for source in tasks.sources]))
     again = [record(*source, point=first.record_point_) for source in tasks.sources]
+    kept = implied_discrepancy(n_rows, first.source_weights_.clip(max=1))
     models = [
         UOWQClassifier().fit(X, y, Sources(tasks.sources)),
         LogisticRegression(max_iter=500).fit(X, y),
         LogisticRegression(max_iter=500).fit(*right),
         first,
-        UOWQClassifier(discrepancy=first.discrepancy_).fit(X, y, Sources(again)),
+        UOWQClassifier(discrepancy=kept).fit(X, y, Sources(again)),
     ]
     return [log_loss(tasks.y_test, model.predict_proba(tasks.X_test)) for model in models]
 

@@ -1,10 +1,10 @@
 """Sources without rows: what records and models cost in log loss, against the rows themselves.
 
 Log loss over that of the fit on rows, less 1, mean and standard error over draws: records made at
-each source's own fit, records of a second round at the point that the first fit found, fitted
-logistic regressions, and no sources at all. Simulated tasks (three sources at discrepancies 0, .05
-and 2, 1,000 rows each, 60 target rows), and real suites with ten labelled rows a class and at most
-1,000 rows a source, up to six target domains each.
+each source's own fit, records of a second round at the point that the first fit found, with the
+weights that it found, fitted logistic regressions, and no sources at all. Simulated tasks (three
+sources at discrepancies 0, .05 and 2, 1,000 rows each, 60 target rows), and real suites with ten
+labelled rows a class and at most 1,000 rows a source, up to six target domains each.
 
     .venv/bin/python benchmarks/weights/records.py
 """
@@ -21,6 +21,7 @@ from suites import SUITES
 from skuowq import Sources, UOWQClassifier
 from skuowq.datasets import make_classification_tasks
 from skuowq.fisher import source_record
+from skuowq.theory import implied_discrepancy
 
 REAL = ("heart", "digits", "police citation", "wages", "vote", "exam", "chile")
 N_TARGETS = 6
@@ -47,7 +48,8 @@ def excesses(X, y, sources, X_test, y_test, classes):
         return [source_record(X_k, y_k, classes=classes, point=point) for X_k, y_k in sources]
 
     first = fitted(records())
-    second = fitted(records(first.record_point_), first.discrepancy_)
+    kept = implied_discrepancy([len(y_k) for _, y_k in sources], first.source_weights_.clip(max=1))
+    second = fitted(records(first.record_point_), kept)
     # Rows of a single class have no model.
     models = [
         (logistic().fit(X_k, y_k), len(y_k)) if len(np.unique(y_k)) > 1 else (X_k, y_k)

@@ -175,7 +175,7 @@ def _print_trust(found):
 
 
 def _in_words(factors, gate_share):
-    listed = np.array2string(factors, precision=3, threshold=8)
+    listed = np.array2string(factors, max_line_width=np.inf, precision=3, threshold=8)
     return f"trust {listed}, {gate_share:.0%} of it by the gate"
 
 

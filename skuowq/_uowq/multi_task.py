@@ -1,6 +1,7 @@
 """MultiTaskUOWQClassifier: every task is the target once, and a source of the others."""
 
 from copy import copy
+from html import escape
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -19,6 +20,9 @@ from skuowq.rules import as_rule
 from .classifier import UOWQClassifier
 from .named_rule import NamedRuleMixin
 from .tasks import codes_of_known_tasks, fit_one_task, split_by_task
+
+# Tasks whose reports stand below the diagram.
+_SHOWN = 5
 
 
 class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixin, BaseEstimator):
@@ -195,6 +199,16 @@ class MultiTaskUOWQClassifier(NamedRuleMixin, AnyClassifierMixin, ClassifierMixi
         for t, clf in enumerate(fitted):
             self.source_weights_[t, np.arange(len(fitted)) != t] = clf.source_weights_
         return self
+
+    def _html_repr(self):
+        """The diagram, and below it the reports of the first tasks."""
+        shown = list(getattr(self, "estimators_", {}).items())[:_SHOWN]
+        reports = (
+            f"<details><summary>task {escape(str(task))}</summary>"
+            f"{clf.source_report_._repr_html_()}</details>"
+            for task, clf in shown
+        )
+        return super()._html_repr() + "".join(reports)
 
     def predict(self, X, task=None):
         """Predict class labels.

@@ -34,6 +34,8 @@ from skuowq._utils._progress import Progress, in_parallel
 # "auto" repeats until so many verdicts in a row are alike, and at most so often.
 _ALIKE = 3
 _MOST_REPEATS = 10
+# And until both ends of the interval are so many of their standard errors from 0.
+_CLEAR = 2.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,8 +59,8 @@ class NegativeTransferGap:
     scoring : str
         Name of the score.
     settled : bool
-        Whether more repeats left the verdict as it was, or their number was given. False where the
-        verdict still changed when the repeats were used up.
+        Whether other shuffles would hardly change the verdict, or the number of repeats was given.
+        False where they still might when the repeats were used up.
     """
 
     gap: float
@@ -132,8 +134,8 @@ def negative_transfer_gap(
     n_repeats : int or "auto", default="auto"
         How often an integer `cv` is repeated with new shuffles. This reduces the error due to the
         choice of the folds, but no other error, at the cost of more fits. "auto" repeats until the
-        verdict has been the same three times in a row, and at most ten times. A `cv` that is no
-        integer is used once.
+        verdict has been the same three times in a row and other shuffles would hardly change it,
+        and at most ten times. A `cv` that is no integer is used once.
     n_jobs : int or None, default=None
         Number of processes over folds.
     random_state : int, RandomState instance or None, default=None
@@ -205,7 +207,8 @@ def negative_transfer_gap(
         n_repeats = _MOST_REPEATS if automatic else 1
     splits = _paired_splits(estimator, X, y, cv, n_repeats, random_state)
     scorer = _neg_log_loss if scoring == "neg_log_loss" else check_scoring(estimator, scoring)
-    per_round = cast(int, cv) if automatic else len(splits)
+    per_repeat = cast(int, cv) if isinstance(cv, Integral) else len(splits)
+    per_round = per_repeat if automatic else len(splits)
     scores, results = [], []
     what = "negative_transfer_gap"
     with Progress(what, verbose, len(splits), at_most=automatic) as progress:
@@ -214,14 +217,35 @@ def negative_transfer_gap(
                 delayed(_score_both)(estimator, X, y, train, test, sources, scorer)
                 for train, test in splits[start : start + per_round]
             ]
-            name, repeat = type(estimator).__name__, 1 + start // per_round
-            texts = [f"{name}, repeat {repeat}, fold {k + 1}" for k in range(len(calls))]
+            name = type(estimator).__name__
+            texts = [
+                f"{name}, repeat {1 + k // per_repeat}, fold {1 + k % per_repeat}"
+                for k in range(start, start + len(calls))
+            ]
             scores += in_parallel(calls, texts, n_jobs, progress)
             results.append(_gap_of(scores, splits[: len(scores)], confidence, scoring))
             verdicts = [result.verdict for result in results[-_ALIKE:]]
-            if len(verdicts) == _ALIKE and len(set(verdicts)) == 1:
+            alike = len(verdicts) == _ALIKE and len(set(verdicts)) == 1
+            if alike and _other_shuffles_agree(results[-1], scores, splits, per_repeat):
                 return results[-1]
     return replace(results[-1], settled=not automatic)
+
+
+def _other_shuffles_agree(result, scores, splits, per_repeat):
+    """Whether the ends of the interval are far from 0, for what the shuffles move them.
+
+    That is twice the standard error of each end, by the jackknife over repeats.
+    """
+    n_repeats = len(scores) // per_repeat
+    repeat = np.repeat(np.arange(n_repeats), per_repeat)
+    ends = []
+    for left_out in range(n_repeats):
+        kept = np.flatnonzero(repeat != left_out)
+        kept_scores, kept_splits = ([part[k] for k in kept] for part in (scores, splits))
+        without = _gap_of(kept_scores, kept_splits, result.confidence, None)
+        ends.append(without.interval)
+    noise = np.sqrt(n_repeats - 1) * np.std(ends, axis=0)
+    return bool(np.all(np.abs(result.interval) >= _CLEAR * noise))
 
 
 def _gap_of(scores, splits, confidence, scoring):

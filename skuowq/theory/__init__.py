@@ -8,6 +8,7 @@ from ._curves import ErrorCurve, WeightCurve, error_curve, simulate_curve, weigh
 from ._error import (
     asymptotic_error,
     equivalent_rows,
+    implied_discrepancy,
     minimal_error,
     optimal_quantity,
     optimal_weight,
@@ -43,6 +44,7 @@ __all__ = [
     "asymptotic_error",
     "equivalent_rows",
     "error_curve",
+    "implied_discrepancy",
     "james_stein_error",
     "minimal_error",
     "optimal_quantity",

@@ -31,6 +31,9 @@ from ._arguments import (
     unwrap,
 )
 
+# The weight program takes discrepancies of up to 1e100.
+_LEAST_WEIGHT = 1e-90
+
 
 def asymptotic_error(
     n_target: float,
@@ -258,6 +261,48 @@ def optimal_weight(n_source: ArrayLike, discrepancy: ArrayLike) -> float | NDArr
     tau = not_negative("discrepancy", discrepancy, TAU)
     N, tau = broadcast(n_source=N, discrepancy=tau)
     return unwrap(1 / (1 + tau * N))
+
+
+def implied_discrepancy(n_source: ArrayLike, weight: ArrayLike) -> float | NDArray:
+    """Compute the discrepancy at which a weight is the best one, ``tau = (1 / w - 1) / N``.
+
+    The inverse of `optimal_weight`. Given as `discrepancy`, these numbers give the sources of
+    :class:`skuowq.UOWQClassifier` these weights: sources with independent contrasts have the
+    optimum of single ones.
+
+    Parameters
+    ----------
+    n_source : array-like
+        Number of rows of the source, above 0.
+    weight : array-like
+        Weight of a row, in [0, 1]. Broadcasts against `n_source`.
+
+    Returns
+    -------
+    discrepancy : float or ndarray
+        Squared, per parameter; infinite for weights of 0, which weights below 1e-90 count as.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> from skuowq.theory import implied_discrepancy
+    >>> (implied_discrepancy(100, [1.0, 0.5, 0.1]).round(6) + 0.0).tolist()
+    [0.0, 0.01, 0.09]
+    """
+    N = above_zero("n_source", n_source, SOURCE_ROWS)
+    w = not_negative("weight", weight, WEIGHTS)
+    if np.any(w > 1):
+        raise ValueError(
+            f"weight holds {w.max():g}, and the best weight of a single source is at most 1: pass "
+            "numpy.minimum(weight, 1)"
+        )
+    N, w = broadcast(n_source=N, weight=w)
+    counts = w >= _LEAST_WEIGHT
+    return unwrap(np.where(counts, (1 / np.where(counts, w, 1.0) - 1) / N, np.inf))
 
 
 def optimal_quantity(

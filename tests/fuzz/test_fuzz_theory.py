@@ -23,6 +23,16 @@ def test_optimal_weight(n, tau):
     assert w is None or np.size(w) == 0 or (np.min(w) > 0 and np.max(w) <= 1)
 
 
+@fuzz(
+    "theory.implied_discrepancy", n=st.one_of(sizes(), arrays), w=st.one_of(st.floats(0, 1), arrays)
+)
+def test_implied_discrepancy(n, w):
+    tau = refused_or(theory.implied_discrepancy, n, w)
+    if tau is not None and np.isfinite(tau).all():
+        again = theory.optimal_weight(n, tau)
+        np.testing.assert_allclose(again, np.broadcast_to(w, np.shape(again)), atol=1e-9)
+
+
 @fuzz("theory.optimal_quantity", N0=sizes(), n=st.one_of(sizes(), arrays), tau=discrepancies())
 def test_optimal_quantity(N0, n, tau):
     q = refused_or(theory.optimal_quantity, N0, n, tau)

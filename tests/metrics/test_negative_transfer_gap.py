@@ -395,6 +395,16 @@ def test_repeats_go_on_until_the_verdict_is_settled(target, helpful):
     assert scripted(target, helpful, [-1.0, 3.0, -3.0], n_repeats=1).settled
 
 
+def test_a_verdict_that_other_shuffles_may_change_is_not_settled(target, helpful):
+    # Always "the sources help", but the repeats differ by more than the end's distance from 0.
+    better, worse = [-1.4, -0.4, -0.9, -0.9, -0.9], [-0.8, 0.2, -0.3, -0.3, -0.3]
+    result = scripted(target, helpful, [*better, *worse])
+    assert result.verdict == "the sources help"
+    assert result.gaps.size == 50
+    assert not result.settled
+    assert scripted(target, helpful, [gap - 3 for gap in [*better, *worse]]).settled
+
+
 def test_verdicts_that_do_not_settle_say_so(target, helpful, monkeypatch):
     monkeypatch.setattr("skuowq.metrics._negative_transfer._ALIKE", 11)
     result = scripted(target, helpful, [-1.0, -1.1, -0.9, -1.0, -1.0])

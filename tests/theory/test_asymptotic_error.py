@@ -6,7 +6,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 from reference.asymptotic_error import asymptotic_error as oracle
 from scipy.optimize import minimize
 
-from skuowq.theory import asymptotic_error, minimal_error, optimal_quantity, optimal_weight
+from skuowq import UOWQClassifier
+from skuowq.datasets import make_classification_tasks
+from skuowq.theory import (
+    asymptotic_error,
+    implied_discrepancy,
+    minimal_error,
+    optimal_quantity,
+    optimal_weight,
+)
 
 
 def random_problem(n_sources, seed):
@@ -67,6 +75,25 @@ def test_minimal_error_equals_a_numerical_minimum(n_sources, seed):
     settings = {"bounds": [(-20, 20)] * n_sources, "options": {"ftol": 1e-15, "gtol": 1e-9}}
     best = min(minimize(log_error, x, method="L-BFGS-B", **settings).fun for x in starts)
     assert_allclose(np.log(minimal_error(N0, n, G, 7)), best, atol=1e-6)
+
+
+def test_an_implied_discrepancy_gives_the_weight_back():
+    w, n = np.array([1.0, 0.5, 1e-6, 0.0]), np.array([7, 100, 3000, 20])
+    tau = implied_discrepancy(n, w)
+    assert_allclose(tau[:3], [0, 0.01, (1e6 - 1) / 3000])
+    assert np.isposinf(tau[3])
+    assert_allclose(optimal_weight(n[:3], tau[:3]), w[:3])
+    assert isinstance(implied_discrepancy(10, 0.5), float)
+    for weight, message in [(1.5, "at most 1: pass numpy.minimum"), (-0.1, "at least 0")]:
+        with pytest.raises(ValueError, match=message):
+            implied_discrepancy(10, weight)
+    # Of several sources as well.
+    tasks = make_classification_tasks(
+        n_samples=(60,) * 4, discrepancies=(0, 1, 1, 4), random_state=0
+    )
+    clf = UOWQClassifier(discrepancy=implied_discrepancy(60, w))
+    clf.fit(tasks.X_target, tasks.y_target, sources=tasks.sources)
+    assert_allclose(clf.source_weights_, w, atol=1e-12)
 
 
 def test_optimal_weight_attains_the_minimal_error():

@@ -62,6 +62,18 @@ def test_each_task_is_the_target_once(stacked):
 
 
 @pytest.mark.slow
+def test_the_diagram_shows_the_report_of_each_task(stacked):
+    X, y, task = stacked
+    assert "<summary>task" not in MultiTaskUOWQClassifier()._repr_html_()
+    named = np.char.add(task, "<")
+    clf = MultiTaskUOWQClassifier().fit(X, y, task=named)
+    html = clf._repr_html_()
+    assert all(f"<summary>task {name}&lt;</summary>" in html for name in ("far", "here", "near"))
+    assert all(one.source_report_._repr_html_() in html for one in clf.estimators_.values())
+    alone = MultiTaskUOWQClassifier().fit(X, y)
+    assert alone._repr_html_().count("<summary>task") == 1
+
+
 def test_workers_seeds_and_pickles_change_nothing(stacked):
     from nets import make_net  # Skips the test where there is no torch.
 

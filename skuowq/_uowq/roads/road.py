@@ -133,7 +133,8 @@ class Road:
         progress = Progress("UOWQ", self.options.verbose, n_weighings, at_most=True)
 
         def report(weights):
-            listed = np.array2string(weights.source_weights, precision=3, threshold=8)
+            w = weights.source_weights
+            listed = np.array2string(w, max_line_width=np.inf, precision=3, threshold=8)
             worth = f"{weights.effective_source_size:.4g}"
             progress(f"weights {listed}, sources worth {worth} target rows")
 

@@ -38,6 +38,7 @@ class FitInputMixin(BindSourcesMixin):
         sources = as_sources(self._fit_sources(sources), _num_samples(X))
         if sources is not None:
             _warn_of_helpers(sources)
+            sources.check_records(type(self).__name__, is_classifier(self))
         if sources is None or y is None or not is_classifier(self):
             return sources
         return coded_like(sources, y)

@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 from .design_columns import mean_and_variance
 from .domains import check_columns, drop_zero_weight
 from .labels import label_kind, plain_labels
+from .regression_record import record_of_rows
 from .target_range import FarRows, count_outside, distinct_rows, limits_of, which_are_far
 from .task_labels import check_labels, check_numbers
 
@@ -18,8 +19,6 @@ from .task_labels import check_labels, check_numbers
 _STEPS = 200
 # Rows of which a part tells it.
 _MOST_SAMPLED = 20_000
-# Numbers of a block of rows whose products are summed.
-_BLOCK_ENTRIES = 2**18
 
 
 @dataclass(frozen=True)
@@ -266,53 +265,6 @@ def far_sums(part, where, shared, own):
     return FarSums(int(far.sum()), len(far), outside, len(distinct), labels)
 
 
-@dataclass(frozen=True, eq=False)
-class ProductSums:
-    """Squares and products of columns and numbers y, of some rows; adds up.
-
-    Attributes
-    ----------
-    total : float
-        Sum of the weights.
-    mean : ndarray of shape (n_features + 1,)
-        Of the columns and, last, of y.
-    products : ndarray of shape (n_features + 1, n_features + 1)
-        Weighted sums about the mean.
-    """
-
-    total: float
-    mean: np.ndarray
-    products: np.ndarray
-
-    def __add__(self, other):
-        total = self.total + other.total
-        if not total > 0:
-            return self
-        away = other.mean - self.mean
-        between = self.total * other.total / total * np.outer(away, away)
-        return ProductSums(
-            total,
-            self.mean + other.total / total * away,
-            self.products + other.products + between,
-        )
-
-
 def product_sums(part, where, reading, own):
-    """`ProductSums` of a part; see `ask`."""
-    return products_of(*read_part(part, where, reading, own[0]))
-
-
-def products_of(X, y, weight):
-    """`ProductSums` of rows that are here."""
-    n_columns = X.shape[1] + 1
-    total = weight.sum()
-    if not total > 0:
-        return ProductSums(0.0, np.zeros(n_columns), np.zeros((n_columns, n_columns)))
-    mean = np.append(weight @ X, weight @ y) / total
-    products = np.zeros((n_columns, n_columns))
-    step = max(1, _BLOCK_ENTRIES // n_columns)
-    for start in range(0, len(X), step):
-        rows = slice(start, start + step)
-        Z = np.column_stack([X[rows], y[rows]]) - mean
-        products += Z.T @ (Z * weight[rows, None])
-    return ProductSums(float(total), mean, products)
+    """`RegressionRecord` of a part; see `ask`."""
+    return record_of_rows(*read_part(part, where, reading, own[0]))

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import is_regressor
 
 from .labels import plain_labels
+from .record_checks import check_factor, check_units, fields_of_json
+from .regression_record import RegressionRecord, check_record
 
 # Two points are one up to the rounding of a change of centre.
 _SAME_POINT = 1e-8
@@ -107,11 +109,7 @@ class SourceRecord:
     def __mul__(self, factor):
         if not isinstance(factor, Real):
             return NotImplemented
-        if not 0 < factor < np.inf:
-            raise ValueError(
-                f"a record times {factor!r}: pass a finite number above 0, and leave out a source "
-                "that is not to count"
-            )
+        check_factor(factor)
         return replace(self, n_samples=float(factor * self.n_samples))
 
     __rmul__ = __mul__
@@ -131,15 +129,7 @@ class SourceRecord:
         record : SourceRecord
             The one that `source_record` would make of such columns at the same point.
         """
-        scale, origin = np.asarray(scale, dtype=float), np.asarray(origin, dtype=float)
-        for name, value in (("scale", scale), ("origin", origin)):
-            if value.shape not in ((), (self.n_features,)) or not np.isfinite(value).all():
-                raise ValueError(
-                    f"{name} has shape {value.shape}: pass one finite number, or one for each of "
-                    f"the {self.n_features} features"
-                )
-        if not np.all(scale > 0):
-            raise ValueError(f"scale holds {scale.min()}: pass numbers above 0")
+        scale, origin = check_units(self.n_features, scale, origin)
         units = np.append(np.broadcast_to(scale, self.n_features), 1.0)[:, None]
         along = np.repeat(units, self.theta.shape[1])
         return replace(
@@ -181,15 +171,7 @@ class SourceRecord:
         ValueError
             If the text is something else.
         """
-        try:
-            fields = json.loads(text)
-            version = fields.pop("skuowq_record")
-        except (TypeError, AttributeError, KeyError, ValueError) as error:
-            raise ValueError(
-                "text is not the JSON of a record: pass what SourceRecord.to_json returned"
-            ) from error
-        if version != 1:
-            raise ValueError(f"the record has format {version!r}, and 1 is read: update skuowq")
+        fields = fields_of_json(text, "skuowq_record", cls.__name__)
         classes, centre = fields["classes"], fields["centre"]
         return cls(
             classes=np.array(classes["labels"], dtype=classes["dtype"]),
@@ -286,10 +268,13 @@ class SourceModel:
 
 
 def as_record_or_model(pair, label):
-    """`SourceRecord` or `SourceModel` from what a user passed for a source, or None: it has rows.
+    """A record or a `SourceModel` from what a user passed for a source, or None: it has rows.
 
     Raises ValueError for a model that is not fitted, or without a number of rows.
     """
+    if isinstance(pair, RegressionRecord):
+        check_record(pair, label)
+        return pair
     if isinstance(pair, (SourceRecord, SourceModel)):
         return pair
     if isinstance(pair, (list, tuple)) and pair and isinstance(pair[0], type):
@@ -310,7 +295,8 @@ def as_record_or_model(pair, label):
     if is_regressor(model):
         raise ValueError(
             f"{label} is a {type(model).__name__}, a regressor, and models stand for rows of "
-            "classifications only: pass the rows it was fitted to"
+            "classifications only: pass the rows it was fitted to, or fisher.regression_record of "
+            "them"
         )
     if not hasattr(model, "predict_proba"):
         raise ValueError(

@@ -17,11 +17,17 @@ from .dask_engine import as_dask_source, is_of_dask, split_domains
 from .dataset_rows import DatasetRows, is_dataset, rows_and_labels
 from .elsewhere import RowsElsewhere
 from .labels import as_column, distinct_labels, find_labels, label_names, plain_labels
+from .regression_record import RegressionRecord
 from .source_record import SourceModel, SourceRecord, as_record_or_model
 
 # joblib memory-maps arrays above this size; smaller ones it pickles again for every task.
 _MEMMAP_BYTES = 1_000_000
-_KINDS = {SourceRecord: "record", SourceModel: "model", RowsElsewhere: "rows elsewhere"}
+_KINDS = {
+    SourceRecord: "record",
+    RegressionRecord: "record",
+    SourceModel: "model",
+    RowsElsewhere: "rows elsewhere",
+}
 
 
 class _Block(NamedTuple):
@@ -49,9 +55,10 @@ class Sources:
         also stand alone, and then its labels are its own. In place of rows, for
         :class:`UOWQClassifier` around a logistic regression: ``(model, n_samples)``, a fitted
         probabilistic classifier and how many rows it was fitted to, or a
-        :class:`skuowq.fisher.SourceRecord`. Rows may stay on a Dask cluster: ``(X, y)`` of
-        Dask arrays, data frames or series, ``(frame, "column of the labels")``, a delayed object or
-        future of ``(X, y)``, or a list of these, one for each part.
+        :class:`skuowq.fisher.SourceRecord`. For :class:`UOWQRegressor` around a Ridge or a
+        LinearRegression, a :class:`skuowq.fisher.RegressionRecord`. Rows may stay on a Dask
+        cluster: ``(X, y)`` of Dask arrays, data frames or series, ``(frame, "column of the
+        labels")``, a delayed object or future of ``(X, y)``, or a list of these, one for each part.
     names : list of str, default=None
         A name for every source, for messages, reports and plots. None takes the dict's keys or
         ``"source 0"``, ``"source 1"``, ...
@@ -306,12 +313,26 @@ class Sources:
                 "pass what its method compute() or result() returns."
             )
         if not isinstance(entry, tuple):
+            who, what = "UOWQClassifier around a LogisticRegression", "models and records"
+            if isinstance(entry, RegressionRecord):
+                who, what = "UOWQRegressor around a Ridge or LinearRegression", "such records"
             raise TypeError(
                 f"{source_label(name)} is a {type(entry).__name__} without rows, which are "
-                "needed here: UOWQClassifier around a LogisticRegression, outside a pipeline, "
-                "learns from models and records"
+                f"needed here: {who}, outside a pipeline, learns from {what}"
             )
         return entry
+
+    def check_records(self, name, classifier):
+        """Refuse a classifier's records and models for a regressor, and the other way round."""
+        wrong, its, made_by = (SourceRecord, SourceModel), "classifier", "regression_record"
+        if classifier:
+            wrong, its, made_by = RegressionRecord, "regression", "source_record"
+        for entry, own in zip(self._entries, self._names, strict=True):
+            if isinstance(entry, wrong):
+                raise TypeError(
+                    f"{source_label(own)} is a {_KINDS[type(entry)]} of a {its}, which says "
+                    f"nothing to {name}: pass skuowq.fisher.{made_by} of its rows, or the rows"
+                )
 
     @property
     def names(self):

@@ -253,31 +253,33 @@ def judge_ranges(target, names, n_rows, limits, usual_spans, far_rows, n_classes
     return judged
 
 
-def leave_out_far_records(target, records, sources):
+def leave_out_far_records(target, records, names, sizes_and_spreads):
     """As `leave_out_far_rows`, for sources of which a record is all that is known.
 
     In place of its values' range a column of a source has their root mean square about the target's
-    mean, as the information tells it: rows that are sure of their label are not in it.
+    mean.
 
     Parameters
     ----------
     target : Domain
-    records : list of SourceRecord
-        About the target's mean.
-    sources : Sources
-        As they were given, for their names.
+    records : list
+    names : list of str
+        Of the sources.
+    sizes_and_spreads : callable
+        From a record to the root mean square of every column about the target's mean, and its
+        standard deviation.
 
     Returns
     -------
     left : RowsInRange
         ``rows`` is empty.
     """
-    kept = np.ones(len(records), dtype=bool)
+    kept, unseen = np.ones(len(records), dtype=bool), np.zeros(len(records))
     if target.groups.max() == 0:
-        return RowsInRange(records, kept, [])
+        return RowsInRange(records, kept, [], unseen)
     reference = _Reference(target)
-    sizes, spreads = np.swapaxes([_sizes_and_spreads(record) for record in records], 0, 1)
-    for i, name in enumerate(sources.names):
+    sizes, spreads = np.swapaxes([sizes_and_spreads(record) for record in records], 0, 1)
+    for i, name in enumerate(names):
         reach = reference.reach(_USUAL_SPAN * np.delete(sizes, i, axis=0))
         excess = sizes[i] / (_FAR_ON_AVERAGE * reach)
         kept[i] = not (np.any(excess > 1) or reference.is_flat(_USUAL_SPAN * spreads[i]))
@@ -285,11 +287,15 @@ def leave_out_far_records(target, records, sources):
             column = int(np.argmax(np.abs(np.log(np.maximum(excess, np.finfo(float).tiny)))))
             span = -sizes[i][column], sizes[i][column]
             warn(reference.message(name, column, span, 1, 1))
-    return RowsInRange(list(compress(records, kept)), kept, [])
+        unseen[i] = reference.unseen(spreads[i])
+    return RowsInRange(list(compress(records, kept)), kept, [], unseen)
 
 
-def _sizes_and_spreads(record):
-    """Root mean square of every column, and its standard deviation, by the information."""
+def sizes_and_spreads(record):
+    """Of a `SourceRecord` about the target's mean, by the information: see `leave_out_far_records`.
+
+    Rows that are sure of their label are not in it.
+    """
     p, c = record.theta.shape
     J = record.information
     border, own = J[:-c, -c:], J[-c:, -c:]

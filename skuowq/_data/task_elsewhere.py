@@ -9,7 +9,7 @@ from scipy.sparse import issparse
 from .elsewhere import as_asked, ask, try_to_ask, warn_of_missing
 from .read_part import Reading, column_sums, far_sums, spreads
 from .sources import source_label
-from .target_range import RowsInRange, judge_ranges, without_outliers
+from .target_range import RowsInRange, judge_ranges, put_among_all, without_outliers
 from .task import Task, read_task
 from .task_labels import check_target_classes, classes_to_learn, warn_of_few_classes
 
@@ -62,9 +62,9 @@ def read_task_elsewhere(rows, sample_weight, sources, groups, *, labels="common"
         reading = replace(reading, classes=found, others=classes == "target")
         asked, telling = _of_classes(asked, reading)
         kept = _among(kept, telling)
-    asked, in_range = _in_range(target, asked, reading)
-    kept = _among(kept, in_range)
-    left = RowsInRange(asked, kept, [])
+    asked, in_range, unseen = _in_range(target, asked, reading)
+    unseen = put_among_all(kept, unseen, 0.0)
+    left = RowsInRange(asked, _among(kept, in_range), [], unseen)
     return TaskElsewhere(target, left, task.classes, list(sources.names), task.rows, reading)
 
 
@@ -117,7 +117,10 @@ def _described_again(asked, which, reading):
 
 
 def _in_range(target, asked, reading):
-    """The sources without rows far outside the target's range, and which are left."""
+    """The sources without rows far outside the target's range, and which are left.
+
+    Last, what `RowsInRange.unseen` holds.
+    """
 
     def usual_spans(spans):
         middle = [found.middle_half() for found in ask(asked, spreads, reading)]
@@ -141,4 +144,5 @@ def _in_range(target, asked, reading):
     asked = [
         source.with_bounds(own) for source, own in zip(compress(asked, kept), bounds, strict=True)
     ]
-    return _described_again(asked, [own is not None for own in bounds], reading), kept
+    asked = _described_again(asked, [own is not None for own in bounds], reading)
+    return asked, kept, np.array([found.unseen for found in judged])

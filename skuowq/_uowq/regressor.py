@@ -108,9 +108,10 @@ class UOWQRegressor(WeighsSources, CarefulFitMixin, RegressorMixin, BaseEstimato
     -----
     In a Gaussian linear model with noise variances ``sigma_i^2`` a row of source i is worth
     ``sigma_0^2 / sigma_i^2`` rows of the target. With rows counted so, the expected error is that
-    of :class:`UOWQClassifier`. A Ridge or LinearRegression is measured as it is. For other
-    estimators the linear model on standardised columns is a stand-in, and the predictions are an
-    average of three fits. The user guide (``docs/weights.md``) says more, and when it fails.
+    of :class:`UOWQClassifier`. A Ridge or LinearRegression is measured as it is, and
+    :func:`skuowq.fisher.regression_record` may stand for a source's rows: the fit is the same. For
+    other estimators the linear model on standardised columns is a stand-in, and the predictions are
+    an average of three fits. The user guide (``docs/weights.md``) says more, and when it fails.
 
     Examples
     --------

@@ -109,8 +109,8 @@ def source_record(
         raise ValueError(f"y has the labels {unknown}, which are not among classes")
     if type_of_target(y).startswith("continuous"):
         raise ValueError(
-            f"y holds numbers that are no classes, such as {y[0]!r}: a record is of a classifier. "
-            "Pass class labels; records for a regression do not exist yet, so pass its rows."
+            f"y holds numbers that are no classes, such as {y[0]!r}, and this record is of a "
+            "classifier: pass class labels, or call regression_record for UOWQRegressor"
         )
     labels = place[labels].astype(np.intp, copy=False)
     if len(classes) < 2:

@@ -14,7 +14,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from skuowq import Sources
-from skuowq.fisher import source_record
+from skuowq.fisher import regression_record, source_record
 
 pd = optional("pandas")
 
@@ -302,6 +302,15 @@ def as_records_or_models(problem, kinds):
             entries.append((model, len(y)))
         else:
             entries.append((X, y) if w is None else (X, y, w))
+    return replace(problem, sources=Sources(entries))
+
+
+def as_regression_records(problem, kinds):
+    """The problem with sources for numbers: "record" or "rows" for each."""
+    entries = [
+        regression_record(X, y, sample_weight=w) if kind == "record" else (X, y, w)
+        for (X, y, w), kind in zip(problem.parts, kinds, strict=True)
+    ]
     return replace(problem, sources=Sources(entries))
 
 

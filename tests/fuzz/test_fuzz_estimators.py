@@ -10,7 +10,13 @@ import warnings
 import numpy as np
 import pytest
 from fuzz_harness import assert_probabilities, assert_weights, fuzz, outcome
-from fuzz_strategies import as_given, as_records_or_models, gram_matrices, problems
+from fuzz_strategies import (
+    as_given,
+    as_records_or_models,
+    as_regression_records,
+    gram_matrices,
+    problems,
+)
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
@@ -302,6 +308,26 @@ def check_regressor(data, problem, base, rule, levels, updates):
 )
 def test_linear_regressors(data, problem, base, rule, levels, updates):
     check_regressor(data, problem, base, rule, levels, updates)
+
+
+@fuzz(
+    examples=25,
+    data=st.data(),
+    problem=problems(kind="numbers", min_sources=1, containers=("array", "frame", "sparse")),
+    kinds=st.lists(st.sampled_from(["record", "record", "rows"]), min_size=3, max_size=3),
+    base=st.one_of(
+        st.just(LinearRegression()),
+        st.builds(Ridge, alpha=st.floats(-6, 6).map(lambda e: 10.0**e)),
+    ),
+    rule=rules,
+    levels=st.booleans(),
+)
+def test_records_of_regressions(data, problem, kinds, base, rule, levels):
+    """25 examples in ``make test``; the face has 500 above."""
+    kinds = kinds[: problem.n_sources]
+    given = outcome(lambda: as_regression_records(problem, kinds), ARGUMENTS)
+    if given is not None:
+        check_regressor(data, given, base, rule, levels, 1)
 
 
 @fuzz(

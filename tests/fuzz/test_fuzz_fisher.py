@@ -121,6 +121,33 @@ def test_source_record(problem, C, union, at_zero):
 
 
 @fuzz(
+    "fisher.regression_record",
+    "fisher.RegressionRecord",
+    examples=50,
+    problem=problems(kind="numbers"),
+    factor=with_bad(st.floats(-6, 6).map(lambda e: 10.0**e)),
+)
+def test_regression_record(problem, factor):
+    """50 examples in ``make test``."""
+    names = inspect.signature(fisher.regression_record).parameters
+    record = outcome(
+        lambda: fisher.regression_record(problem.X, problem.y, sample_weight=problem.sample_weight),
+        names,
+    )
+    if record is None:
+        return
+    assert record.n_samples > 0
+    assert np.isfinite(record.mean).all()
+    assert (record.variance >= 0).all()
+    assert np.linalg.eigvalsh(record.products)[0] >= -1e-9 * np.trace(record.products)
+    back = fisher.RegressionRecord.from_json(record.to_json())
+    np.testing.assert_array_equal(back.products, record.products)
+    if isinstance(factor, float) and 0 < factor < np.inf:
+        twice = factor * record + factor * record
+        np.testing.assert_allclose(twice.products, (2 * factor) * record.products, rtol=1e-9)
+
+
+@fuzz(
     "fisher.projected_fisher",
     seed=SEEDS,
     n=st.integers(0, 12),

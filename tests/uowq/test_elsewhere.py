@@ -27,7 +27,7 @@ from skuowq import (
 )
 from skuowq._data.draw_rows import shares_of_budget
 from skuowq.datasets import make_classification_tasks
-from skuowq.fisher import source_record
+from skuowq.fisher import regression_record, source_record
 from skuowq.metrics import negative_transfer_gap
 from skuowq.rules import PlugIn
 
@@ -186,6 +186,35 @@ def test_regressions_need_one_round_of_products(options):
         assert_allclose(there.predict(X), here.predict(X), rtol=1e-6)
         assert str(there.source_report_) == str(here.source_report_)
     assert counted.rounds == 4  # Columns, then products, of either fit.
+
+
+def test_records_stand_beside_rows_on_a_cluster():
+    X, y = draw_numbers(30)
+    local = {f"s{k}": draw_numbers(200 + k, level=k, noise=1 + k, seed=k) for k in range(1, 4)}
+    mixed = {
+        "s1": regression_record(*local["s1"]),
+        "s2": on_dask(*local["s2"]),
+        "s3": local["s3"],
+    }
+    here, there = (UOWQRegressor().fit(X, y, sources) for sources in (local, mixed))
+    assert_allclose(there.source_weights_, here.source_weights_, rtol=1e-6)
+    assert_allclose(there.predict(X), here.predict(X), rtol=1e-6)
+    assert str(there.source_report_) == str(here.source_report_)
+    mixed["gone"] = dask.delayed(broken)()
+    with pytest.warns(UserWarning, match=r"source 'gone' .* is left out, with weight 0"):
+        fewer = UOWQRegressor().fit(X, y, Sources(mixed, missing="drop"))
+    assert_allclose(fewer.source_weights_, [*there.source_weights_, 0], rtol=1e-6)
+    with pytest.raises(TypeError, match=r"source 's1' is a RegressionRecord without rows, and oth"):
+        UOWQRegressor(RandomForestRegressor()).fit(X, y, Sources(mixed, max_rows=100))
+
+
+def test_columns_that_the_target_does_not_show_are_reported_as_for_local_rows():
+    X = TASKS.X_target.copy()
+    X[:, :5] = 1.0
+    far = {name: on_dask(*source) for name, source in LOCAL.items()}
+    here, there = (UOWQClassifier(EXACT).fit(X, TASKS.y_target, sources=s) for s in (LOCAL, far))
+    same(here, there, TASKS.X_test)
+    assert "50% of the columns that vary" in str(there.source_report_)
 
 
 def test_searches_pipelines_and_gaps():

@@ -19,7 +19,7 @@ class LinearSums:
     target_rows : tuple of ndarray
         Columns in the units of the design, with a constant last; y; weights.
     target_groups : ndarray of int of shape (n_rows,)
-    sums : list of ProductSums
+    sums : list of RegressionRecord
         Of the target and of every source, in the units of the design and of y.
     penalty : ndarray of shape (n_columns,)
     own_levels : bool
@@ -36,12 +36,12 @@ class LinearSums:
         ridge = self.penalty[:-1]
         return [
             own_ridge_by_sums(P[:-1, :-1], P[:-1, -1], P[-1, -1], total, ridge)
-            for P, total in ((own.products, own.total) for own in self.sums[1:])
+            for P, total in ((own.products, own.n_samples) for own in self.sums[1:])
         ]
 
     def counts(self):
         """See `LinearProblem`."""
-        return np.array([own.total for own in self.sums])
+        return np.array([own.n_samples for own in self.sums])
 
     def means(self):
         """See `LinearProblem`."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 
-from skuowq._data.target_range import leave_out_far_records
+from skuowq._data.target_range import leave_out_far_records, sizes_and_spreads
 from skuowq._data.task import read_task
 from skuowq._uowq.fitted import Plain
 from skuowq._uowq.models.record_sources import all_classes, records_of
@@ -58,7 +58,7 @@ class RecordsRoad(Road):
         target = replace(task.target, X=X, y=labels)
         centre = _centre(target)
         records = records_of(sources, X, classes, centre, ridge_of(self.base), rows.columns)
-        left = leave_out_far_records(target, records, sources)
+        left = leave_out_far_records(target, records, sources.names, sizes_and_spreads)
         names = list(sources.names)
         return replace(task, target=target, left=left, classes=classes, names=names)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from families import FAMILIES, sources_at
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from reference.log_densities import log_density
 from scipy.optimize import minimize
 

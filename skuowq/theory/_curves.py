@@ -142,7 +142,7 @@ def error_curve(
     N0 = one_number("n_target", n_target, TARGET_ROWS)
     d = one_number("n_parameters", n_parameters, PARAMETERS)
     G = discrepancy_matrix(discrepancy)
-    n = _one_setting(n_samples, len(G))
+    n = _rows_of_each(n_samples, len(G))
     if along not in _ALONG:
         raise ValueError(f"along is {along!r}, and must be one of {', '.join(map(repr, _ALONG))}")
     _check_source(source, len(G))
@@ -151,7 +151,7 @@ def error_curve(
     if source_weights is None:
         w = best.source_weights
     else:
-        w = one_per_source("source_weights", as_numbers("source_weights", source_weights), len(G))
+        w = _one_setting("source_weights", as_numbers("source_weights", source_weights), len(G))
         error_of_weights(N0, n, w, G, d)  # It checks the weights.
     rows = np.tile(n, (n_points, 1))
     weights = np.tile(w, (n_points, 1))
@@ -335,7 +335,7 @@ def weight_curve(
     [0.99, 0.5, 0.01]
     """
     G = discrepancy_matrix(discrepancy)
-    n = _one_setting(n_samples, len(G))
+    n = _rows_of_each(n_samples, len(G))
     _check_source(source, len(G))
     _check_points(n_points)
     taus = np.geomspace(0.01, 100, n_points) / n[source]
@@ -350,12 +350,19 @@ def weight_curve(
     return WeightCurve(taus, np.array(weights), n, source)
 
 
-def _one_setting(n_samples, n_sources):
-    """Rows of each source; a curve has one setting, not many."""
-    n = one_per_source("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), n_sources)
-    if n.ndim > 1:
-        raise ValueError(f"n_samples has shape {n.shape}, and must be ({n_sources},): pass one row")
-    return n
+def _rows_of_each(n_samples, n_sources):
+    return _one_setting("n_samples", above_zero("n_samples", n_samples, SOURCE_ROWS), n_sources)
+
+
+def _one_setting(name, value, n_sources):
+    """A number for each source; a curve has one setting, not many."""
+    value = one_per_source(name, value, n_sources)
+    if value.ndim > 1:
+        raise ValueError(
+            f"{name} has shape {value.shape}, and must be ({n_sources},): pass one number for each "
+            "source"
+        )
+    return value
 
 
 def _check_source(source, n_sources):

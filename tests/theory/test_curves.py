@@ -162,3 +162,5 @@ def test_a_curve_has_one_setting(n_samples):
         weight_curve(n_samples, [0.1, 0.2])
     with pytest.raises(ValueError, match=r"n_samples has shape .* must be \(2,\)"):
         error_curve(20, n_samples, [0.1, 0.2], 3)
+    with pytest.raises(ValueError, match=r"source_weights has shape .* must be \(2,\)"):
+        error_curve(20, [5, 5], [0.1, 0.2], 3, source_weights=n_samples)

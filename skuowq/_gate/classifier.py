@@ -26,6 +26,7 @@ from skuowq._utils._base_estimator import (
     is_network,
     sample_weight_name,
 )
+from skuowq._utils._progress import Progress
 from skuowq._utils._sklearn import (
     HasMethods,
     Interval,
@@ -113,7 +114,7 @@ class DiscriminatorGateClassifier(
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
         1 prints a line for each trust that is tried, or a bar in a terminal, the trust that is
-        chosen, and a line an epoch.
+        chosen, and for networks a line for each of the last trainings and each of their epochs.
 
     Attributes
     ----------
@@ -434,12 +435,15 @@ def _draw_seed(random_state):
 def _fit_learner(learner, gate, trust, task):
     """Fitted attributes: those of the learner's model on all rows, of the gate and of the trust."""
     n_target = len(task.target.y)
-    alone = None
-    if trust.exponents is not None:
+    alone, pools = None, trust.exponents is not None
+    progress = Progress("gate, last trainings", learner.verbose, 1 + pools)
+    if pools:
         ones, nothing = [np.ones(len(part.y)) for part in task.domains], np.zeros(len(task.domains))
         alone = learner.train(task, task.target, ones, nothing, 0.0, quiet=True)
+        progress("network of the target alone")
     weights = gate.row_weights(np.arange(n_target), trust.gate_share)
     model = learner.train(task, task.target, weights, trust.factors, trust.gate_share, quiet=False)
+    progress("network of all domains")
     _warn_of_idle_alignment(learner, model, task)
     weights = learner.row_weights(task, model, trust, weights)
     gate_weights, sizes = row_weights_of_all(task, weights)

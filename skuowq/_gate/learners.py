@@ -25,6 +25,7 @@ from skuowq._utils._base_estimator import (
     seeded,
 )
 from skuowq._utils._failed_fit import FailedFit
+from skuowq._utils._progress import Progress
 
 from .gates import GateOptions, effective_size
 
@@ -113,6 +114,7 @@ class RowsLearner:
 
     pools = takes_unlabeled = weighs_sources = False
     n_folds = _N_FOLDS
+    verbose = 0  # Networks alone tell of their last trainings.
     # Threads share the odds of a fold.
     prefer = "threads"
 
@@ -282,6 +284,7 @@ class NetworkLearner:
         from skuowq.networks import as_inputs, head_inputs, train_weighted
 
         first, *others = task.domains
+        progress = Progress("gate, features of rows", self.verbose, 1)
         net = train_weighted(
             self.net,
             first,
@@ -293,6 +296,7 @@ class NetworkLearner:
             n_classes=len(task.classes),
             with_head=True,
         )
+        progress("network of the sources")
         parts = [task.target, *task.domains]
         return head_inputs(net, [as_inputs(net, part.X, part.label) for part in parts])
 

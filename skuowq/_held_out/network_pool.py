@@ -7,7 +7,6 @@ import numpy as np
 from skuowq._data.dataset_rows import DatasetRows
 from skuowq._data.held_together import label_of_groups
 from skuowq._utils._failed_fit import FailedFit
-from skuowq._utils._progress import Progress
 
 from .pool import EXPONENTS, as_opinions, belief_in_exponents, pool
 
@@ -25,9 +24,10 @@ class NetworkPool:
     tuned, alone : callable
         ``tuned(kept)`` returns a network trained with these rows of the target. The one that fails
         with a half of them takes no part.
+    progress : Progress
+        Is told each training; `n_trainings` of them.
     independent_share : float, default=1
         Independent rows that the target's are worth, over the sum of their weights.
-    verbose : int, default=0
 
     Attributes
     ----------
@@ -42,30 +42,28 @@ class NetworkPool:
         If both fail.
     """
 
-    def __init__(self, target, tuned, alone, independent_share=1.0, verbose=0):
+    def __init__(self, target, tuned, alone, progress, independent_share=1.0):
         # Of the classes that the target lacks its own network knows nothing.
         self.classes, labels = np.unique(target.y, return_inverse=True)
         judged = halves(target)
-        # With each, and one of the target alone in the end.
-        with Progress("network pool", verbose, 2 * len(judged) + 1) as progress:
-            found = [
-                self._held_out(target, train, judged, name, progress)
-                for train, name in ((tuned, "network tuned from the sources"), (alone, _ALONE))
-            ]
-            failures = [part for part in found if isinstance(part, FailedFit)]
-            if len(failures) == 2:
-                raise failures[0]
-            rows = np.concatenate(judged)
-            weight = independent_share * target.sample_weight[rows]
-            nothing = np.ones((len(rows), len(self.classes)))
-            usable = [not isinstance(part, FailedFit) for part in found]
-            opinions = [part if used else nothing for part, used in zip(found, usable, strict=True)]
-            self.belief = belief_in_exponents(as_opinions(opinions), labels[rows], weight, usable)
-            self.exponents = self.belief @ EXPONENTS
-            self.net = None
-            if usable[1]:
-                self.net = alone(np.arange(len(target.y)))
-                progress(_ALONE)
+        found = [
+            self._held_out(target, train, judged, name, progress)
+            for train, name in ((tuned, "network tuned from the sources"), (alone, _ALONE))
+        ]
+        failures = [part for part in found if isinstance(part, FailedFit)]
+        if len(failures) == 2:
+            raise failures[0]
+        rows = np.concatenate(judged)
+        weight = independent_share * target.sample_weight[rows]
+        nothing = np.ones((len(rows), len(self.classes)))
+        usable = [not isinstance(part, FailedFit) for part in found]
+        opinions = [part if used else nothing for part, used in zip(found, usable, strict=True)]
+        self.belief = belief_in_exponents(as_opinions(opinions), labels[rows], weight, usable)
+        self.exponents = self.belief @ EXPONENTS
+        self.net = None
+        if usable[1]:
+            self.net = alone(np.arange(len(target.y)))
+            progress(_ALONE)
 
     def _held_out(self, target, train, judged, name, progress):
         """Probabilities of the judged rows by networks that have not seen them, or the failure."""
@@ -101,6 +99,12 @@ class NetworkPool:
         # Without a network of its own the exponent is 0.
         alone = probabilities if self.net is None else predict_proba(self.net, X)
         return pool(EXPONENTS, self.belief, probabilities, alone, self.classes)
+
+
+def n_trainings(target):
+    """Of a pool: two for each half that is held out, and the network of the target alone."""
+    judged = halves(target)
+    return 2 * len(judged) + 1 if judged else 0
 
 
 def halves(target):

@@ -59,7 +59,8 @@ class UOWQClassifier(WeighsSources, AnyClassifierMixin, ClassifierMixin, BaseEst
         Passed to the estimator.
     verbose : int, default=0
         1 prints a line for each weighing of the sources, for each fit around other estimators than
-        linear ones (in a terminal, a bar for all of them), and for each epoch of a network.
+        linear ones (in a terminal, a bar for all of them), and for each training and each epoch of
+        a network.
 
     Attributes
     ----------

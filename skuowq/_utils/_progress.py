@@ -77,12 +77,16 @@ class Progress:
         return f"{count}, {time() - self.started:.1f} s"
 
 
+def is_watched(stdout):
+    """Whether a standard output shows bars and colours."""
+    is_terminal = getattr(stdout, "isatty", lambda: False)()  # Some have no such method.
+    # A notebook's output says that it is no terminal, but shows them as well.
+    return is_terminal or type(stdout).__module__.startswith("ipykernel.")
+
+
 def _tqdm_for(stdout):
     """The class of bars, or None where lines are better."""
-    is_terminal = getattr(stdout, "isatty", lambda: False)()  # Some have no such method.
-    # A notebook's output says that it is no terminal, but shows a bar as well.
-    is_notebook = type(stdout).__module__.startswith("ipykernel.")
-    if not (is_terminal or is_notebook):
+    if not is_watched(stdout):
         return None
     try:
         from tqdm import tqdm

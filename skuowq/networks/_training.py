@@ -6,15 +6,19 @@ back at the end. Callbacks, schedulers, early stopping and the history are skorc
 """
 
 import contextlib
+import re
+import sys
 from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import torch
 from sklearn.base import clone
+from skorch.callbacks import PrintLog
 from skorch.dataset import Dataset, ValidSplit
 
 from skuowq._data.dataset_rows import DatasetRows
+from skuowq._utils._progress import is_watched
 from skuowq._utils._warn import warn
 
 from ._checkpoint import Checkpoint, by_content
@@ -25,6 +29,7 @@ from ._threads import threads_for_training
 
 # Numbers in the features of a target whose rows are put in order.
 _MAX_SORTED = 1_000_000
+_COLOUR = re.compile(r"\033\[\d+m")
 
 
 def train(
@@ -223,7 +228,7 @@ class OwnRowsMixin:
             self.check(self)
         self.finite_at_first = finite_numbers(self.torch_modules())
         n_rows = len(X) if self.batch_size == -1 else self.batch_size
-        with threads_for_training(self, sample_of(self.rows.X), n_rows):
+        with threads_for_training(self, sample_of(self.rows.X), n_rows), _colours_if_watched(self):
             return super().fit_loop(X, y, epochs=epochs, **fit_params)
 
     def torch_modules(self):
@@ -359,6 +364,26 @@ def best_device():
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@contextlib.contextmanager
+def _colours_if_watched(net):
+    """A log has skorch's table of epochs without the control characters of its colours."""
+    logs = [part for _, part in net.callbacks_ if isinstance(part, PrintLog)]
+    # A checkpoint may have been saved with either.
+    logs = [log for log in logs if log.sink in (print, _print_plain)]
+    plain = net.verbose and not is_watched(sys.stdout)
+    for log in logs:
+        log.sink = _print_plain if plain else print
+    try:
+        yield
+    finally:
+        for log in logs:
+            log.sink = print
+
+
+def _print_plain(line):
+    print(_COLOUR.sub("", line), flush=True)
 
 
 @contextlib.contextmanager

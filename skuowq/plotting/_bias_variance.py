@@ -145,7 +145,7 @@ class BiasVarianceDisplay:
         ax.fill_between(x, 0, variance, color=COLORS[0], linewidth=0, label="variance")
         ax.plot(x, total, color="black", linewidth=1.5, label="both: the error")
         best = total.argmin()
-        mark_minimum(ax, x[best], total[best], "black")
+        mark_minimum(ax, x[best], total[best])
         ax.axhline(self.target_only, linestyle=(0, (1, 2)), label="target only", **LEVEL)
         if self.log_x:
             ax.set_xscale("log")

@@ -78,7 +78,7 @@ def name_lines(ax, *, own_figure):
     ax.legend(framealpha=0.9, edgecolor="none", **place)
 
 
-def mark_minimum(ax, x, y, color):
+def mark_minimum(ax, x, y):
     """A triangle that points at the minimum from above, where no other mark hides it."""
     from matplotlib.transforms import ScaledTranslation
 
@@ -88,7 +88,7 @@ def mark_minimum(ax, x, y, color):
         x,
         y,
         "v",
-        color=color,
+        color="black",  # As the legend shows it, whatever the curve's own colour.
         markersize=7,
         zorder=5,
         transform=ax.transData + above,

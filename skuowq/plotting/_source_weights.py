@@ -26,8 +26,8 @@ class SourceWeightsDisplay:
     """Bars of the source weights, one for each source, the first on top.
 
     The length of a bar is the weight w_i of one row of the source. A dotted line marks the weight 1
-    of a target row. Sources with a weight below 0.01 are pale. Several fits have a bar each beside
-    the name of the source, and differ in colour and hatch.
+    of a target row. In the picture of one fit, sources with a weight below 0.01 are pale. Several
+    fits have a bar each beside the name of the source, and differ in colour and hatch.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ class SourceWeightsDisplay:
             textcoords="offset points",
             va="center_baseline",
             fontsize="small",
-            color="black" if w >= _NEAR_ZERO else _PALE,
+            color=_PALE if self.fits is None and w < _NEAR_ZERO else "black",
         )
 
 

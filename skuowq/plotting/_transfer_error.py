@@ -157,7 +157,7 @@ class TransferErrorDisplay:
         x, error = np.asarray(self.x), np.asarray(self.error)
         ax.plot(x, error, gid="theory", label=name or "theory", **style)
         best = error.argmin()
-        mark_minimum(ax, x[best], error[best], style["color"])
+        mark_minimum(ax, x[best], error[best])
         if self.simulated is not None:
             ax.errorbar(
                 np.asarray(self.simulated_x),

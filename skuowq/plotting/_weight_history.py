@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator
 
 from ._fitted import fitted_by_name, fitted_with
 from ._matplotlib import (
+    DASHES,
     as_text,
     check_names,
     import_pyplot,
     line_style,
     mark_weight_1,
     name_lines,
-    names_in_fits,
 )
 
 if TYPE_CHECKING:
@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 class WeightHistoryDisplay:
     """The source weights after each update, with a line for each source.
 
+    Several fits share the axes. A source has the same colour and marker in each fit, and a fit has
+    its own dashes.
+
     Parameters
     ----------
-    history : array-like of shape (n_steps, n_sources)
-        Weights of one row of each source. NaN after the last update of a fit that had fewer.
+    history : array-like of shape (n_steps, n_sources) or (n_fits, n_steps, n_sources)
+        Weights of one row of each source. NaN after the last update of a fit that had fewer, and
+        where a fit lacks a source.
     names : list of str, length n_sources
         Names of the sources.
+    fits : list of str, length n_fits, or None, default=None
+        Names of several fits. None is one fit.
 
     Attributes
     ----------
@@ -49,9 +55,12 @@ class WeightHistoryDisplay:
     ['near', 'far', 'a target row']
     """
 
-    def __init__(self, *, history: ArrayLike, names: Sequence[str]) -> None:
+    def __init__(
+        self, *, history: ArrayLike, names: Sequence[str], fits: Sequence[str] | None = None
+    ) -> None:
         self.history = history
         self.names = names
+        self.fits = fits
 
     @classmethod
     def from_estimator(
@@ -83,9 +92,11 @@ class WeightHistoryDisplay:
             If matplotlib is missing.
         """
         what = ("history_", "history of source weights")
-        fits = fitted_by_name(estimator, *what) or {"": fitted_with(estimator, *what)}
-        names = names_in_fits({name: fit.source_names_ for name, fit in fits.items()})
-        return cls(history=_side_by_side(fits.values()), names=names).plot(ax=ax)
+        several = fitted_by_name(estimator, *what)
+        if several is not None:
+            return cls(**_side_by_side(several)).plot(ax=ax)
+        estimator = fitted_with(estimator, *what)
+        return cls(history=estimator.history_, names=estimator.source_names_).plot(ax=ax)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the data on axes of matplotlib.
@@ -111,17 +122,20 @@ class WeightHistoryDisplay:
         self.ax_, self.figure_ = ax, ax.figure
 
         history = np.asarray(self.history, dtype=float)
-        check_names(self.names, history.shape[1], "each row of history")
-        for i, (weights, name) in enumerate(zip(history.T, self.names, strict=True)):
-            ax.plot(
-                np.arange(len(weights)),
-                weights,
-                markerfacecolor="white",
-                label=as_text(name),
-                **line_style(i),
+        check_names(self.names, history.shape[-1], "each row of history")
+        if self.fits is None:
+            self._draw_fit(history)
+        elif history.ndim != 3 or len(history) != len(self.fits):
+            raise ValueError(
+                f"history has shape {history.shape}, and there are {len(self.fits)} fits: pass an "
+                "array of shape (n_fits, n_steps, n_sources)"
             )
+        else:
+            for k, (fit, its_history) in enumerate(zip(self.fits, history, strict=True)):
+                dashes = {"linestyle": DASHES[k % len(DASHES)]}
+                self._draw_fit(its_history, before=f"{fit}: ", **dashes)
         mark_weight_1(ax)
-        ax.set_xticks(np.arange(len(history)))
+        ax.set_xticks(np.arange(history.shape[-2]))
         top = 1.05 * np.nanmax(history, initial=1.0)
         ax.set_ylim(-0.02 * top, top)  # A weight of 0 is not hidden by the axis.
         ax.set_xlabel("update")
@@ -130,14 +144,26 @@ class WeightHistoryDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         return self
 
+    def _draw_fit(self, history, before="", **of_fit):
+        """A line for each source that the fit has."""
+        for i, (weights, name) in enumerate(zip(history.T, self.names, strict=True)):
+            if np.isnan(weights).all():
+                continue
+            self.ax_.plot(
+                np.arange(len(weights)),
+                weights,
+                markerfacecolor="white",
+                label=as_text(f"{before}{name}"),
+                **line_style(i) | of_fit,
+            )
+
 
 def _side_by_side(fits):
-    """The histories of several fits as columns of one array, short ones with NaN below."""
-    histories = [np.asarray(fit.history_, dtype=float) for fit in fits]
-    n_steps = max(len(history) for history in histories)
-    return np.hstack(
-        [
-            np.pad(history, [(0, n_steps - len(history)), (0, 0)], constant_values=np.nan)
-            for history in histories
-        ]
-    )
+    """Data of several fits, whose sources are matched by name."""
+    names = list(dict.fromkeys(name for fit in fits.values() for name in fit.source_names_))
+    n_steps = max(len(fit.history_) for fit in fits.values())
+    history = np.full((len(fits), n_steps, len(names)), np.nan)
+    for its_history, fit in zip(history, fits.values(), strict=True):
+        columns = [names.index(name) for name in fit.source_names_]
+        its_history[: len(fit.history_), columns] = fit.history_
+    return {"history": history, "names": names, "fits": list(fits)}

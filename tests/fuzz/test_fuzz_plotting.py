@@ -68,12 +68,20 @@ def test_source_weights(names, fits, seed, wrong):
     )
 
 
-@fuzz("plotting.WeightHistoryDisplay", names=names, seed=SEEDS, wrong=WRONG, **FEW)
-def test_weight_history(names, seed, wrong):
+@fuzz(
+    "plotting.WeightHistoryDisplay",
+    names=names,
+    fits=st.none() | names,
+    seed=SEEDS,
+    wrong=WRONG,
+    **FEW,
+)
+def test_weight_history(names, fits, seed, wrong):
     rng = np.random.RandomState(seed)
-    history = weights(rng, (rng.randint(1, 6), len(names) + (wrong == "length")))
-    history[rng.randint(1, 6) :, rng.randint(history.shape[1])] = np.nan
-    draw(plotting.WeightHistoryDisplay(history=history, names=names))
+    shape = () if fits is None else (len(fits),)
+    history = weights(rng, (*shape, rng.randint(1, 6), len(names) + (wrong == "length")))
+    history[..., rng.randint(6) :, rng.randint(history.shape[-1])] = np.nan
+    draw(plotting.WeightHistoryDisplay(history=history, names=names, fits=fits))
 
 
 @fuzz(

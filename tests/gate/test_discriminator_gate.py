@@ -217,6 +217,16 @@ def test_trust_of_a_network_by_cross_validation(tasks, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_the_last_trainings_of_a_network_have_a_line_each(tasks, capsys):
+    fit(network(trust="auto", max_epochs=1, verbose=1), tasks)
+    printed = capsys.readouterr().out
+    lines = [line for line in printed.splitlines() if line.startswith("[gate, last trainings] ")]
+    assert [line.rpartition(", ")[0].partition("] ")[2] for line in lines] == [
+        "network of the target alone: 1 of 2, 1 left",
+        "network of all domains: 2 of 2, 0 left",
+    ]
+
+
 def test_trust_of_a_network_is_found_by_a_logistic_regression(tasks, monkeypatch):
     """A source of swapped labels is shut off; six trainings without a gate, of any sources."""
     trainings = []

@@ -15,6 +15,7 @@ from skuowq._data.domains import Domain, take_rows
 from skuowq._held_out.network_pool import NetworkPool, halves
 from skuowq._held_out.pool import EXPONENTS, belief_in_exponents, pool_exponents
 from skuowq._utils._failed_fit import FailedFit
+from skuowq._utils._progress import Progress
 from skuowq.datasets import make_classification_tasks
 from skuowq.networks import predict_proba, train_weighted
 from skuowq.rules import PlugIn
@@ -204,7 +205,8 @@ def make_pool(target, fails):
 
         return train
 
-    return NetworkPool(target, trainer("tuned"), trainer("alone")), trainer("tuned")
+    progress = Progress("networks", 0)
+    return NetworkPool(target, trainer("tuned"), trainer("alone"), progress), trainer("tuned")
 
 
 def test_a_network_that_diverges_without_half_of_the_rows_takes_no_part():

@@ -4,11 +4,13 @@ import pytest
 
 pytest.importorskip("torch")
 
+import io
 import pickle
+from contextlib import redirect_stdout
 
 import numpy as np
 import torch
-from nets import DEVICE, MLP, make_net
+from nets import DEVICE, MLP, FitShapes, make_net
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
@@ -146,6 +148,42 @@ def test_full_batches_of_a_convex_model_reach_the_weighted_optimum():
     weight = np.repeat([1.0, *weights], [300, 300, 200])
     expected = LogisticRegression(C=np.inf, tol=1e-10).fit(X, y, weight).predict_proba(X)
     assert_allclose(predict_proba(fitted, X), expected, atol=0.02)
+
+
+class Output(io.StringIO):
+    def __init__(self, is_terminal):
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self):
+        return self.is_terminal
+
+
+class StopsOnce(Callback):
+    """Interrupts the first training before its second epoch."""
+
+    stopped = False
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 2 and not StopsOnce.stopped:
+            StopsOnce.stopped = True
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_epochs_have_colours_in_a_terminal_alone(first, tmp_path, monkeypatch):
+    """A training that goes on from a checkpoint asks anew who watches."""
+    monkeypatch.setattr(StopsOnce, "stopped", False)
+    net = make_net(max_epochs=2, callbacks=[FitShapes(), StopsOnce()])
+    options = {"seed": 0, "verbose": 1, "checkpoint": tmp_path, "final": False}
+    with redirect_stdout(Output(first)) as output, pytest.raises(KeyboardInterrupt):
+        train_weighted(net, TARGET, [], [], **options)
+    assert ("\033" in output.getvalue()) == first
+    with redirect_stdout(Output(not first)) as output:
+        fitted = train_weighted(net, TARGET, [], [], **options)
+    assert len(output.getvalue().splitlines()) == 1  # The second epoch.
+    assert ("\033" in output.getvalue()) != first
+    assert dict(fitted.callbacks_)["print_log"].sink is print
 
 
 def test_the_net_comes_back_as_the_users():

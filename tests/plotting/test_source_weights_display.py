@@ -133,14 +133,14 @@ def test_plot_on_axes_given_changes_no_data(plt):
 
 def test_several_fits_side_by_side(plt):
     """Sources are matched by name; a fit that lacks one says so."""
-    one = FakeEstimator().fit(sources=((0.5, 100), (0.25, 1000)))
+    one = FakeEstimator().fit(sources=((0.001, 100), (0.25, 1000)))
     other = FakeEstimator().fit(sources=((0.75, 10),))
     other.source_names_ = ["source 1"]
     display = SourceWeightsDisplay.from_estimator({"one": one, "other": other})
-    np.testing.assert_array_equal(display.source_weights, [[0.5, 0.25], [np.nan, 0.75]])
+    np.testing.assert_array_equal(display.source_weights, [[0.001, 0.25], [np.nan, 0.75]])
     ax = display.ax_
     bars = {bar.get_width(): bar for bar in ax.patches}
-    assert set(bars) == {0.5, 0.25, 0, 0.75}
+    assert set(bars) == {0.001, 0.25, 0, 0.75}
     assert bars[0.25].get_hatch() != bars[0.75].get_hatch()
     # Both bars of source 1 stand beside its name, and do not overlap.
     low, high = sorted((bars[0.25].get_y(), bars[0.75].get_y()))
@@ -149,6 +149,8 @@ def test_several_fits_side_by_side(plt):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "other"]
     assert "not in this fit" in annotations(display)
     assert "w = 0.75: 10 rows count as 7.5" in annotations(display)
+    # No bar is pale, so no text is: nothing would say what it means.
+    assert {text.get_color() for text in display.ax_.texts} == {"black"}
     display.figure_.draw_without_rendering()
     assert ax.get_legend().get_window_extent().x1 <= display.figure_.bbox.x1
 

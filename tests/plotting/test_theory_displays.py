@@ -73,6 +73,8 @@ def test_two_curves_share_axes_and_differ_without_colour(plt):
     assert drawn[0].get_linestyle() != drawn[1].get_linestyle()
     levels = ["target only", "least over all weights"]  # Named once, as the minimum is.
     assert legend(ax) == ["a", "least of the curve", *levels, "b"]
+    triangles = [line.get_color() for line in ax.get_lines() if line.get_gid() == "minimum"]
+    assert triangles == ["black", "black"]  # One entry of the legend names both.
 
 
 def test_several_curves_by_name(plt):

@@ -44,16 +44,38 @@ def test_plot_on_axes_given_changes_no_data(plt):
 
 
 def test_several_fits_share_the_axes(plt):
+    """A source has one colour in both fits, which differ by their dashes."""
     tasks = make_classification_tasks(random_state=0)
     fits = {
         "reml": UOWQClassifier(),
         "no updates": UOWQClassifier(discrepancy=Reml(n_updates=0)),
     }
     for clf in fits.values():
-        clf.fit(tasks.X_target, tasks.y_target, sources={"a": tasks.sources[0]})
+        sources = dict(zip("ab", tasks.sources, strict=False))
+        clf.fit(tasks.X_target, tasks.y_target, sources=sources)
+    fits["b alone"] = UOWQClassifier().fit(
+        tasks.X_target, tasks.y_target, sources={"b": tasks.sources[1]}
+    )
     display = WeightHistoryDisplay.from_estimator(fits)
-    assert display.names == ["reml: a", "no updates: a"]
+    *lines, _ = display.ax_.get_lines()
+    names = ["reml: a", "reml: b", "no updates: a", "no updates: b", "b alone: b"]
+    assert [line.get_label() for line in lines] == names
     short = len(fits["no updates"].history_)
-    assert short < len(fits["reml"].history_) == len(display.history)
-    assert_allclose(display.history[:short, 1], fits["no updates"].history_[:, 0])
-    assert np.isnan(display.history[short:, 1]).all()
+    assert short < max(len(clf.history_) for clf in fits.values()) == display.history.shape[1]
+    drawn = lines[2].get_ydata()
+    assert_allclose(drawn[:short], fits["no updates"].history_[:, 0])
+    assert np.isnan(drawn[short:]).all()
+    of_source, of_fit = {}, {}
+    for line in lines:
+        fit, source = line.get_label().split(": ")
+        of_source.setdefault(source, set()).add((line.get_color(), line.get_marker()))
+        of_fit.setdefault(fit, set()).add(line.get_linestyle())
+    for styles, n in ((of_source, 2), (of_fit, 3)):
+        assert all(len(found) == 1 for found in styles.values())
+        assert len(set.union(*styles.values())) == n
+
+
+def test_several_fits_are_checked():
+    display = WeightHistoryDisplay(history=[[0.5], [1]], names=["a"], fits=["one", "other"])
+    with pytest.raises(ValueError, match=r"shape \(2, 1\), and there are 2 fits"):
+        display.plot()

@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("torch")
 
 import pickle
+import re
 
 import numpy as np
 import torch
@@ -223,9 +224,41 @@ def test_progress_is_printed_with_verbose_and_not_without(tasks, capsys):
     printed = capsys.readouterr().out
     assert "[UOWQ] weights [" in printed
     assert "train_loss" in printed
-    first = "[network pool] network tuned from the sources, part 1 held out: 1 of 5, 4 left, "
-    assert first in printed
-    assert "[network pool] network of the target alone: 5 of 5, 0 left, " in printed
+    assert "\033" not in printed  # No colours in a log.
+    tuned, alone = "network tuned from the sources", "network of the target alone"
+    assert re.findall(r"\[networks\] (.*), \d+\.\d s", printed) == [
+        "network of the sources: 1 of 7, 6 left",
+        f"{tuned}, part 1 held out: 2 of 7, 5 left",
+        f"{tuned}, part 2 held out: 3 of 7, 4 left",
+        f"{alone}, part 1 held out: 4 of 7, 3 left",
+        f"{alone}, part 2 held out: 5 of 7, 2 left",
+        f"{alone}: 6 of 7, 1 left",
+        f"{tuned}: 7 of 7, 0 left",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "trained"),
+    [
+        (
+            PlugIn(n_updates=0, parameters="all"),
+            ["of the target", "of source 'near'", "of source 'far'"],
+        ),
+        (np.diag([0.1, 0.2]), []),
+    ],
+    ids=["all parameters", "given"],
+)
+def test_each_training_has_a_line(tasks, rule, trained, capsys):
+    clf = UOWQClassifier(make_net(max_epochs=1), discrepancy=rule, random_state=0, verbose=1)
+    near, far = tasks.sources
+    clf.fit(tasks.X_target, tasks.y_target, sources={"near": near, "far": far})
+    printed = capsys.readouterr().out
+    lines = re.findall(r"\[networks\] network (.*): (\d) of (\d), (\d) left", printed)
+    total = len(trained) + 1
+    assert lines == [
+        (what, str(k), str(total), str(total - k))
+        for k, what in enumerate([*trained, "trained with the weights"], 1)
+    ]
 
 
 def test_a_class_without_weight_keeps_its_output():

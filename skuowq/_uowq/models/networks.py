@@ -8,10 +8,11 @@ takes them again from the network in training.
 from types import SimpleNamespace
 
 import numpy as np
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.parallel import delayed
 
 from skuowq._uowq.weigh import checked_candidates
 from skuowq._utils._failed_fit import FailedFit
+from skuowq._utils._progress import in_parallel
 from skuowq.rules import Sizes
 from skuowq.weights.checked import averaged_weights
 
@@ -33,6 +34,8 @@ class NetworkContrasts:
         As in `solve_source_weights`.
     n_jobs : int or None
         Workers for the separate trainings.
+    progress : Progress
+        Is told each of them.
     seed : int
         All trainings start at the same initial network.
     verbose : int
@@ -60,6 +63,7 @@ class NetworkContrasts:
         max_weight,
         solver,
         n_jobs,
+        progress,
         seed,
         verbose,
         checkpoint,
@@ -77,10 +81,12 @@ class NetworkContrasts:
         to_train = [target] if source_estimators else [target, *domains]
         options = {"seed": seed, "verbose": verbose, "checkpoint": checkpoint}
         # Of the sources their parameters alone are kept.
-        start, *states = Parallel(n_jobs=n_jobs)(
+        calls = (
             delayed(_train_alone)(net, domain, keep_module=k == 0, **options)
             for k, domain in enumerate(to_train)
         )
+        texts = [f"network of {domain.label}" for domain in to_train]
+        start, *states = in_parallel(calls, texts, n_jobs, progress)
         self.sources = [_parameters(source) for source in source_estimators or states]
         _check_states(self.sources, start.module_, given=source_estimators is not None)
         self.measure(start)

@@ -6,6 +6,7 @@ from skuowq._uowq.fitted import Network
 from skuowq._uowq.models.networks import DynamicRule, NetworkContrasts
 from skuowq._uowq.weighing import SoftmaxFit, Weighing
 from skuowq._utils._base_estimator import is_network
+from skuowq._utils._progress import Progress
 
 from .weighted_network import NetworkRoad
 
@@ -41,6 +42,9 @@ class AllParametersRoad(NetworkRoad):
         if not task.domains:
             return self.train_with_weights(task, rule, training)
         options = self.options
+        # Of the target, of each source without a network, and the last.
+        n_trainings = 2 if rule.source_estimators else 2 + len(task.domains)
+        progress = Progress("networks", options.verbose, n_trainings)
         contrasts = NetworkContrasts(
             self.base,
             task.target,
@@ -50,6 +54,7 @@ class AllParametersRoad(NetworkRoad):
             max_weight=options.max_weight,
             solver=options.solver,
             n_jobs=options.n_jobs,
+            progress=progress,
             **training,
         )
         report = self.report(rule)
@@ -59,6 +64,7 @@ class AllParametersRoad(NetworkRoad):
         if rule.n_updates > 0:
             along = DynamicRule(contrasts, rule.epochs_between_updates, rule.n_updates, report)
         net = train_weighted(self.base, task.target, task.domains, weights, rule=along, **training)
+        progress("network trained with the weights")
         return _weighing(contrasts, rule), Network(net, None, task.classes)
 
 

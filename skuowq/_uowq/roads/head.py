@@ -11,9 +11,10 @@ from functools import partial
 import numpy as np
 
 from skuowq._data.domains import take_rows
-from skuowq._held_out.network_pool import NetworkPool, halves
+from skuowq._held_out.network_pool import NetworkPool, n_trainings
 from skuowq._uowq.fitted import Network
 from skuowq._utils._base_estimator import is_network
+from skuowq._utils._progress import Progress
 from skuowq.rules import PlugIn
 
 from .class_shares import at_the_targets_class_shares
@@ -42,16 +43,20 @@ class HeadRoad(NetworkRoad):
         training = self.training_options()
         if not task.domains:
             return self.train_with_weights(task, rule, training)
+        n_pooled = n_trainings(task.target) if rule.cross_validates else 0
+        progress = Progress("networks", self.options.verbose, n_pooled + 2)
         head = HeadFeatures(self.base, task.target, task.domains, len(task.classes), **training)
+        progress("network of the sources")
         weighing = self._weigh(task, head, rule)
         tuned = _Tuned(self.base, task, head, weighing, training)
         pool = None
-        if rule.cross_validates and halves(task.target):
+        if n_pooled:
             share = weighing.sizes.independent_share
             alone = partial(_alone, self.base, task, training)
-            pool = NetworkPool(task.target, tuned, alone, share, self.options.verbose)
-        everything = np.arange(len(task.target.y))
-        return weighing, Network(tuned(everything, final=True), pool, task.classes)
+            pool = NetworkPool(task.target, tuned, alone, progress, share)
+        net = tuned(np.arange(len(task.target.y)), final=True)
+        progress("network tuned from the sources")
+        return weighing, Network(net, pool, task.classes)
 
     def _weigh(self, task, head, rule):
         """Weights by the head's features, as a network can use them."""

@@ -4,6 +4,7 @@ from sklearn.utils import check_random_state
 
 from skuowq._uowq.fitted import Network
 from skuowq._utils._base_estimator import check_checkpoint, is_network
+from skuowq._utils._progress import Progress
 
 from .road import Road
 from .softmax_weighing import weigh_by_softmax
@@ -32,7 +33,9 @@ class NetworkRoad(Road):
 
         weighing = weigh_by_softmax(task, rule, self.options, self.bounds(rule))
         weights = weighing.weights.source_weights
+        progress = Progress("networks", self.options.verbose, 1)
         net = train_weighted(self.base, task.target, task.domains, weights, **training)
+        progress("network trained with the weights")
         return weighing, Network(net, None, task.classes)
 
 

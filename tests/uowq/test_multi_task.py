@@ -74,6 +74,7 @@ def test_the_diagram_shows_the_report_of_each_task(stacked):
     assert alone._repr_html_().count("<summary>task") == 1
 
 
+@pytest.mark.slow  # Each worker loads torch.
 def test_workers_seeds_and_pickles_change_nothing(stacked):
     from nets import make_net  # Skips the test where there is no torch.
 

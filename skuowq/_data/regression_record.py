@@ -24,9 +24,9 @@ _KEY = "skuowq_regression_record"
 class RegressionRecord:
     """Sums over a source's rows; all that a linear regression needs of them.
 
-    Made by :func:`skuowq.fisher.regression_record` where the rows live. :class:`UOWQRegressor`
-    takes it in place of the rows. ``a + b`` is the record of the rows of both; ``c * a`` counts
-    every row c times.
+    Made by :func:`skuowq.fisher.regression_record` where the rows live.
+    :class:`~skuowq.UOWQRegressor` takes it in place of the rows. ``a + b`` is the record of the
+    rows of both; ``c * a`` counts every row c times.
 
     Attributes
     ----------

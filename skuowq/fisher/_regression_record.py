@@ -26,8 +26,8 @@ def regression_record(
 ) -> RegressionRecord:
     """Compute the sums of a source that a linear regression needs in place of its rows.
 
-    Run it where the rows are, and send the result: :class:`UOWQRegressor` around a Ridge or a
-    LinearRegression takes records in place of rows. The fit is the one from the rows, up to
+    Run it where the rows are, and send the result: :class:`~skuowq.UOWQRegressor` around a Ridge
+    or a LinearRegression takes records in place of rows. The fit is the one from the rows, up to
     rounding. A record holds no rows, only sums over them. With few rows these sums still reveal
     much about single rows.
 

@@ -24,6 +24,7 @@ import torch
 from backbone import WIDTH, make_net
 from folders import fashion, folders, labels_of, parted
 from joblib import Parallel, delayed
+from mean_and_error import in_words
 from sklearn.metrics import log_loss
 from torch import nn
 from torch.utils.data import Subset
@@ -114,11 +115,6 @@ def report(known):
         for method, values in table.items():
             columns = [values, values - table["joint"], values - table["consecutive"]]
             print(f"{method:18s}" + "".join(in_words(c) for part in columns for c in part.T))
-
-
-def in_words(found):
-    error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
-    return f"{found.mean():8.3f} ({error:.3f})"
 
 
 def main():

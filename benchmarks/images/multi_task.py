@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from backbone import Backbone, make_net
 from folders import folders, labels_of, parted
+from mean_and_error import in_words
 from sklearn.decomposition import PCA
 from sklearn.metrics import log_loss
 
@@ -94,11 +95,6 @@ def report(known, names, arguments):
     for name, values in table.items():
         columns = [*values.T, *(values - table["each domain alone"]).T]
         print(f"{name:20s}" + "".join(map(in_words, columns)))
-
-
-def in_words(found):
-    error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
-    return f"{found.mean():8.3f} ({error:.3f})"
 
 
 def key_of(name, seed, arguments):

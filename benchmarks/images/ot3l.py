@@ -27,6 +27,7 @@ import torch
 from backbone import Backbone, make_net
 from folders import N_TEST, fashion, folders, labels_of
 from joblib import Parallel, delayed
+from mean_and_error import in_words
 from sklearn.linear_model import LogisticRegression
 from torch.utils.data import Subset
 
@@ -140,11 +141,6 @@ def report(known, names, arguments):
                 against = [cell[f"stratified, {layers}"] for cell in cells]
                 print(in_words(values - against), end="")
             print()
-
-
-def in_words(found):
-    error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
-    return f"{found.mean():8.3f} ({error:.3f})"
 
 
 def main():

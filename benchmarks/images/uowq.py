@@ -34,6 +34,7 @@ import torch
 from backbone import Backbone, make_net
 from folders import folders, labels_of, parted
 from joblib import Parallel, delayed
+from mean_and_error import in_words
 from sklearn.decomposition import PCA
 from sklearn.metrics import log_loss
 from torch.utils.data import Subset
@@ -208,10 +209,6 @@ def show(domains, arguments, known):
 
     def values(method, what):
         return np.array([known[key_of(*cell, method, arguments)][what] for cell in cells])
-
-    def in_words(found):
-        error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
-        return f"{found.mean():8.3f} ({error:.3f})"
 
     for method in names:
         accuracy, loss = (in_words(values(method, what)) for what in ("accuracy", "log loss"))

@@ -160,9 +160,7 @@ def main():
     known = json.loads(file.read_text()) if file.exists() else {}
     names = arguments.targets or ["fashion", *folders(arguments.root)]
     cells = [(name, seed) for seed in range(arguments.draws) for name in names]
-    cells = [
-        (name, seed) for name, seed in cells if f"{name}/{seed}/{arguments.epochs}" not in known
-    ]
+    cells = [cell for cell in cells if key_of(*cell, arguments) not in known]
     found = Parallel(arguments.jobs, return_as="generator")(
         delayed(measured)(arguments.root, name, seed, arguments) for name, seed in cells
     )
